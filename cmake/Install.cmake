@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+# Headers, and what find_package(taper) reads.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/taper")
+install(DIRECTORY include/taper DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(TARGETS taper EXPORT taperTargets)
+install(EXPORT taperTargets NAMESPACE taper:: DESTINATION "${package_dir}")
+configure_package_config_file(cmake/taperConfig.cmake.in "${PROJECT_BINARY_DIR}/taperConfig.cmake"
+                              INSTALL_DESTINATION "${package_dir}")
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/taperConfigVersion.cmake" COMPATIBILITY SameMinorVersion
+                                 ARCH_INDEPENDENT)
+install(FILES "${PROJECT_BINARY_DIR}/taperConfig.cmake" "${PROJECT_BINARY_DIR}/taperConfigVersion.cmake"
+              cmake/taperComponents.cmake DESTINATION "${package_dir}")
+install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/taper")

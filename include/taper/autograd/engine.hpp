@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+// The backward pass: runs nodes from the deepest down, carries gradients between them, accumulates into leaves.
+#pragma once
+
+#include <taper/autograd/grad_mode.hpp>
+#include <taper/autograd/node.hpp>
+
+#include <algorithm>
+#include <span>
+
+namespace taper::inline TAPER_ABI::autograd {
+
+/// What a backward pass is asked to do.
+struct PassOptions {
+  bool retain_graph = false;
+  bool create_graph = false;
+  bool accumulate = true;           // into leaves; false for grad()
+  std::span<Slot* const> wanted{};  // only what leads to these runs, and only these receive; empty: everything
+};
+
+inline thread_local bool anomaly_mode = false;
+
+/// True where a record is the only handle to its memory and may be added to in place.
+inline bool exclusive(const detail::RecordPtr& r) noexcept {
+  return r->refs.load(std::memory_order_acquire) == 1 && r->storage->refs.load(std::memory_order_acquire) == 1 && r->contiguous &&
+         r->slot == nullptr;
+}
+
+/// One backward pass. Gradients in flight are kept in the slots themselves; a slot that another pass holds (another
+/// thread over a shared graph, or a pass inside a hook) is kept in this pass's own list instead.
+class Pass {
+ public:
+  explicit Pass(const PassOptions& options) : options_(options) {}
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+  ~Pass() {
+    // Also after an exception: no slot keeps a gradient of a pass that is over.
+    for (const SlotPtr& s : touched_) clear(*s);
+    for (Node* n : heap_) Node::release(n);
+  }
+
+  bool create_graph() const noexcept { return options_.create_graph; }
+
+  /// Hands `gradient` to a slot; sums with what has arrived there.
+  void add(const SlotPtr& slot, detail::RecordPtr gradient) {
+    if (!slot || !gradient) return;
+    if (!slot_wanted(*slot)) return;
+    detail::RecordPtr& flight = flight_of(slot);
+    if (!flight) {
+      flight = std::move(gradient);
+    } else if (options_.create_graph) {
+      flight = slot->ops->add(flight, gradient);
+    } else {
+      make_exclusive(*slot, flight);
+      slot->ops->add_into(*flight, *gradient);
+    }
+  }
+
+  /// The buffer that a kernel writes a slot's gradient to. `fresh` says that it holds nothing yet.
+  detail::TensorRecord& buffer(const SlotPtr& slot, bool& fresh) {
+    detail::RecordPtr& flight = flight_of(slot);
+    fresh = !flight;
+    if (fresh) flight = slot->ops->empty(slot->shape);
+    else make_exclusive(*slot, flight);
+    return *flight;
+  }
+
+  bool slot_wanted(const Slot& slot) const {
+    if (options_.wanted.empty()) return true;
+    if (std::find(options_.wanted.begin(), options_.wanted.end(), &slot) != options_.wanted.end()) return true;
+    return slot.producer && std::binary_search(needed_.begin(), needed_.end(), slot.producer);
+  }
+
+  /// The gradient that has arrived at output i of a node; null where none did.
+  detail::RecordPtr gradient(const Node& node, int i = 0) const {
+    Slot* s = node.output(i);
+    const detail::RecordPtr* flight = s ? find(*s) : nullptr;
+    return flight ? *flight : detail::RecordPtr();
+  }
+
+  void run(std::span<const SlotPtr> roots, std::span<detail::RecordPtr> seeds) {
+    if (!options_.wanted.empty()) find_needed(roots);
+    const GradMode mode(options_.create_graph);
+    for (std::size_t i = 0; i < roots.size(); ++i) add(roots[i], std::move(seeds[i]));
+    while (!heap_.empty()) {
+      std::pop_heap(heap_.begin(), heap_.end(), shallower);
+      Node* node = heap_.back();
+      heap_.pop_back();
+      const NodePtr<Node> hold(node);
+      step(*node);
+    }
+    finish_leaves();
+  }
+
+  /// What arrived at a wanted slot.
+  detail::RecordPtr result(const Slot& slot) const {
+    for (const auto& [s, r] : results_)
+      if (s == &slot) return r;
+    return {};
+  }
+
+ private:
+  static bool shallower(const Node* a, const Node* b) { return a->depth() < b->depth(); }
+
+  static void make_exclusive(Slot& slot, detail::RecordPtr& flight) {
+    if (exclusive(flight)) return;
+    const NoGrad guard;
+    flight = slot.ops->clone(flight);
+  }
+
+  detail::RecordPtr* find(Slot& slot) {
+    if (slot.pass.load(std::memory_order_acquire) == this) return &slot.flight;
+    for (auto& [s, r] : elsewhere_)
+      if (s == &slot) return &r;
+    return nullptr;
+  }
+  const detail::RecordPtr* find(Slot& slot) const { return const_cast<Pass*>(this)->find(slot); }
+
+  /// The place for a slot's gradient; at its first use the slot's producer is queued.
+  detail::RecordPtr& flight_of(const SlotPtr& slot) {
+    if (detail::RecordPtr* there = find(*slot)) return *there;
+    bool queued = false;
+    if (Node* n = slot->producer) {
+      for (int i = 0; i < n->output_count() && !queued; ++i) queued = n->output(i) && n->output(i) != slot.get() && find(*n->output(i));
+      if (!queued) {
+        Node::retain(n);
+        heap_.push_back(n);
+        std::push_heap(heap_.begin(), heap_.end(), shallower);
+      }
+    }
+    Pass* nobody = nullptr;
+    if (slot->pass.compare_exchange_strong(nobody, this, std::memory_order_acq_rel)) {
+      touched_.push_back(slot);
+      return slot->flight;
+    }
+    touched_.push_back(slot);
+    elsewhere_.push_back({slot.get(), {}});
+    return elsewhere_.back().second;
+  }
+
+  void clear(Slot& slot) noexcept {
+    if (slot.pass.load(std::memory_order_acquire) == this) {
+      slot.flight = {};
+      slot.pass.store(nullptr, std::memory_order_release);
+    } else {
+      std::erase_if(elsewhere_, [&](const auto& e) { return e.first == &slot; });
+    }
+  }
+
+  void run_hooks(Hook* hook, detail::RecordPtr& gradient, bool after) {
+    for (; hook; hook = hook->next)
+      if (hook->after_accumulation == after)
+        if (detail::RecordPtr replaced = hook->call(gradient)) gradient = std::move(replaced);
+  }
+
+  void keep(Slot& slot, const detail::RecordPtr& gradient) {
+    if (std::find(options_.wanted.begin(), options_.wanted.end(), &slot) != options_.wanted.end() && !options_.accumulate)
+      results_.push_back({&slot, gradient});
+  }
+
+  void step(Node& node) {
+    for (int i = 0; i < node.output_count(); ++i) {
+      Slot* s = node.output(i);
+      detail::RecordPtr* flight = s ? find(*s) : nullptr;
+      if (!flight || !*flight) continue;
+      run_hooks(s->hooks, *flight, false);
+      if (i == 0) run_hooks(node.hooks, *flight, false);
+      keep(*s, *flight);
+      if (s->retains || (options_.accumulate && wanted_here(*s))) accumulate(*s, *flight);
+    }
+    if (!options_.wanted.empty() && !std::binary_search(needed_.begin(), needed_.end(), &node)) return;
+    if (node.freed)
+      detail::raise<AutogradError>("backward", "the graph of ", node.name(),
+                                   " has been freed: a graph can be walked once; pass {.retain_graph = true} to the backward before");
+    node.backward(*this);
+    if (!options_.retain_graph && !options_.create_graph) {
+      node.freed = true;
+      node.release_saved();
+    }
+    // This node's outputs have passed their gradient on: free it before the next one allocates.
+    for (int i = 0; i < node.output_count(); ++i)
+      if (Slot* s = node.output(i)) clear_flight(*s);
+  }
+
+  bool wanted_here(const Slot& s) const {
+    return std::find(options_.wanted.begin(), options_.wanted.end(), &s) != options_.wanted.end();
+  }
+
+  void clear_flight(Slot& slot) {
+    if (detail::RecordPtr* f = find(slot)) *f = {};
+  }
+
+  void finish_leaves() {
+    for (std::size_t i = 0; i < touched_.size(); ++i) {
+      Slot& s = *touched_[i];
+      if (!s.is_leaf()) continue;
+      detail::RecordPtr* flight = find(s);
+      if (!flight || !*flight) continue;
+      run_hooks(s.hooks, *flight, false);
+      keep(s, *flight);
+      if (!options_.accumulate) continue;
+      detail::RecordPtr g = std::move(*flight);
+      accumulate(s, std::move(g));
+      run_hooks(s.hooks, s.grad, true);
+    }
+  }
+
+  /// grad += gradient. The first gradient becomes the grad itself where nobody else holds it.
+  void accumulate(Slot& s, detail::RecordPtr gradient) {
+    while (s.grad_busy.exchange(true, std::memory_order_acquire)) s.grad_busy.wait(true);
+    struct Unlock {
+      std::atomic<bool>& busy;
+      ~Unlock() {
+        busy.store(false, std::memory_order_release);
+        busy.notify_one();
+      }
+    } unlock{s.grad_busy};
+    if (options_.create_graph) {
+      s.grad = s.grad ? s.ops->add(s.grad, gradient) : std::move(gradient);
+    } else if (s.grad) {
+      s.ops->add_into(*s.grad, *gradient);
+    } else {
+      s.grad = exclusive(gradient) ? std::move(gradient) : s.ops->clone(gradient);
+    }
+  }
+
+  /// Marks the nodes that lead to a wanted slot, by depth-first search without recursion.
+  void find_needed(std::span<const SlotPtr> roots) {
+    struct Frame {
+      Node* node;
+      int next;
+      bool leads;
+    };
+    detail::PoolVector<Frame> stack;
+    detail::PoolVector<Node*> done;  // sorted
+    auto visited = [&](Node* n) { return std::binary_search(done.begin(), done.end(), n); };
+    auto insert = [](auto& sorted, Node* n) { sorted.insert(std::lower_bound(sorted.begin(), sorted.end(), n), n); };
+    for (const SlotPtr& root : roots) {
+      if (!root->producer || visited(root->producer)) continue;
+      insert(done, root->producer);
+      stack.push_back({root->producer, 0, false});
+      while (!stack.empty()) {
+        Frame& f = stack.back();
+        if (f.next == f.node->input_count()) {
+          const Frame finished = f;
+          if (finished.leads) insert(needed_, finished.node);
+          stack.pop_back();
+          if (!stack.empty()) stack.back().leads |= finished.leads;
+          continue;
+        }
+        Slot* s = f.node->input(f.next++).get();
+        if (!s) continue;
+        if (wanted_here(*s)) f.leads = true;
+        if (!s->producer) continue;
+        if (!visited(s->producer)) {
+          insert(done, s->producer);
+          stack.push_back({s->producer, 0, false});
+        } else if (std::binary_search(needed_.begin(), needed_.end(), s->producer)) {
+          f.leads = true;
+        }
+      }
+    }
+  }
+
+  const PassOptions& options_;
+  detail::PoolVector<Node*> heap_;
+  detail::PoolVector<SlotPtr> touched_;
+  detail::PoolVector<std::pair<Slot*, detail::RecordPtr>> elsewhere_;
+  detail::PoolVector<std::pair<const Slot*, detail::RecordPtr>> results_;
+  detail::PoolVector<Node*> needed_;  // sorted
+};
+
+}  // namespace taper::inline TAPER_ABI::autograd

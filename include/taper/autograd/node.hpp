@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// A step of the tape. The engine sees only its inputs, outputs, depth and backward().
+#pragma once
+
+#include <taper/autograd/slot.hpp>
+
+#include <string_view>
+
+namespace taper::inline TAPER_ABI::autograd {
+
+/// What was recorded for one evaluation: it turns the gradient of its outputs into gradients of its inputs.
+class Node {
+ public:
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  /// Reads the outputs' gradients from the pass and hands the inputs' gradients to it.
+  virtual void backward(Pass& pass) = 0;
+  /// Lets go of what was saved for backward.
+  virtual void release_saved() noexcept = 0;
+  virtual std::string_view name() const noexcept = 0;
+
+  int input_count() const noexcept { return input_count_; }
+  const SlotPtr& input(int i) const noexcept { return inputs_[i]; }
+  int output_count() const noexcept { return output_count_; }
+  Slot* output(int i) const noexcept { return outputs_[i]; }
+  std::uint64_t depth() const noexcept { return depth_; }
+
+  void set_input(int i, SlotPtr slot) {
+    if (slot && slot->producer && slot->producer->depth_ >= depth_) depth_ = slot->producer->depth_ + 1;
+    inputs_[i] = std::move(slot);
+  }
+
+  bool freed = false;
+  Hook* hooks = nullptr;  // called with the gradient of output 0 before backward
+
+  static void retain(Node* n) noexcept { n->refs_.fetch_add(1, std::memory_order_relaxed); }
+  static void release(Node* n) noexcept {
+    if (n->refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    // A long chain is taken apart in a loop: what a node frees is queued, not destroyed inside its destructor.
+    n->next_ = pending_;
+    pending_ = n;
+    if (destroying_) return;
+    destroying_ = true;
+    while (pending_) {
+      Node* dead = std::exchange(pending_, pending_->next_);
+      dead->destroy();
+    }
+    destroying_ = false;
+  }
+
+ protected:
+  Node() = default;
+  virtual ~Node() = default;
+
+ private:
+  template <class N, class... Args>
+  friend N* make_node(int inputs, int outputs, std::size_t extra, Args&&... args);
+  friend SlotPtr make_output(Node* node, int index, const GradOps* ops, const Shape& shape);
+  friend void destroy_slot(detail::SlotBase* base) noexcept;
+
+  void destroy() noexcept {
+    for (int i = 0; i < input_count_; ++i) inputs_[i].~SlotPtr();
+    while (hooks) delete std::exchange(hooks, hooks->next);
+    const std::size_t bytes = bytes_;
+    void* block = block_;
+    this->~Node();
+    Cpu::deallocate(block, bytes);
+  }
+
+  std::atomic<std::int32_t> refs_{1};
+  int input_count_ = 0, output_count_ = 0;
+  SlotPtr* inputs_ = nullptr;
+  Slot** outputs_ = nullptr;  // not owned: a slot that dies clears its entry
+  std::uint64_t depth_ = 0;   // above the depth of every producer of an input: an order for backward without counting uses
+  std::size_t bytes_ = 0;
+  void* block_ = nullptr;
+  Node* next_ = nullptr;
+
+  static inline thread_local Node* pending_ = nullptr;
+  static inline thread_local bool destroying_ = false;
+};
+
+/// A node with room behind it for its inputs, outputs and `extra` more bytes. The caller holds the one reference.
+template <class N, class... Args>
+N* make_node(int inputs, int outputs, std::size_t extra, Args&&... args) {
+  constexpr std::size_t head = (sizeof(N) + 15) / 16 * 16;
+  const std::size_t lists = (static_cast<std::size_t>(inputs + outputs) * sizeof(void*) + 15) / 16 * 16;
+  const std::size_t bytes = head + lists + extra;
+  auto* block = static_cast<std::byte*>(Cpu::allocate(bytes));
+  N* node = ::new (block) N(std::forward<Args>(args)...);
+  Node* base = node;
+  base->bytes_ = bytes;
+  base->block_ = block;
+  base->input_count_ = inputs;
+  base->output_count_ = outputs;
+  base->inputs_ = reinterpret_cast<SlotPtr*>(block + head);
+  base->outputs_ = reinterpret_cast<Slot**>(block + head + static_cast<std::size_t>(inputs) * sizeof(void*));
+  for (int i = 0; i < inputs; ++i) ::new (base->inputs_ + i) SlotPtr;
+  for (int i = 0; i < outputs; ++i) base->outputs_[i] = nullptr;
+  return node;
+}
+
+/// Where the extra bytes of a node begin.
+template <class N>
+std::byte* extra_of(N* node) {
+  constexpr std::size_t head = (sizeof(N) + 15) / 16 * 16;
+  const std::size_t lists = (static_cast<std::size_t>(node->input_count() + node->output_count()) * sizeof(void*) + 15) / 16 * 16;
+  return reinterpret_cast<std::byte*>(node) + head + lists;
+}
+
+inline void destroy_slot(detail::SlotBase* base) noexcept {
+  auto* s = static_cast<Slot*>(base);
+  Node* producer = s->producer;
+  if (producer)
+    for (int i = 0; i < producer->output_count_; ++i)
+      if (producer->outputs_[i] == s) producer->outputs_[i] = nullptr;
+  while (s->hooks) delete std::exchange(s->hooks, s->hooks->next);
+  s->~Slot();
+  Cpu::deallocate(s, sizeof(Slot));
+  if (producer) Node::release(producer);
+}
+
+inline SlotPtr make_slot(const GradOps* ops, const Shape& shape) {
+  auto* s = ::new (Cpu::allocate(sizeof(Slot))) Slot;
+  s->destroy = &destroy_slot;
+  s->ops = ops;
+  s->shape = shape;
+  return SlotPtr(s);
+}
+
+/// The slot of a node's output: it keeps the node alive.
+inline SlotPtr make_output(Node* node, int index, const GradOps* ops, const Shape& shape) {
+  SlotPtr s = make_slot(ops, shape);
+  Node::retain(node);
+  s->producer = node;
+  node->outputs_[index] = s.get();
+  return s;
+}
+
+/// A counted handle to a node.
+template <class N>
+class NodePtr {
+ public:
+  explicit NodePtr(N* owned) noexcept : p_(owned) {}
+  NodePtr(const NodePtr&) = delete;
+  NodePtr& operator=(const NodePtr&) = delete;
+  ~NodePtr() { Node::release(p_); }
+  N* get() const noexcept { return p_; }
+  N* operator->() const noexcept { return p_; }
+
+ private:
+  N* p_;
+};
+
+}  // namespace taper::inline TAPER_ABI::autograd

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// Where a tensor's gradient arrives: the slot, and what the engine must be able to do with gradients of its dtype.
+#pragma once
+
+#include <taper/core/pool_allocator.hpp>
+#include <taper/core/record.hpp>
+
+namespace taper::inline TAPER_ABI::autograd {
+
+class Node;
+class Pass;
+
+/// What the engine does with gradients without knowing their type; eval/ provides one table per dtype and device.
+struct GradOps {
+  // Not recorded.
+  detail::RecordPtr (*empty)(const Shape& shape);
+  detail::RecordPtr (*full)(const Shape& shape, double value);
+  void (*set_zero)(detail::TensorRecord& target);
+  void (*add_into)(detail::TensorRecord& target, detail::TensorRecord& value);
+  bool (*finite)(detail::TensorRecord& a);
+  // Recorded where grad mode is on.
+  detail::RecordPtr (*add)(const detail::RecordPtr& a, const detail::RecordPtr& b);
+  detail::RecordPtr (*scale)(const detail::RecordPtr& a, double factor);
+  detail::RecordPtr (*clone)(const detail::RecordPtr& a);
+  detail::RecordPtr (*sum_to)(const detail::RecordPtr& a, const Shape& shape);
+  detail::RecordPtr (*without_region)(const detail::RecordPtr& a, const detail::ViewOp& op);  // zero where op selects
+};
+
+/// A function called with a gradient; it may return another in its place.
+struct Hook {
+  Hook* next = nullptr;
+  std::uint64_t id = 0;
+  bool after_accumulation = false;
+  virtual detail::RecordPtr call(const detail::RecordPtr& gradient) = 0;
+  virtual ~Hook() = default;
+};
+
+/// The gradient side of a tensor that wants a gradient. Leaves keep their accumulated gradient here; for other tensors it
+/// passes through on the way to the node that made them.
+struct Slot : detail::SlotBase {
+  Node* producer = nullptr;  // owned; null for a leaf
+  const GradOps* ops = nullptr;
+  Shape shape;
+  std::atomic<Pass*> pass{nullptr};  // the backward pass whose gradient is in flight here
+  detail::RecordPtr flight;
+  detail::RecordPtr grad;
+  std::atomic<bool> grad_busy{false};
+  Hook* hooks = nullptr;
+  bool retains = false;
+
+  bool is_leaf() const noexcept { return producer == nullptr; }
+};
+
+/// A counted handle to a slot.
+class SlotPtr {
+ public:
+  SlotPtr() = default;
+  explicit SlotPtr(Slot* owned) noexcept : p_(owned) {}
+  static SlotPtr share(Slot* p) noexcept {
+    if (p) detail::retain(p);
+    return SlotPtr(p);
+  }
+  SlotPtr(const SlotPtr& other) noexcept : p_(other.p_) {
+    if (p_) detail::retain(p_);
+  }
+  SlotPtr(SlotPtr&& other) noexcept : p_(std::exchange(other.p_, nullptr)) {}
+  SlotPtr& operator=(SlotPtr other) noexcept {
+    std::swap(p_, other.p_);
+    return *this;
+  }
+  ~SlotPtr() {
+    if (p_) detail::release(p_);
+  }
+  Slot* get() const noexcept { return p_; }
+  Slot* operator->() const noexcept { return p_; }
+  Slot& operator*() const noexcept { return *p_; }
+  explicit operator bool() const noexcept { return p_ != nullptr; }
+  Slot* detach() noexcept { return std::exchange(p_, nullptr); }
+
+ private:
+  Slot* p_ = nullptr;
+};
+
+}  // namespace taper::inline TAPER_ABI::autograd

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// Convolution as a matrix product without im2col: one shifted copy of the image per kernel column, laid out so that every
+// tap's pixels are one contiguous run of it. The copy grows by kw instead of kh * kw, and stays in the second-level cache.
+#pragma once
+
+#include <taper/backend/cpu/conv_shape.hpp>
+#include <taper/backend/cpu/gemm_pack.hpp>
+#include <taper/backend/cpu/gemm_product.hpp>
+#include <taper/config.hpp>
+#include <taper/core/parallel.hpp>
+
+namespace taper::inline TAPER_ABI::detail::conv {
+
+using matrix::Index;
+using matrix::Scratch;
+
+inline Index smaller(Index x, Index y) { return x < y ? x : y; }
+inline Index larger(Index x, Index y) { return x > y ? x : y; }
+inline Index ceil_div(Index x, Index y) { return (x + y - 1) / y; }
+/// The size of nearly equal blocks of at most `most`.
+inline Index even_blocks(Index n, Index most) { return ceil_div(n, ceil_div(n, larger(1, most))); }
+
+/// A copy of some channels and rows: [channel][kernel column][row modulo stride][row][column of the result].
+struct ShiftPlan {
+  Index channels;             // of one block
+  Index rows, columns;        // of the result in one block: whole rows, or a part of one row
+  Index plane_rows;           // per row modulo stride
+  Index row_blocks, column_blocks;
+
+  ShiftPlan(const Conv2dShape& s, Index most_taps, Index most_pixels, Index most_bytes, Index element) {
+    const Index oh = s.oh(), ow = s.ow(), halo = (s.kh - 1) * s.dh / s.sh;
+    channels = even_blocks(s.group_in(), most_taps / s.taps());
+    columns = smaller(ow, most_pixels);
+    const auto fit = [&] { return most_bytes / (channels * s.kw * s.sh * columns * element) - halo; };
+    while (fit() < smaller(oh, 6) && channels > 8) channels = even_blocks(s.group_in(), channels / 2);
+    while (fit() < 1 && columns > 64) columns /= 2;
+    rows = columns < ow ? 1 : even_blocks(oh, smaller(larger(1, fit()), larger(1, most_pixels / ow)));
+    plane_rows = rows + halo;
+    row_blocks = ceil_div(oh, rows);
+    column_blocks = ceil_div(ow, columns);
+  }
+  Index plane() const { return plane_rows * columns; }
+  Index size(const Conv2dShape& s) const { return channels * s.kw * s.sh * plane(); }
+  /// Where the pixels of each tap of a block begin, in the order of the weights.
+  void offsets(const Conv2dShape& s, Index* to) const {
+    for (Index c = 0; c < channels; ++c)
+      for (Index y = 0; y < s.kh; ++y)
+        for (Index x = 0; x < s.kw; ++x)
+          *to++ = ((c * s.kw + x) * s.sh + y * s.dh % s.sh) * plane() + y * s.dh / s.sh * columns;
+  }
+};
+
+template <class T, class A>
+TAPER_INLINE void copy_run(const T* from, Index n, T* to) {
+  constexpr Index lanes = matrix::Tile<T, A>::lanes;
+  using V = typename matrix::Native<T, A::vector_bytes>::type;
+  Index i = 0;
+  for (; i + lanes <= n; i += lanes) matrix::store(to + i, matrix::load<V>(from + i));
+  for (; i < n; ++i) to[i] = from[i];
+}
+
+/// Fills the copy for the block of the result at (y0, x0) from channels of one image.
+template <class T, class A>
+TAPER_KERNEL [[gnu::noinline]] void shift_image(const Conv2dShape& s, const ShiftPlan& plan, const T* image, Index channels,
+                                                Index y0, Index x0, T* to) {
+  const Index columns = plan.columns;
+  for (Index c = 0; c < channels; ++c, image += s.h * s.w)
+    for (Index kx = 0; kx < s.kw; ++kx) {
+      // Columns x of the block whose pixel x * sw + shift lies in the image.
+      const Index shift = x0 * s.sw + kx * s.dw - s.pw;
+      const Index first = smaller(columns, shift >= 0 ? 0 : ceil_div(-shift, s.sw));
+      const Index last = s.w > shift ? larger(first, smaller(columns, (s.w - shift - 1) / s.sw + 1)) : first;
+      for (Index phase = 0; phase < s.sh; ++phase)
+        for (Index r = 0; r < plan.plane_rows; ++r, to += columns) {
+          const Index y = (y0 + r) * s.sh + phase - s.ph;
+          if (y < 0 || y >= s.h) {
+            for (Index x = 0; x < columns; ++x) to[x] = T(0);
+            continue;
+          }
+          const T* from = image + y * s.w + shift;
+          for (Index x = 0; x < first; ++x) to[x] = T(0);
+          if (s.sw == 1)
+            copy_run<T, A>(from + first, last - first, to + first);
+          else
+            for (Index x = first; x < last; ++x) to[x] = from[x * s.sw];
+          for (Index x = last; x < columns; ++x) to[x] = T(0);
+        }
+    }
+}
+
+/// What one block of the result covers.
+struct Block {
+  Index y, x, pixels;
+  Block(const Conv2dShape& s, const ShiftPlan& plan, Index number) {
+    y = number / plan.column_blocks * plan.rows;
+    x = number % plan.column_blocks * plan.columns;
+    pixels = plan.column_blocks > 1 ? smaller(plan.columns, s.ow() - x) : smaller(plan.rows, s.oh() - y) * s.ow();
+  }
+};
+
+/// y = conv(x, w), added to what y holds if `accumulate`. Weights of an output channel lie `w_row` apart.
+template <class T, class A>
+void shift_forward(const Conv2dShape& s, const T* x, const T* w, T* y, bool accumulate) {
+  const ShiftPlan plan(s, 512, 4096, 192 * 1024, sizeof(T));
+  const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out(), taps = s.taps();
+  const Scratch<Index> offsets(plan.channels * taps);
+  plan.offsets(s, offsets.data());
+  const Index blocks = plan.row_blocks * plan.column_blocks, images = s.n * s.groups * blocks;
+  // Few blocks of pixels: the output channels are cut too.
+  const Index most_out = images >= 8 ? out : even_blocks(out, 48), cuts = ceil_div(out, most_out);
+  const Index work = smaller(pixels, plan.rows * plan.columns) * in * taps * most_out;
+  parallel_for(images * cuts, 1 + (Index{1} << 18) / work, [&](Index begin, Index end) {
+    const Scratch<T> buffer(plan.size(s));
+    for (Index u = begin; u < end; ++u) {
+      const Index cut = u % cuts, image = u / cuts / blocks, group = image % s.groups, first = cut * most_out;
+      const Block block(s, plan, u / cuts % blocks);
+      const T* from = x + (image / s.groups * s.c + group * in) * s.h * s.w;
+      T* to = y + (image / s.groups * s.oc + group * out + first) * pixels + block.y * s.ow() + block.x;
+      for (Index c = 0; c < in; c += plan.channels) {
+        const Index channels = smaller(plan.channels, in - c);
+        shift_image<T, A>(s, plan, from + c * s.h * s.w, channels, block.y, block.x, buffer.data());
+        matrix::product<T, A, true>(smaller(most_out, out - first), block.pixels, channels * taps,
+                                    {w + ((group * out + first) * in + c) * taps, in * taps, 1},
+                                    {buffer.data(), 0, 0, -1, offsets.data()}, to, pixels, accumulate || c > 0);
+      }
+    }
+  });
+}
+
+/// dw = sum over images and pixels of dy times the shifted image. Partial sums belong to chunks of images that the sizes
+/// decide, and are added in their order.
+template <class T, class A>
+void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
+  using R = matrix::Tile<T, A>;
+  const ShiftPlan plan(s, 384, 512, 128 * 1024, sizeof(T));
+  const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out(), taps = s.taps();
+  const Scratch<Index> offsets(plan.channels * taps);
+  plan.offsets(s, offsets.data());
+  const Index blocks = plan.row_blocks * plan.column_blocks, parts = ceil_div(in, plan.channels) * s.groups;
+  const Index chunk = even_blocks(s.n, parts >= 16 ? s.n : ceil_div(s.n * parts, 16)), chunks = ceil_div(s.n, chunk);
+  const Index strips = ceil_div(out, R::columns), size = plan.channels * taps * out;
+  const Scratch<T> partial(chunks * parts * size);
+  parallel_for(chunks * parts, 1, [&](Index begin, Index end) {
+    const Scratch<T> buffer(plan.size(s));
+    const Scratch<T> right(plan.rows * plan.columns * strips * R::columns);
+    for (Index u = begin; u < end; ++u) {
+      const Index part = u % parts, group = part % s.groups, c = part / s.groups * plan.channels;
+      const Index channels = smaller(plan.channels, in - c), first = u / parts * chunk;
+      for (Index image = first; image < smaller(s.n, first + chunk); ++image)
+        for (Index b = 0; b < blocks; ++b) {
+          const Block block(s, plan, b);
+          const T* from = dy + (image * s.oc + group * out) * pixels + block.y * s.ow() + block.x;
+          for (Index strip = 0; strip < strips; ++strip)
+            matrix::pack_strip<T, A>(from + strip * R::columns * pixels, 1, pixels, block.pixels,
+                                     smaller(R::columns, out - strip * R::columns),
+                                     right.data() + strip * block.pixels * R::columns);
+          shift_image<T, A>(s, plan, x + (image * s.c + group * in + c) * s.h * s.w, channels, block.y, block.x, buffer.data());
+          matrix::product<T, A, false>(channels * taps, out, block.pixels, {buffer.data(), 0, 1, offsets.data()},
+                                       {right.data(), R::columns, block.pixels * R::columns}, partial.data() + u * size,
+                                       out, image > first || b > 0);
+        }
+    }
+  });
+  for (Index part = 0; part < parts; ++part) {
+    const Index group = part % s.groups, c = part / s.groups * plan.channels, count = smaller(plan.channels, in - c) * taps;
+    for (Index o = 0; o < out; ++o) {
+      T* to = dw + ((group * out + o) * in + c) * taps;
+      for (Index t = 0; t < count; ++t) {
+        T sum = T(0);
+        for (Index q = 0; q < chunks; ++q) sum += partial.data()[(q * parts + part) * size + t * out + o];
+        to[t] = sum;
+      }
+    }
+  }
+}
+
+}  // namespace taper::inline TAPER_ABI::detail::conv

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// Matrix product of rows with rows (A times the transpose of a row-major B): dot products along k, nothing is packed.
+#pragma once
+
+#include <taper/backend/cpu/gemm_kernel.hpp>
+#include <taper/backend/cpu/gemm_pack.hpp>
+#include <taper/config.hpp>
+
+#include <cstddef>
+#include <utility>
+
+namespace taper::inline TAPER_ABI::detail::matrix {
+
+/// Rows of A and of B, both with unit stride along k.
+template <class T>
+struct DotArgs {
+  Index k;  // at least one vector
+  const T* a;
+  Index a_row;
+  const T* b;
+  Index b_row;
+  T* c;
+  Index c_row, c_column;
+  bool accumulate;
+};
+
+// Neighbours within every four lanes of x and y summed: {x0+x1, x2+x3, y0+y1, y2+y3, ...}.
+template <class V, std::size_t... I>
+TAPER_INLINE V add_neighbours(const V& x, const V& y, std::index_sequence<I...>) {
+  constexpr std::size_t n = sizeof...(I);
+  return __builtin_shufflevector(x, y, ((I & ~std::size_t{3}) + (I & 1) * 2 + (I & 2 ? n : 0))...) +
+         __builtin_shufflevector(x, y, ((I & ~std::size_t{3}) + (I & 1) * 2 + 1 + (I & 2 ? n : 0))...);
+}
+
+// The sums of the lanes of four vectors.
+template <class T, class V>
+TAPER_INLINE typename Native<T, 4 * sizeof(T)>::type sum_lanes(const V& v0, const V& v1, const V& v2, const V& v3) {
+  constexpr int lanes = sizeof(V) / sizeof(T);
+  if constexpr (lanes == 2) {
+    return typename Native<T, 4 * sizeof(T)>::type{v0[0] + v0[1], v1[0] + v1[1], v2[0] + v2[1], v3[0] + v3[1]};
+  } else {
+    using Lanes = std::make_index_sequence<lanes>;
+    const V s = add_neighbours(add_neighbours(v0, v1, Lanes{}), add_neighbours(v2, v3, Lanes{}), Lanes{});
+    if constexpr (lanes == 4)
+      return s;
+    else if constexpr (lanes == 8)
+      return __builtin_shufflevector(s, s, 0, 1, 2, 3) + __builtin_shufflevector(s, s, 4, 5, 6, 7);
+    else
+      return (__builtin_shufflevector(s, s, 0, 1, 2, 3) + __builtin_shufflevector(s, s, 4, 5, 6, 7)) +
+             (__builtin_shufflevector(s, s, 8, 9, 10, 11) + __builtin_shufflevector(s, s, 12, 13, 14, 15));
+  }
+}
+
+template <class T, class A, int Rows, int Columns>
+TAPER_KERNEL [[gnu::noinline]] void dot_kernel(const DotArgs<T>& args) {
+  using V = typename Native<T, A::vector_bytes>::type;
+  constexpr int lanes = Tile<T, A>::lanes;
+  V sum[Rows][Columns];
+  const T *a[Rows], *b[Columns];
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i) {
+    a[i] = args.a + i * args.a_row;
+#pragma GCC unroll 16
+    for (int j = 0; j < Columns; ++j) sum[i][j] = V{};
+  }
+#pragma GCC unroll 16
+  for (int j = 0; j < Columns; ++j) b[j] = args.b + j * args.b_row;
+  const Index whole = args.k / lanes * lanes;
+#pragma GCC unroll 2
+  for (Index p = 0; p < whole; p += lanes) {
+    V left[Rows];
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) left[i] = load<V>(a[i] + p);
+#pragma GCC unroll 16
+    for (int j = 0; j < Columns; ++j) {
+      const V right = load<V>(b[j] + p);
+#pragma GCC unroll 16
+      for (int i = 0; i < Rows; ++i) sum[i][j] += left[i] * right;
+    }
+  }
+  if (whole != args.k) {
+    // The last vector overlaps the one before it. Lanes already summed become zero on both sides: zero times infinity
+    // would be NaN.
+    using Mask = decltype(V{} == V{});
+    Mask keep;
+#pragma GCC unroll 64
+    for (int l = 0; l < lanes; ++l) keep[l] = l >= lanes - static_cast<int>(args.k - whole) ? -1 : 0;
+    const Index p = args.k - lanes;
+    V left[Rows];
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) left[i] = keep ? load<V>(a[i] + p) : V{};
+#pragma GCC unroll 16
+    for (int j = 0; j < Columns; ++j) {
+      const V right = keep ? load<V>(b[j] + p) : V{};
+#pragma GCC unroll 16
+      for (int i = 0; i < Rows; ++i) sum[i][j] += left[i] * right;
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 16
+    for (int j = 0; j < Columns; j += 4) {
+      constexpr int last = Columns - 1, count = Columns < 4 ? Columns : 4;
+      const auto four = sum_lanes<T>(sum[i][j], sum[i][j < last ? j + 1 : last], sum[i][j + 1 < last ? j + 2 : last],
+                                     sum[i][j + 2 < last ? j + 3 : last]);
+      T* c = args.c + i * args.c_row + j * args.c_column;
+      if (Columns >= 4 && args.c_column == 1) {
+        store(c, args.accumulate ? load<decltype(four + four)>(c) + four : four);
+      } else {
+#pragma GCC unroll 4
+        for (int q = 0; q < count; ++q)
+          c[q * args.c_column] = args.accumulate ? c[q * args.c_column] + four[q] : four[q];
+      }
+    }
+  }
+}
+
+/// C (m x n) = or += A B^T for k of at least one vector.
+template <class T, class A>
+TAPER_KERNEL [[gnu::noinline]] void dot_product(Index m, Index n, DotArgs<T> args) {
+  using Run = void (*)(const DotArgs<T>&);
+  static constexpr Run kernels[3][3] = {{dot_kernel<T, A, 1, 1>, dot_kernel<T, A, 1, 2>, dot_kernel<T, A, 1, 4>},
+                                        {dot_kernel<T, A, 2, 1>, dot_kernel<T, A, 2, 2>, dot_kernel<T, A, 2, 4>},
+                                        {dot_kernel<T, A, 3, 1>, dot_kernel<T, A, 3, 2>, dot_kernel<T, A, 3, 4>}};
+  const RowTiles tiles(m, 3);
+  const DotArgs<T> origin = args;
+  for (Index j = 0; j < n;) {
+    const Index left = n - j;
+    const bool wide = m == 1 && left >= 8;
+    const int width = wide ? 3 : left >= 4 ? 2 : left >= 2 ? 1 : 0;
+    args.b = origin.b + j * origin.b_row;
+    for (Index t = 0, i = 0; t < tiles.count; ++t) {
+      args.a = origin.a + i * origin.a_row;
+      args.c = origin.c + i * origin.c_row + j * origin.c_column;
+      if (wide)
+        dot_kernel<T, A, 1, 8>(args);
+      else
+        kernels[tiles.rows(t) - 1][width](args);
+      i += tiles.rows(t);
+    }
+    j += Index{1} << width;
+  }
+}
+
+}  // namespace taper::inline TAPER_ABI::detail::matrix

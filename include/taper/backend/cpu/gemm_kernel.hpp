@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+// Register tiles of the matrix product: rows of A are broadcast against vectors of B, and C is touched once at the end.
+#pragma once
+
+#include <taper/config.hpp>
+
+#include <cstdint>
+
+namespace taper::inline TAPER_ABI::detail::matrix {
+
+using Index = std::int64_t;
+
+template <class T, int Bytes>
+struct Native {
+  typedef T type __attribute__((vector_size(Bytes)));
+};
+
+template <class V, class T>
+TAPER_INLINE V load(const T* p) {
+  V v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class V, class T>
+TAPER_INLINE void store(T* p, const V& v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+
+/// The register tile of a scalar type: 6 rows by 2 vectors fill 16 registers, 6 by 4 fill the 32 of AVX-512.
+template <class T, class A>
+struct Tile {
+  static constexpr int lanes = A::vector_bytes / static_cast<int>(sizeof(T));
+  static constexpr int vectors = A::vector_bytes == 64 ? 4 : 2;
+  static constexpr int rows = 6;
+  static constexpr int columns = lanes * vectors;
+  static constexpr int narrow = 16 / static_cast<int>(sizeof(T));  // columns of a tile of one 16-byte vector
+};
+
+/// What one register tile reads and writes. Rows of A lie a_row apart, or where a_rows says; rows of B likewise. The
+/// last rows of B may lie elsewhere: they are copies, so that nothing past the operand's end is read.
+template <class T>
+struct TileArgs {
+  Index k = 0;
+  const T* a = nullptr;
+  Index a_row = 0, a_column = 0;
+  const Index* a_rows = nullptr;
+  const T* b = nullptr;
+  Index b_row = 0;
+  const Index* b_rows = nullptr;
+  Index tail = 0;
+  const T* b_tail = nullptr;
+  Index b_tail_row = 0;
+  T* c = nullptr;
+  Index c_row = 0;
+  int columns = 0;
+  bool accumulate = false;
+};
+
+/// Writes or adds the first `columns` columns of a tile that is narrower than its vectors.
+template <class T, class A>
+TAPER_KERNEL [[gnu::noinline]] void store_edge(const T* tile, int tile_row, int rows, int columns, T* c, Index c_row,
+                                               bool accumulate) {
+  using V = typename Native<T, 16>::type;
+  constexpr int lanes = 16 / static_cast<int>(sizeof(T));
+  for (int i = 0; i < rows; ++i, tile += tile_row, c += c_row) {
+    int j = 0;
+    for (; j + lanes <= columns; j += lanes) {
+      const V v = load<V>(tile + j);
+      store(c + j, accumulate ? load<V>(c + j) + v : v);
+    }
+    for (; j < columns; ++j) c[j] = accumulate ? c[j] + tile[j] : tile[j];
+  }
+}
+
+/// C (rows x columns) = or += A (rows x k) B (k x columns) in registers. Every element is summed in the order of k,
+/// whatever the tile, so that how C is cut does not change its bits.
+template <class T, class A, int Bytes, int Rows, int Vectors, bool Indirect>
+TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
+  using V = typename Native<T, Bytes>::type;
+  constexpr int lanes = Bytes / static_cast<int>(sizeof(T));
+  V sum[Rows][Vectors];
+  const T* a[Rows];
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i) {
+    a[i] = args.a + (args.a_rows ? args.a_rows[i] : i * args.a_row);
+    __builtin_prefetch(args.c + i * args.c_row, 1);
+#pragma GCC unroll 16
+    for (int j = 0; j < Vectors; ++j) sum[i][j] = V{};
+  }
+  const T* b = args.b;
+  const Index* b_rows = args.b_rows;
+  const Index a_column = args.a_column;
+  Index b_row = args.b_row, k = args.k, tail = args.tail, at = 0;
+  for (;;) {
+#pragma GCC unroll 4
+    for (Index p = 0; p < k; ++p) {
+      const T* row = Indirect ? b + b_rows[p] : b;
+      V right[Vectors];
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) right[j] = load<V>(row + j * lanes);
+#pragma GCC unroll 16
+      for (int i = 0; i < Rows; ++i) {
+        const T left = a[i][at];
+#pragma GCC unroll 16
+        for (int j = 0; j < Vectors; ++j) sum[i][j] += left * right[j];
+      }
+      if (!Indirect) b += b_row;
+      at += a_column;
+    }
+    if (Indirect || tail == 0) break;
+    b = args.b_tail;
+    b_row = args.b_tail_row;
+    k = tail;
+    tail = 0;
+  }
+  if (args.columns == Vectors * lanes) {
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+      T* c = args.c + i * args.c_row;
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j)
+        store(c + j * lanes, args.accumulate ? load<V>(c + j * lanes) + sum[i][j] : sum[i][j]);
+    }
+  } else {
+    alignas(64) T tile[Rows * Vectors * lanes];
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) store(tile + (i * Vectors + j) * lanes, sum[i][j]);
+    store_edge<T, A>(tile, Vectors * lanes, Rows, args.columns, args.c, args.c_row, args.accumulate);
+  }
+}
+
+/// A tile of chosen height and width, and how many columns of B it reads.
+template <class T>
+struct Kernel {
+  void (*run)(const TileArgs<T>&);
+  int width;
+};
+
+template <class T, class A, bool Indirect, int Rows>
+Kernel<T> kernel_of_height(Index columns) {
+  using R = Tile<T, A>;
+  constexpr int bytes = A::vector_bytes;
+  // Few rows leave registers free: a wider tile hides the latency of its sums.
+  constexpr int wide = Rows == 1 ? 8 : Rows <= 3 ? 4 : R::vectors;
+  if constexpr (wide > R::vectors)
+    if (columns >= wide * R::lanes) return {tile_kernel<T, A, bytes, Rows, wide, Indirect>, wide * R::lanes};
+  if constexpr (R::vectors == 4) {
+    if (columns > 3 * R::lanes) return {tile_kernel<T, A, bytes, Rows, 4, Indirect>, 4 * R::lanes};
+    if (columns > 2 * R::lanes) return {tile_kernel<T, A, bytes, Rows, 3, Indirect>, 3 * R::lanes};
+  }
+  if (columns > R::lanes) return {tile_kernel<T, A, bytes, Rows, 2, Indirect>, 2 * R::lanes};
+  if constexpr (bytes > 16)
+    if (columns <= R::narrow) return {tile_kernel<T, A, 16, Rows, 1, Indirect>, R::narrow};
+  return {tile_kernel<T, A, bytes, Rows, 1, Indirect>, R::lanes};
+}
+
+/// The tile for `rows` (1 to 6) rows and as many of `columns` columns as fit.
+template <class T, class A, bool Indirect>
+Kernel<T> choose_kernel(Index rows, Index columns) {
+  switch (rows) {
+    case 1: return kernel_of_height<T, A, Indirect, 1>(columns);
+    case 2: return kernel_of_height<T, A, Indirect, 2>(columns);
+    case 3: return kernel_of_height<T, A, Indirect, 3>(columns);
+    case 4: return kernel_of_height<T, A, Indirect, 4>(columns);
+    case 5: return kernel_of_height<T, A, Indirect, 5>(columns);
+    default: return kernel_of_height<T, A, Indirect, 6>(columns);
+  }
+}
+
+}  // namespace taper::inline TAPER_ABI::detail::matrix

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// Scratch memory and the packing of matrix operands into the order in which register tiles read them.
+#pragma once
+
+#include <taper/backend/cpu/gemm_kernel.hpp>
+#include <taper/config.hpp>
+#include <taper/core/allocator.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace taper::inline TAPER_ABI::detail::matrix {
+
+/// Rows cut into tiles of nearly equal height: 32 is 6, 6, 5, 5, 5, 5.
+struct RowTiles {
+  Index count, height, taller;  // the first `taller` tiles have one row more
+  RowTiles(Index rows, Index most) : count(1), height(rows), taller(0) {
+    if (rows <= most) return;
+    count = (rows + most - 1) / most;
+    height = rows / count;
+    taller = rows - height * count;
+  }
+  Index rows(Index tile) const { return height + (tile < taller ? 1 : 0); }
+};
+
+/// Uninitialised memory from the caching allocator, with room for a tile's reads past its end.
+template <class T>
+class Scratch {
+ public:
+  explicit Scratch(Index count) : bytes_((static_cast<std::size_t>(count) + 256) * sizeof(T)), data_(static_cast<T*>(allocate(bytes_))) {}
+  ~Scratch() { deallocate(data_, bytes_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  T* data() const { return data_; }
+
+ private:
+  std::size_t bytes_;
+  T* data_;
+};
+
+// One stage of a transpose of lanes x lanes: pairs of rows `Step` apart swap blocks of that size.
+template <int Step, bool Upper, class V, std::size_t... I>
+TAPER_INLINE V swap_blocks(const V& x, const V& y, std::index_sequence<I...>) {
+  constexpr std::size_t n = sizeof...(I), step = Step;
+  if constexpr (Upper)
+    return __builtin_shufflevector(x, y, (I & step ? n + I : I + step)...);
+  else
+    return __builtin_shufflevector(x, y, (I & step ? n + I - step : I)...);
+}
+
+template <int Step, class V, int Lanes>
+TAPER_INLINE void transpose_stages(V (&v)[Lanes]) {
+  using Sequence = std::make_index_sequence<Lanes>;
+  V out[Lanes];
+#pragma GCC unroll 32
+  for (int i = 0; i < Lanes; ++i)
+    out[i] = i & Step ? swap_blocks<Step, true>(v[i - Step], v[i], Sequence{})
+                      : swap_blocks<Step, false>(v[i], v[i | Step], Sequence{});
+#pragma GCC unroll 32
+  for (int i = 0; i < Lanes; ++i) v[i] = out[i];
+  if constexpr (Step > 1) transpose_stages<Step / 2>(v);
+}
+
+/// to[j][i] = from[i][j] for a block of lanes x lanes.
+template <class T, class A>
+TAPER_KERNEL [[gnu::noinline]] void transpose_block(const T* from, Index from_row, T* to, Index to_row) {
+  constexpr int lanes = Tile<T, A>::lanes;
+  using V = typename Native<T, A::vector_bytes>::type;
+  V v[lanes];
+#pragma GCC unroll 32
+  for (int i = 0; i < lanes; ++i) v[i] = load<V>(from + i * from_row);
+  transpose_stages<lanes / 2>(v);
+#pragma GCC unroll 32
+  for (int i = 0; i < lanes; ++i) store(to + i * to_row, v[i]);
+}
+
+/// One strip of B (k x columns) as k rows of the tile's width, filled up with zeros.
+template <class T, class A>
+TAPER_KERNEL [[gnu::noinline]] void pack_strip(const T* b, Index row, Index column, Index k, Index columns, T* to) {
+  constexpr Index width = Tile<T, A>::columns, lanes = Tile<T, A>::lanes;
+  if (columns == width && column == 1) {
+    for (Index p = 0; p < k; ++p) __builtin_memcpy(to + p * width, b + p * row, sizeof(T) * width);
+    return;
+  }
+  Index first = 0;  // columns done by blocks
+  const Index whole = k / lanes * lanes;
+  if (row == 1)
+    for (; first + lanes <= columns; first += lanes) {
+      const T* from = b + first * column;
+      for (Index p = 0; p < whole; p += lanes) transpose_block<T, A>(from + p, column, to + p * width + first, width);
+      for (Index p = whole; p < k; ++p)
+        for (Index j = 0; j < lanes; ++j) to[p * width + first + j] = from[p + j * column];
+    }
+  if (first == width) return;
+  for (Index p = 0; p < k; ++p)
+    for (Index j = first; j < width; ++j) to[p * width + j] = j < columns ? b[p * row + j * column] : T(0);
+}
+
+/// Rows of A, tile after tile, each k x height.
+template <class T, class A>
+TAPER_KERNEL [[gnu::noinline]] void pack_left(const T* a, Index row, Index column, Index m, Index k, T* to) {
+  const RowTiles tiles(m, Tile<T, A>::rows);
+  for (Index t = 0; t < tiles.count; ++t) {
+    const Index rows = tiles.rows(t);
+    if (rows == 6) {
+      for (Index p = 0; p < k; ++p, to += 6) {
+        const T* from = a + p * column;
+        to[0] = from[0], to[1] = from[row], to[2] = from[2 * row];
+        to[3] = from[3 * row], to[4] = from[4 * row], to[5] = from[5 * row];
+      }
+    } else {
+      for (Index p = 0; p < k; ++p)
+        for (Index i = 0; i < rows; ++i) *to++ = a[i * row + p * column];
+    }
+    a += rows * row;
+  }
+}
+
+}  // namespace taper::inline TAPER_ABI::detail::matrix

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// A block of the matrix product: register tiles over all rows of A, strip after strip of B.
+#pragma once
+
+#include <taper/backend/cpu/gemm_kernel.hpp>
+#include <taper/backend/cpu/gemm_pack.hpp>
+#include <taper/config.hpp>
+
+namespace taper::inline TAPER_ABI::detail::matrix {
+
+/// A, as the tiles read it. `packed`: tile after tile, each k x height.
+template <class T>
+struct Left {
+  const T* data;
+  Index row, column;
+  const Index* rows = nullptr;
+  bool packed = false;
+};
+
+/// B, as the tiles read it: unit stride along a row. Strips of a tile's columns lie `strip` apart (packed), or side by
+/// side (strip 0). No element at or past `end` (an offset from data) is read; -1: there is slack behind it.
+template <class T>
+struct Right {
+  const T* data;
+  Index row;
+  Index strip = 0;
+  Index end = -1;
+  const Index* rows = nullptr;
+  T* buffer = nullptr;  // whole strips are copied here first, where rows lie badly for the first-level cache
+};
+
+/// C (m x n) = or += A (m x k) B (k x n), tile by tile: a strip of B stays in the first-level cache under all rows of A.
+template <class T, class A, bool Indirect>
+TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Left<T>& left, const Right<T>& right, T* c,
+                                            Index c_row, bool accumulate) {
+  using R = Tile<T, A>;
+  const RowTiles tiles(m, R::rows);
+  alignas(64) T tail[R::lanes * R::columns];
+  TileArgs<T> args;
+  args.a_row = left.packed ? 1 : left.row;
+  args.b_rows = right.rows;
+  args.b_tail = tail;
+  args.c_row = c_row;
+  args.accumulate = accumulate;
+  for (Index j = 0; j < n;) {
+    Index columns = n - j;
+    if (right.strip && columns > R::columns) columns = R::columns;
+    // Tiles of both heights have the same width: only a single tile may be wider.
+    Kernel<T> kernel = choose_kernel<T, A, Indirect>(tiles.rows(0), columns);
+    if (columns > kernel.width) columns = kernel.width;
+    args.columns = static_cast<int>(columns);
+    args.b = right.strip ? right.data + j / R::columns * right.strip : right.data + j;
+    args.b_row = right.row;
+    args.k = k;
+    args.tail = 0;
+    if (right.buffer && columns == R::columns) {
+      pack_strip<T, A>(args.b, right.row, 1, k, columns, right.buffer);
+      args.b = right.buffer;
+      args.b_row = R::columns;
+    } else if (!Indirect && right.end >= 0 && (k - 1) * right.row + j + kernel.width > right.end) {
+      const Index room = right.end - j - kernel.width;
+      args.k = room < 0 ? 0 : room / right.row + 1;
+      args.tail = k - args.k;
+      args.b_tail_row = kernel.width;
+      for (Index p = 0; p < args.tail; ++p)
+        for (Index q = 0; q < kernel.width; ++q)
+          tail[p * kernel.width + q] = q < columns ? args.b[(args.k + p) * right.row + q] : T(0);
+    }
+    for (Index t = 0, i = 0; t < tiles.count; ++t) {
+      const Index rows = tiles.rows(t);
+      if (t > 0 && t == tiles.taller) kernel = choose_kernel<T, A, Indirect>(rows, columns);
+      args.a = left.packed ? left.data + i * k : left.rows ? left.data : left.data + i * left.row;
+      args.a_column = left.packed ? rows : left.column;
+      args.a_rows = left.rows ? left.rows + i : nullptr;
+      args.c = c + i * c_row + j;
+      kernel.run(args);
+      i += rows;
+    }
+    j += columns;
+  }
+}
+
+}  // namespace taper::inline TAPER_ABI::detail::matrix

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// Compiler facts, feature switches, version and the ABI tag. The only file that asks which compiler this is.
+#pragma once
+
+#define TAPER_VERSION_MAJOR 0
+#define TAPER_VERSION_MINOR 1
+#define TAPER_VERSION_PATCH 0
+
+#if defined(_MSVC_LANG) ? _MSVC_LANG < 202002L : __cplusplus < 202002L
+#error "Taper needs C++20: compile with -std=c++20"
+#endif
+#if defined(__clang__)
+#if __clang_major__ < 16
+#error "Taper needs clang 16 or later"
+#endif
+#elif !defined(__GNUC__) || __GNUC__ < 12
+#error "Taper needs g++ 12 or later, clang 16 or later, or nvcc 13 or later"
+#endif
+
+// Functions that may also run on a CUDA device.
+#if defined(__CUDACC__)
+#define TAPER_HD __host__ __device__
+#else
+#define TAPER_HD
+#endif
+
+// Functors and pack functions: inlined at every optimisation level, so that a -O0 build stays usable.
+#define TAPER_INLINE [[gnu::always_inline]] inline
+
+// Cold paths (error messages) stay out of the hot code.
+#define TAPER_COLD [[gnu::cold, gnu::noinline]]
+
+// Kernel loops carry their own optimisation level in a -O0 build. Only g++ has the means.
+#if defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__) && !defined(__CUDACC__)
+#define TAPER_KERNEL __attribute__((optimize("O2")))
+#else
+#define TAPER_KERNEL
+#endif
+
+// Exceptions: with -fno-exceptions an error calls the handler of core/error.hpp and aborts.
+#if defined(__cpp_exceptions)
+#define TAPER_EXCEPTIONS 1
+#else
+#define TAPER_EXCEPTIONS 0
+#endif
+
+// TAPER_INFERENCE_ONLY removes the tape. It changes the layout of tensors, so it is part of every symbol's name.
+#if defined(TAPER_INFERENCE_ONLY)
+#define TAPER_ABI v0_inference
+#else
+#define TAPER_ABI v0
+#endif
+
+#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#define TAPER_VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define TAPER_VECTOR_BYTES 32
+#else
+#define TAPER_VECTOR_BYTES 16
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define TAPER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TAPER_ASAN 1
+#endif
+#endif
+#ifndef TAPER_ASAN
+#define TAPER_ASAN 0
+#endif
+
+namespace taper::inline TAPER_ABI {
+
+/// What a kernel's machine code depends on. Every kernel template carries it as a defaulted argument (packs carry it in
+/// their type), so that translation units built with different flags never share one symbol for different code.
+template <int VectorBytes, bool Fma, bool FastMath, bool Nvcc>
+struct AbiTag {
+  static constexpr int vector_bytes = VectorBytes;
+  static constexpr bool fma = Fma;
+  static constexpr bool fast_math = FastMath;
+  static constexpr bool nvcc = Nvcc;
+};
+
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define TAPER_HAS_FMA 1
+#else
+#define TAPER_HAS_FMA 0
+#endif
+#if defined(__FAST_MATH__)
+#define TAPER_FAST_MATH 1
+#else
+#define TAPER_FAST_MATH 0
+#endif
+#if defined(__CUDACC__)
+using Abi = AbiTag<TAPER_VECTOR_BYTES, TAPER_HAS_FMA, TAPER_FAST_MATH, true>;
+#else
+using Abi = AbiTag<TAPER_VECTOR_BYTES, TAPER_HAS_FMA, TAPER_FAST_MATH, false>;
+#endif
+
+#if defined(TAPER_INFERENCE_ONLY)
+inline constexpr bool inference_only = true;
+#else
+inline constexpr bool inference_only = false;
+#endif
+
+}  // namespace taper::inline TAPER_ABI

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Devices are tag types: part of a tensor's type, so that mixing them does not compile.
+#pragma once
+
+#include <taper/core/allocator.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <string_view>
+
+namespace taper::inline TAPER_ABI {
+
+/// The host.
+struct Cpu {
+  static constexpr std::string_view name = "cpu";
+  static void* allocate(std::size_t bytes) { return detail::allocate(bytes); }
+  static void deallocate(void* p, std::size_t bytes) noexcept { detail::deallocate(p, bytes); }
+};
+
+/// A tag that names a device and says where its memory comes from.
+template <class D>
+concept Device = requires(void* p, std::size_t n) {
+  { D::name } -> std::convertible_to<std::string_view>;
+  { D::allocate(n) } -> std::same_as<void*>;
+  D::deallocate(p, n);
+};
+
+}  // namespace taper::inline TAPER_ABI

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+// The reference-counted record behind every tensor handle, and the handle itself without its type.
+#pragma once
+
+#include <taper/core/dtype.hpp>
+#include <taper/core/grad_mode.hpp>
+#include <taper/core/storage.hpp>
+#include <taper/core/view.hpp>
+
+namespace taper::inline TAPER_ABI::detail {
+
+/// What core knows of a gradient slot: that it is counted and how it goes away.
+struct SlotBase {
+  std::atomic<std::int32_t> refs{1};
+  void (*destroy)(SlotBase*) noexcept = nullptr;
+};
+inline void retain(SlotBase* s) noexcept { s->refs.fetch_add(1, std::memory_order_relaxed); }
+inline void release(SlotBase* s) noexcept {
+  if (s->refs.load(std::memory_order_acquire) == 1 || s->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) s->destroy(s);
+}
+
+struct TensorRecord;
+
+/// What a view remembers of the tensor it was made from, so that in-place writes through it reach that tensor's history.
+struct ViewLink {
+  TensorRecord* parent = nullptr;
+  ViewOp op;
+  std::uint32_t parent_epoch = 0;
+};
+
+/// Shared by all copies of a tensor: storage, geometry, gradient slot.
+struct TensorRecord {
+  std::atomic<std::int32_t> refs{1};
+  DType dtype{};
+  bool contiguous = true;
+  Storage* storage = nullptr;
+  std::byte* data = nullptr;  // the first element
+  std::int64_t numel = 0;
+  Shape shape;
+  Strides strides;
+  SlotBase* slot = nullptr;
+  ViewLink* link = nullptr;
+  std::uint32_t epoch = 0;  // counts the in-place changes that rewrote this tensor's history
+  bool wants_grad = false;  // a slot exists and gradients flow into it
+};
+
+inline void retain(TensorRecord* r) noexcept { r->refs.fetch_add(1, std::memory_order_relaxed); }
+void destroy(TensorRecord* r) noexcept;
+inline void release(TensorRecord* r) noexcept {
+  if (r->refs.load(std::memory_order_acquire) == 1 || r->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(r);
+}
+
+inline void destroy(TensorRecord* r) noexcept {
+  while (r) {  // a chain of views ends in a loop, not in a recursion
+    TensorRecord* parent = nullptr;
+    if (r->link) {
+      parent = r->link->parent;
+      r->link->~ViewLink();
+      Cpu::deallocate(r->link, sizeof(ViewLink));
+    }
+    if (r->slot) release(r->slot);
+    if (r->storage) release(r->storage);
+    r->~TensorRecord();
+    Cpu::deallocate(r, sizeof(TensorRecord));
+    r = parent && parent->refs.fetch_sub(1, std::memory_order_acq_rel) == 1 ? parent : nullptr;
+  }
+}
+
+/// A counted handle to a record; null for an undefined tensor.
+class RecordPtr {
+ public:
+  RecordPtr() = default;
+  /// Takes over the one reference that the caller holds.
+  explicit RecordPtr(TensorRecord* owned) noexcept : p_(owned) {}
+  static RecordPtr share(TensorRecord* p) noexcept {
+    if (p) retain(p);
+    return RecordPtr(p);
+  }
+  RecordPtr(const RecordPtr& other) noexcept : p_(other.p_) {
+    if (p_) retain(p_);
+  }
+  RecordPtr(RecordPtr&& other) noexcept : p_(std::exchange(other.p_, nullptr)) {}
+  RecordPtr& operator=(RecordPtr other) noexcept {
+    std::swap(p_, other.p_);
+    return *this;
+  }
+  ~RecordPtr() {
+    if (p_) release(p_);
+  }
+  TensorRecord* get() const noexcept { return p_; }
+  TensorRecord* operator->() const noexcept { return p_; }
+  TensorRecord& operator*() const noexcept { return *p_; }
+  explicit operator bool() const noexcept { return p_ != nullptr; }
+  TensorRecord* detach() noexcept { return std::exchange(p_, nullptr); }
+
+ private:
+  TensorRecord* p_ = nullptr;
+};
+
+/// A record over storage (one reference to it is taken over) with the given geometry.
+inline RecordPtr make_record(DType dtype, Storage* storage, const Geometry& g) {
+  auto* r = ::new (Cpu::allocate(sizeof(TensorRecord))) TensorRecord;
+  r->dtype = dtype;
+  r->storage = storage;
+  r->data = storage->data + g.offset * static_cast<std::int64_t>(size_of(dtype));
+  r->shape = g.shape;
+  r->strides = g.strides;
+  r->numel = g.shape.numel();
+  r->contiguous = is_contiguous(g.shape, g.strides);
+  return RecordPtr(r);
+}
+
+/// A fresh dense tensor; its elements are not set.
+template <Device D>
+RecordPtr make_dense(DType dtype, const Shape& shape) {
+  const std::int64_t numel = shape.numel();
+  Storage* storage = make_storage<D>(static_cast<std::size_t>(numel) * size_of(dtype));
+  auto* r = ::new (Cpu::allocate(sizeof(TensorRecord))) TensorRecord;
+  r->dtype = dtype;
+  r->storage = storage;
+  r->data = storage->data;
+  r->shape = shape;
+  r->strides = contiguous_strides(shape);
+  r->numel = numel;
+  return RecordPtr(r);
+}
+
+inline Geometry geometry_of(const TensorRecord& r) {
+  return {r.shape, r.strides, (r.data - r.storage->data) / static_cast<std::int64_t>(size_of(r.dtype))};
+}
+
+/// A record that shares r's storage under another geometry.
+inline RecordPtr make_alias(const TensorRecord& r, const Geometry& g) {
+  retain(r.storage);
+  return make_record(r.dtype, r.storage, g);
+}
+
+/// A view of r by op: shares storage and, where the tape may be needed, remembers where it came from.
+inline RecordPtr make_view(TensorRecord* r, const ViewOp& op) {
+  RecordPtr out = make_alias(*r, apply(op, geometry_of(*r)));
+  if constexpr (!inference_only) {
+    if (r->dtype >= DType::float16 && grad_mode()) {
+      out->link = ::new (Cpu::allocate(sizeof(ViewLink))) ViewLink{r, op, r->epoch - 1};
+      retain(r);
+    }
+  }
+  return out;
+}
+
+/// True where two elements of the record may share an address (expand, overlapping unfold).
+inline bool overlaps_itself(const TensorRecord& r) {
+  if (r.contiguous) return false;
+  // Dense in some order of axes is enough to be free of overlap; anything else is taken as overlapping.
+  std::int64_t need = 1;
+  bool used[max_rank] = {};
+  for (int k = 0; k < r.shape.size(); ++k) {
+    int best = -1;
+    for (int i = 0; i < r.shape.size(); ++i)
+      if (!used[i] && r.shape[i] > 1 && (best < 0 || r.strides[i] < r.strides[best])) best = i;
+    if (best < 0) return false;
+    used[best] = true;
+    if (r.strides[best] < need) return true;
+    need = r.strides[best] * (r.shape[best] - 1) + need;
+  }
+  return false;
+}
+
+/// The bytes between the first and the last element.
+inline std::int64_t extent_bytes(const TensorRecord& r) {
+  std::int64_t last = 0;
+  for (int i = 0; i < r.shape.size(); ++i) last += (r.shape[i] - 1) * r.strides[i];
+  return (last + 1) * static_cast<std::int64_t>(size_of(r.dtype));
+}
+
+/// True where writing `target` while reading `source` could read what was just written.
+inline bool unsafe_overlap(const TensorRecord& target, const TensorRecord& source) {
+  if (target.storage != source.storage || target.numel == 0 || source.numel == 0) return false;
+  if (target.data == source.data && target.dtype == source.dtype && target.shape == source.shape && target.strides == source.strides)
+    return false;
+  const std::byte *a = target.data, *b = source.data;
+  return a < b + extent_bytes(source) && b < a + extent_bytes(target);
+}
+
+}  // namespace taper::inline TAPER_ABI::detail

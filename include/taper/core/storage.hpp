@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// The memory under tensors: reference-counted, with the version counter that backward checks, owned or adopted.
+#pragma once
+
+#include <taper/core/device.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <utility>
+
+namespace taper::inline TAPER_ABI::detail {
+
+/// One block of memory and who may free it. Tensors and their views share it; in-place writes count its version up.
+struct Storage {
+  std::atomic<std::int32_t> refs{1};
+  std::atomic<std::uint32_t> version{0};
+  std::byte* data = nullptr;
+  std::size_t bytes = 0;
+  bool has_slack = true;  // false for adopted memory: nothing may be read behind its end
+  void (*release)(Storage*) noexcept = nullptr;
+};
+
+inline constexpr std::size_t storage_header = 64;
+static_assert(sizeof(Storage) <= storage_header);
+
+inline void retain(Storage* s) noexcept { s->refs.fetch_add(1, std::memory_order_relaxed); }
+inline void release(Storage* s) noexcept {
+  if (s->refs.load(std::memory_order_acquire) == 1 || s->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) s->release(s);
+}
+
+/// Fresh memory on D. On the host the header and the data are one block.
+template <Device D>
+Storage* make_storage(std::size_t bytes) {
+  if constexpr (std::same_as<D, Cpu>) {
+    auto* block = static_cast<std::byte*>(D::allocate(storage_header + bytes));
+    auto* s = ::new (block) Storage;
+    s->data = block + storage_header;
+    s->bytes = bytes;
+    s->release = [](Storage* self) noexcept { Cpu::deallocate(self, storage_header + self->bytes); };
+    return s;
+  } else {
+    auto* data = static_cast<std::byte*>(D::allocate(bytes));
+    auto* s = ::new (Cpu::allocate(sizeof(Storage))) Storage;
+    s->data = data;
+    s->bytes = bytes;
+    s->release = [](Storage* self) noexcept {
+      D::deallocate(self->data, self->bytes);
+      Cpu::deallocate(self, sizeof(Storage));
+    };
+    return s;
+  }
+}
+
+/// Foreign memory: deleter(data) is called when the last tensor over it goes.
+template <class Deleter>
+Storage* adopt_storage(void* data, std::size_t bytes, Deleter deleter) {
+  struct Adopted : Storage {
+    Deleter deleter;
+    explicit Adopted(Deleter d) : deleter(std::move(d)) {}
+  };
+  static_assert(alignof(Adopted) <= 64);
+  auto* s = ::new (Cpu::allocate(sizeof(Adopted))) Adopted(std::move(deleter));
+  s->data = static_cast<std::byte*>(data);
+  s->bytes = bytes;
+  s->has_slack = false;
+  s->release = [](Storage* base) noexcept {
+    auto* self = static_cast<Adopted*>(base);
+    self->deleter(static_cast<void*>(self->data));
+    self->~Adopted();
+    Cpu::deallocate(self, sizeof(Adopted));
+  };
+  return s;
+}
+
+}  // namespace taper::inline TAPER_ABI::detail

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// Tensor<T, D>: a typed, counted handle to a record. Copies share the record, as in PyTorch.
+#pragma once
+
+#include <taper/core/index.hpp>
+#include <taper/core/methods.hpp>
+#include <taper/core/record.hpp>
+
+#include <span>
+
+namespace taper::inline TAPER_ABI {
+
+template <Scalar T, Device D = Cpu>
+class Tensor;
+
+/// A tensor or an expression over tensors (also const or a reference to one).
+template <class X>
+concept TensorLike = requires { typename std::remove_cvref_t<X>::tensor_like; };
+/// Something stored: a Tensor, or a type derived from one such as a Parameter.
+template <class X>
+concept TensorHandle = TensorLike<X> && requires { typename std::remove_cvref_t<X>::tensor_handle; };
+/// A lazy expression over tensors.
+template <class X>
+concept ExprLike = TensorLike<X> && !TensorHandle<X>;
+
+/// The element type and the device of a tensor-like type.
+template <TensorLike X>
+using value_t = typename std::remove_cvref_t<X>::value_type;
+template <TensorLike X>
+using device_t = typename std::remove_cvref_t<X>::device_type;
+/// The tensor that a tensor-like type stands for.
+template <TensorLike X>
+using tensor_t = Tensor<value_t<X>, device_t<X>>;
+
+namespace detail {
+template <class From, class To>
+struct error_cannot_convert_between_dtypes_write_cast;  // left incomplete: its name is the diagnostic
+}
+
+/// An n-dimensional array of T on device D.
+template <Scalar T, Device D>
+class Tensor : public detail::Methods<Tensor<T, D>> {
+ public:
+  using value_type = T;
+  using device_type = D;
+  using tensor_like = void;
+  using tensor_handle = void;
+
+  /// An undefined tensor: every use of it but assignment and defined() throws.
+  Tensor() = default;
+  explicit Tensor(detail::RecordPtr record) noexcept : record_(std::move(record)) {}
+  Tensor(const Tensor&) = default;
+  Tensor(Tensor&&) noexcept = default;
+  ~Tensor() = default;
+
+  /// Evaluates an expression of the same dtype and device in one kernel.
+  template <ExprLike E>
+    requires std::same_as<value_t<E>, T> && std::same_as<device_t<E>, D>
+  Tensor(E&& expr);
+  template <TensorLike E>
+    requires(!std::same_as<value_t<E>, T>)
+  Tensor(E&& expr, detail::error_cannot_convert_between_dtypes_write_cast<value_t<E>, T>* = nullptr) = delete;
+
+  /// Assigning to a named tensor rebinds it.
+  Tensor& operator=(const Tensor&) & = default;
+  Tensor& operator=(Tensor&&) & noexcept = default;
+  /// Assigning to an unnamed one, such as x[0] or x(Slice{1, 3}), writes into its elements.
+  void operator=(const Tensor& value) && { assign(value); }
+  void operator=(Tensor&& value) && { assign(value); }
+  template <class X>
+    requires(!std::same_as<std::remove_cvref_t<X>, Tensor> && (TensorLike<X> || ScalarLike<std::remove_cvref_t<X>>))
+  void operator=(X&& value) && {
+    assign(std::forward<X>(value));
+  }
+
+  bool defined() const noexcept { return static_cast<bool>(record_); }
+  const Shape& shape() const { return record().shape; }
+  const Shape& sizes() const { return record().shape; }
+  /// The size along an axis; negative axes count from the back.
+  std::int64_t size(std::int64_t axis) const { return shape()[detail::wrap_axis("size", axis, dim())]; }
+  int dim() const { return record().shape.size(); }
+  std::int64_t numel() const { return record().numel; }
+  const Strides& strides() const { return record().strides; }
+  std::int64_t stride(std::int64_t axis) const { return strides()[detail::wrap_axis("stride", axis, dim())]; }
+  bool is_contiguous() const { return record().contiguous; }
+  static constexpr DType dtype() { return dtype_of<T>; }
+  /// How often the storage was written in place.
+  std::uint32_t version() const { return record().storage->version.load(std::memory_order_relaxed); }
+
+  /// The first element; the others lie at strides(). Writing through it is not seen by the tape, as in PyTorch.
+  const T* data_ptr() const { return reinterpret_cast<const T*>(record().data); }
+  T* data_ptr() { return reinterpret_cast<T*>(record().data); }
+
+  /// The only element of a one-element tensor.
+  T item() const;
+
+  /// x[i]: one index along the first axis. Writable: x[i] = value.
+  Tensor operator[](std::int64_t index) { return at_first(index); }
+  const Tensor operator[](std::int64_t index) const { return at_first(index); }
+  /// x(0, Slice{1, 3}, ellipsis, none, index_tensor, mask).
+  template <class... I>
+  decltype(auto) operator()(const I&... indices);
+  template <class... I>
+  decltype(auto) operator()(const I&... indices) const;
+
+  // The tape. Bodies in eval/.
+  bool requires_grad() const
+    requires Differentiable<T>;
+  Tensor& requires_grad_(bool value = true) &
+    requires Differentiable<T>;
+  Tensor requires_grad_(bool value = true) &&
+    requires Differentiable<T>;
+  bool is_leaf() const;
+  Tensor grad() const
+    requires Differentiable<T>;
+  void set_grad(const Tensor& gradient) const
+    requires Differentiable<T>;
+  Tensor& retain_grad()
+    requires Differentiable<T>;
+  template <class... Options>
+    requires Differentiable<T>
+  void backward(const Options&... options) const;
+  template <class Hook>
+  auto register_hook(Hook hook) const
+    requires Differentiable<T>;
+
+  // In place.
+  template <class X>
+  Tensor& copy_(const X& source);
+  Tensor& fill_(T value);
+  Tensor& zero_() { return fill_(T(0)); }
+
+  detail::TensorRecord& record() const {
+    if (!record_) undefined();
+    return *record_;
+  }
+  const detail::RecordPtr& handle() const noexcept { return record_; }
+
+  explicit operator bool() const = delete;  // ambiguous: use all(x), any(x), equal(x, y) or x.item()
+
+ private:
+  [[noreturn]] TAPER_COLD static void undefined() {
+    detail::raise<ValueError>("tensor", "this tensor is undefined: it was default-constructed, moved from, or a gradient that "
+                                        "does not exist yet");
+  }
+  Tensor at_first(std::int64_t index) const {
+    if (dim() == 0) detail::raise<IndexError>("index", "a 0-dim tensor cannot be indexed: use item()");
+    return Tensor(detail::make_view(&record(), detail::resolve("index", index, 0, shape()[0])));
+  }
+  template <class X>
+  void assign(X&& value);
+
+ protected:
+  detail::RecordPtr record_;
+};
+
+template <ExprLike E>
+Tensor(E&&) -> Tensor<value_t<E>, device_t<E>>;
+
+}  // namespace taper::inline TAPER_ABI

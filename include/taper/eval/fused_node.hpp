@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+// The one node that an evaluated expression records, whatever its ops: it runs the program's backward kernel.
+#pragma once
+
+#include <taper/autograd/engine.hpp>
+#include <taper/eval/sink.hpp>
+
+namespace taper::inline TAPER_ABI::autograd {
+
+class FusedNode;
+
+}  // namespace taper::inline TAPER_ABI::autograd
+
+namespace taper::inline TAPER_ABI::detail {
+
+/// How an expression is replayed op by op, each op recorded: for create_graph and for naming the op in anomaly mode.
+struct GraphOps {
+  std::string_view (*name)();
+  void (*backward)(autograd::FusedNode& node, autograd::Pass& pass, const RecordPtr& gradient);
+};
+
+}  // namespace taper::inline TAPER_ABI::detail
+
+namespace taper::inline TAPER_ABI::autograd {
+
+using detail::MapOperand;
+using detail::MapOutput;
+using detail::ProgramInfo;
+using detail::RecordPtr;
+using detail::TensorRecord;
+
+/// Backward of a fused expression, or of its sum over some axes.
+class FusedNode final : public Node {
+ public:
+  const ProgramInfo& info;
+  Shape shape;              // the iteration space
+  bool reduced = false;     // the value is a sum over the axes in mask
+  std::uint32_t mask = 0;
+  double factor = 1;        // the sum was multiplied by it
+  RecordPtr output;         // saved where a partial reads it
+  std::uint32_t output_version = 0;
+
+  explicit FusedNode(const ProgramInfo& i) : info(i) {}
+  ~FusedNode() override {
+    for (int i = 0; i < info.leaves; ++i) saved()[i].~RecordPtr();
+  }
+
+  // Behind the node lie the saved leaves, their versions, and the program's data.
+  static std::size_t extra_bytes(const ProgramInfo& info) {
+    return static_cast<std::size_t>(info.leaves) * (sizeof(RecordPtr) + sizeof(std::uint32_t)) + 16 + info.data_bytes + 16;
+  }
+  RecordPtr* saved() { return reinterpret_cast<RecordPtr*>(extra_of(this)); }
+  std::uint32_t* versions() { return reinterpret_cast<std::uint32_t*>(extra_of(this) + static_cast<std::size_t>(info.leaves) * sizeof(RecordPtr)); }
+  std::byte* data() {
+    const std::size_t before = static_cast<std::size_t>(info.leaves) * (sizeof(RecordPtr) + sizeof(std::uint32_t));
+    return extra_of(this) + (before + 15) / 16 * 16;
+  }
+
+  std::string_view name() const noexcept override { return info.graph ? info.graph->name() : "expression"; }
+  void release_saved() noexcept override {
+    for (int i = 0; i < info.leaves; ++i) saved()[i] = {};
+    output = {};
+  }
+
+  void backward(Pass& pass) override {
+    RecordPtr g = pass.gradient(*this);
+    if (!g) return;
+    if (factor != 1) g = this->Node::output(0)->ops->scale(g, factor);
+    check_saved();
+    if (pass.create_graph()) {
+      info.graph->backward(*this, pass, g);
+      return;
+    }
+    run_kernel(pass, *g);
+  }
+
+  /// The strides of the result's gradient at the iteration space: 0 along summed axes.
+  Strides gradient_strides(const TensorRecord& g) const {
+    if (!reduced) return g.strides;
+    Strides out = Dims::filled(shape.size(), 0);
+    const bool keepdim = g.shape.size() == shape.size();
+    for (int i = 0, j = 0; i < shape.size(); ++i) {
+      const bool summed = mask >> i & 1;
+      if (!summed) out[i] = g.strides[j];
+      if (!summed || keepdim) ++j;
+    }
+    return out;
+  }
+
+  void check_saved() {
+    for (int i = 0; i < info.leaves; ++i)
+      if (saved()[i]) check_version(*saved()[i], versions()[i]);
+    if (output) check_version(*output, output_version);
+  }
+
+ private:
+  void check_version(const TensorRecord& r, std::uint32_t version) const {
+    const std::uint32_t now = r.storage->version.load(std::memory_order_relaxed);
+    if (now != version)
+      detail::raise<AutogradError>("backward", "a tensor of shape ", r.shape, " that ", name(), " needs for its gradient was changed in place (version ",
+                                   now, ", saved at ", version, "): clone() it before the in-place operation");
+  }
+
+  void run_kernel(Pass& pass, const TensorRecord& g) {
+    const int n = info.leaves;
+    
+    detail::LazyArray<MapOperand, detail::max_inputs> in_memory;
+    detail::LazyArray<MapOutput, 64> out_memory;
+    MapOperand* in = in_memory.data();
+    MapOutput* out = out_memory.data();
+    const Strides constant = Dims::filled(shape.size(), 0);
+    auto zero = [&](MapOperand& o, std::size_t size) {
+      ::new (&o) MapOperand;
+      o.data = detail::zero_pack;
+      o.strides = constant;
+      o.size = size;
+    };
+    for (int i = 0; i < n; ++i) {
+      const RecordPtr& r = saved()[i];
+      zero(in[i], size_of(info.leaf_types[i]));
+      if (!r) continue;
+      in[i].data = r->data;
+      in[i].strides = r->shape == shape ? r->strides : detail::broadcast_strides(r->shape, r->strides, shape);
+    }
+    zero(in[n], size_of(info.result));
+    if (output) {
+      in[n].data = output->data;
+      in[n].strides = output->strides;
+    }
+    ::new (&in[n + 1]) MapOperand;
+    in[n + 1].data = g.data;
+    in[n + 1].strides = gradient_strides(g);
+    in[n + 1].size = size_of(info.result);
+
+    // Leaves that keep their shape take their gradient directly; the others sum in a sink.
+    int sinks = 0;
+    std::size_t sink_bytes = 0;
+    bool sunk[64] = {};
+    for (int i = 0; i < n; ++i) {
+      ::new (&out[i]) MapOutput;
+      const DType type = info.leaf_types[i];
+      const std::size_t compute = detail::is_floating(type) && size_of(type) == 2 ? 4 : size_of(type);
+      zero(in[n + 2 + i], compute);
+      out[i].size = compute;
+      const SlotPtr& slot = input(i);
+      if (!slot || !pass.slot_wanted(*slot)) continue;
+      if (slot->shape == shape && compute == size_of(type)) {
+        bool fresh = false;
+        TensorRecord& target = pass.buffer(slot, fresh);
+        out[i].data = target.data;
+        if (!fresh) {
+          in[n + 2 + i].data = target.data;
+          in[n + 2 + i].strides = target.strides;
+        }
+      } else {
+        sunk[i] = true;
+        ++sinks;
+        sink_bytes += (info.sinks[i]->bytes + 63) / 64 * 64;
+      }
+    }
+    detail::MapJob job{info.vjp, data(), shape, 2 * n + 2, n, in, out, 0};
+
+    if (sinks == 0) {
+      detail::run_map(job);
+      return;
+    }
+    run_with_sinks(pass, job, out, sunk, sinks, sink_bytes);
+  }
+
+  void run_with_sinks(Pass& pass, detail::MapJob& job, MapOutput* out, const bool* sunk, int sinks, std::size_t sink_bytes) {
+    const int n = info.leaves;
+    detail::Scratch memory(sink_bytes + static_cast<std::size_t>(sinks) * sizeof(detail::ReducePlan) + 128);
+    auto* plans = reinterpret_cast<detail::ReducePlan*>(detail::align64(memory.data()));
+    int k = 0;
+    for (int i = 0; i < n; ++i)
+      if (sunk[i]) ::new (plans + k++) detail::ReducePlan(shape, input(i)->shape);
+    const std::int64_t total = shape.numel();
+    job.grain = total == 0 ? 1 : detail::reduce_grain(total, plans, sinks);
+    std::byte* at = detail::align64(reinterpret_cast<std::byte*>(plans + sinks));
+    std::byte* sink_at[64];
+    k = 0;
+    for (int i = 0; i < n; ++i) {
+      if (!sunk[i]) continue;
+      sink_at[i] = at;
+      info.sinks[i]->construct(at, plans[k++], total, job.grain);
+      out[i].consumer = info.sinks[i]->consumer(at);
+      at += (info.sinks[i]->bytes + 63) / 64 * 64;
+    }
+    detail::run_map(job);
+    for (int i = 0; i < n; ++i) {
+      if (!sunk[i]) continue;
+      bool fresh = false;
+      TensorRecord& target = pass.buffer(input(i), fresh);
+      info.sinks[i]->finish(sink_at[i], target.data, target.numel, fresh);
+      info.sinks[i]->destroy(sink_at[i]);
+    }
+  }
+};
+
+}  // namespace taper::inline TAPER_ABI::autograd

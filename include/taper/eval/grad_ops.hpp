@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// What the engine does with gradients of one dtype, written in the expressions that it runs itself.
+#pragma once
+
+#include <taper/eval/reduce.hpp>
+
+namespace taper::inline TAPER_ABI::detail {
+
+/// a + b as one recorded op.
+template <class Op, Scalar T, Device D>
+[[gnu::noinline]] RecordPtr binary_op(const RecordPtr& a, const RecordPtr& b) {
+  return evaluate(Apply<Op, Leaf<T, D>, Leaf<T, D>>{Op{}, {plain_leaf<T, D>(a), plain_leaf<T, D>(b)}},
+                  broadcast_shapes(Op::name, a->shape, b->shape));
+}
+template <Scalar T, Device D>
+[[gnu::noinline]] void write_constant(TensorRecord& target, T value) {
+  using C = compute_t<T>;
+  if (target.numel == 0) return;
+  if (target.contiguous) {
+    T* p = reinterpret_cast<T*>(target.data);
+    std::fill(p, p + target.numel, value);
+  } else {
+    for_each_row(Walk(target.shape, target.strides), 0, target.numel, [&](std::int64_t offset, std::int64_t, std::int64_t n) {
+      const std::int64_t stride = Walk(target.shape, target.strides).inner_stride();
+      T* p = reinterpret_cast<T*>(target.data) + offset;
+      for (std::int64_t i = 0; i < n; ++i) p[i * stride] = value;
+    });
+  }
+  target.storage->version.fetch_add(1, std::memory_order_relaxed);
+  (void)sizeof(C);
+}
+
+template <Scalar T, Device D>
+struct GradOpsFor {
+  using C = compute_t<T>;
+
+  static RecordPtr empty(const Shape& shape) { return make_dense<D>(dtype_of<T>, shape); }
+  static RecordPtr full(const Shape& shape, double value) {
+    RecordPtr out = empty(shape);
+    write_constant<T, D>(*out, static_cast<T>(static_cast<real_t<C>>(value)));
+    return out;
+  }
+  static void set_zero(TensorRecord& target) { write_constant<T, D>(target, T{}); }
+  static void add_into(TensorRecord& target, TensorRecord& value) {
+    using N = Apply<Add, Leaf<T, D>, Leaf<T, D>>;
+    const LeafRef leaves[2] = {{&target, target.storage->version.load(std::memory_order_relaxed), false},
+                               {&value, value.storage->version.load(std::memory_order_relaxed), false}};
+    const typename program_t<N>::Data data{};
+    run_into(InfoFor<program_t<N>>::info, leaves, &data, target);
+  }
+  static bool finite(TensorRecord& a) {
+    bool out = true;
+    for_each_row(Walk(a.shape, a.strides), 0, a.numel, [&](std::int64_t offset, std::int64_t, std::int64_t n) {
+      const T* p = reinterpret_cast<const T*>(a.data) + offset;
+      const std::int64_t stride = Walk(a.shape, a.strides).inner_stride();
+      for (std::int64_t i = 0; i < n; ++i) {
+        if constexpr (Complex<T>) out = out && math::isfinite(p[i * stride].real()) && math::isfinite(p[i * stride].imag());
+        else out = out && math::isfinite(static_cast<C>(p[i * stride]));
+      }
+    });
+    return out;
+  }
+  static RecordPtr add(const RecordPtr& a, const RecordPtr& b) { return binary_op<Add, T, D>(a, b); }
+  static RecordPtr scale(const RecordPtr& a, double factor) {
+    using N = Apply<Mul, Leaf<T, D>, Constant<T>>;
+    return evaluate(N{Mul{}, {plain_leaf<T, D>(a), Constant<T>{static_cast<C>(static_cast<real_t<C>>(factor))}}}, a->shape);
+  }
+  static RecordPtr clone(const RecordPtr& a) { return evaluate(plain_leaf<T, D>(a), a->shape); }
+  static RecordPtr sum_to(const RecordPtr& a, const Shape& shape) {
+    if (a->shape == shape) return a;
+    Dims axes;
+    const int lead = a->shape.size() - shape.size();
+    for (int i = 0; i < a->shape.size(); ++i)
+      if (i < lead || (shape[i - lead] == 1 && a->shape[i] != 1)) axes.push_back(i);
+    if (axes.empty()) return a;
+    RecordPtr out = sum_scaled("sum_to", Tensor<T, D>(a), axes, true, false);
+    if (lead == 0) return out;
+    ViewOp op;
+    op.kind = ViewOp::view;
+    op.dims = shape;
+    return make_view(out.get(), op);
+  }
+  static RecordPtr without_region(const RecordPtr& a, const ViewOp& op) {
+    if (grad_mode() && autograd::wants_gradient(*a)) {
+      const RecordPtr region = make_view(a.get(), op);
+      return add(a, scale(autograd::embed(ops, region, op, a->shape), -1));
+    }
+    RecordPtr out = clone(a);
+    const RecordPtr region = make_alias(*out, detail::apply(op, geometry_of(*out)));
+    write_constant<T, D>(*region, T{});
+    return out;
+  }
+
+  static constexpr autograd::GradOps ops{&empty, &full, &set_zero, &add_into, &finite, &add, &scale, &clone, &sum_to, &without_region};
+};
+
+}  // namespace taper::inline TAPER_ABI::detail

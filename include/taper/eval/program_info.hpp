@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// The static table of a program type: where typed expressions end and data begins.
+#pragma once
+
+#include <taper/eval/fused_node.hpp>
+
+namespace taper::inline TAPER_ABI::detail {
+
+template <class P>
+constexpr bool any_gradient() {
+  if constexpr (inference_only || !Differentiable<typename P::result>) return false;
+  else {
+    for (int i = 0; i < P::leaves; ++i)
+      if (P::template analysis<true>.reached[i]) return true;
+    return false;
+  }
+}
+
+/// Defined in eval/replay.hpp: backward of P op by op, recorded.
+template <class P>
+struct Replay;
+
+template <class P>
+struct LeafTables;
+template <class R, class... L, class C, class I, int Root>
+struct LeafTables<Program<R, List<L...>, C, I, Root>> {
+  static constexpr DType types[] = {dtype_of<L>...};
+  static constexpr const SinkOps* sinks[] = {sink_of<L>()...};
+};
+
+/// Reduced: the program's values go to a reducer and are not stored, so backward replays the root as well, and the
+/// forward kernel hands out values of the compute type.
+template <class P, bool Reduced, class A>
+constexpr ProgramInfo make_info() {
+  static_assert(std::is_trivially_copyable_v<typename P::Data>, "an op's settings must be plain data");
+  constexpr auto& analysis = P::template analysis<!Reduced>;
+  ProgramInfo info;
+  info.leaves = P::leaves;
+  info.result = dtype_of<typename P::result>;
+  info.leaf_types = LeafTables<P>::types;
+  info.needs = analysis.needs;
+  info.reached = analysis.reached;
+  info.sinks = LeafTables<P>::sinks;
+  info.data_bytes = sizeof(typename P::Data);
+  info.may_throw = P::may_throw;
+  info.identity = P::count == 0;
+  if constexpr (any_gradient<P>()) {
+    info.vjp = &vjp_kernel<P, !Reduced, A>;
+    info.graph = &Replay<P>::ops;
+  }
+  return info;
+}
+
+template <class P>
+struct ComputeResult;
+template <class R, class L, class C, class I, int Root>
+struct ComputeResult<Program<R, L, C, I, Root>> { using type = Program<compute_t<R>, L, C, I, Root>; };
+
+template <class P, class A = Abi>
+struct InfoFor {
+  static constexpr ProgramInfo make() {
+    ProgramInfo info = make_info<P, false, A>();
+    info.forward = &forward_kernel<P, A>;
+    return info;
+  }
+  static constexpr ProgramInfo info = make();
+};
+template <class P, class A = Abi>
+struct ReducedInfoFor {
+  static constexpr ProgramInfo make() {
+    ProgramInfo info = make_info<P, true, A>();
+    info.forward = &forward_kernel<typename ComputeResult<P>::type, A>;
+    return info;
+  }
+  static constexpr ProgramInfo info = make();
+};
+
+/// An expression's program, leaves and data at run time.
+template <class N>
+struct Lowering {
+  using P = program_t<N>;
+  LeafRef leaves[P::leaves];
+  typename P::Data data;
+  explicit Lowering(const N& node) { collect<0, 0, 0>(node, leaves, data); }
+};
+
+}  // namespace taper::inline TAPER_ABI::detail

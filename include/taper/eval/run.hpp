@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+// Runs a lowered program over its leaves, into fresh memory or into a given target. Knows programs as data, not as types.
+#pragma once
+
+#include <taper/backend/cpu/reduce.hpp>
+
+namespace taper::inline TAPER_ABI::detail {
+
+/// A typed sink for the gradient of a leaf that was broadcast, or is stored in 16 bits: see eval/sink.hpp.
+struct SinkOps;
+
+/// A program as data: one static table for every distinct expression.
+struct ProgramInfo {
+  KernelFn forward = nullptr;
+  KernelFn vjp = nullptr;  // null where no gradient can flow
+  int leaves = 0;
+  DType result{};
+  const DType* leaf_types = nullptr;
+  const LeafNeeds* needs = nullptr;
+  const bool* reached = nullptr;
+  const SinkOps* const* sinks = nullptr;
+  std::size_t data_bytes = 0;
+  bool may_throw = false;
+  bool identity = false;  // the bare tensor
+  const struct GraphOps* graph = nullptr;
+};
+
+inline void check_unchanged(const LeafRef* leaves, int count) {
+  for (int i = 0; i < count; ++i)
+    if (leaves[i].record->storage->version.load(std::memory_order_relaxed) != leaves[i].version)
+      raise<ValueError>("evaluate", "a tensor of shape ", leaves[i].record->shape,
+                        " was changed in place after this expression was built and before it was evaluated: evaluate it first");
+}
+
+inline void fill_leaves(MapOperand* in, const ProgramInfo& info, const LeafRef* leaves, const Shape& shape) {
+  for (int i = 0; i < info.leaves; ++i) {
+    const TensorRecord& r = *leaves[i].record;
+    in[i].data = r.data;
+    in[i].size = size_of(info.leaf_types[i]);
+    in[i].strides = r.shape == shape ? r.strides : broadcast_strides(r.shape, r.strides, shape);
+  }
+}
+
+/// Operands of a job without a loop over unused ones: rank-8 strides make them large.
+template <class T, int Max>
+struct LazyArray {
+  alignas(T) std::byte raw[sizeof(T) * Max];
+  T* data() { return reinterpret_cast<T*>(raw); }
+};
+
+/// Evaluates a program into memory that holds `shape` densely.
+inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out) {
+  LazyArray<MapOperand, 64> in;
+  for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
+  fill_leaves(in.data(), info, leaves, shape);
+  MapOutput output;
+  output.data = out;
+  output.size = size_of(info.result);
+  MapJob job{info.forward, data, shape, info.leaves, 1, in.data(), &output, 0};
+  run_map(job);
+}
+
+template <Device D>
+RecordPtr run_forward(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape) {
+  static_assert(std::same_as<D, Cpu>, "evaluating a pointwise expression on this device needs its backend: compile this file as .cu");
+  check_unchanged(leaves, info.leaves);
+  RecordPtr out = make_dense<D>(info.result, shape);
+  run_dense(info, leaves, data, shape, out->data);
+  return out;
+}
+
+/// Scatters staged values into a strided target.
+struct ScatterSink {
+  Walk walk;
+  std::byte* data;
+  std::size_t size;
+  static void take(void* self, std::int64_t, std::int64_t first, std::int64_t n, const std::byte* values) {
+    auto& s = *static_cast<ScatterSink*>(self);
+    scatter(s.data, values, s.size, s.walk, first, n);
+  }
+};
+
+/// Evaluates a program into an existing tensor of its result type. A source that overlaps the target otherwise than
+/// element by element is read in full first.
+inline void run_into(const ProgramInfo& info, const LeafRef* leaves, const void* data, TensorRecord& target) {
+  check_unchanged(leaves, info.leaves);
+  if (overlaps_itself(target))
+    raise<ValueError>("copy_", "the target of shape ", target.shape, " and strides ", target.strides,
+                      " overlaps itself (expand): clone() it before writing");
+  bool direct = !info.may_throw;
+  for (int i = 0; i < info.leaves && direct; ++i) direct = !unsafe_overlap(target, *leaves[i].record);
+  if (!direct) {
+    Scratch values(static_cast<std::size_t>(target.numel) * size_of(info.result));
+    run_dense(info, leaves, data, target.shape, values.data());
+    scatter(target.data, values.data(), size_of(info.result), Walk(target.shape, target.strides), 0, target.numel);
+  } else if (target.contiguous) {
+    run_dense(info, leaves, data, target.shape, target.data);
+  } else {
+    LazyArray<MapOperand, 64> in;
+    for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
+    fill_leaves(in.data(), info, leaves, target.shape);
+    ScatterSink sink{Walk(target.shape, target.strides), target.data, size_of(info.result)};
+    MapOutput output;
+    output.size = size_of(info.result);
+    output.consumer = {&ScatterSink::take, &sink};
+    MapJob job{info.forward, data, target.shape, info.leaves, 1, in.data(), &output, 0};
+    run_map(job);
+  }
+  target.storage->version.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// The axes of a reduction as bits, and the shapes it leaves.
+struct ReducedAxes {
+  std::uint32_t mask = 0;
+  Shape kept;    // size 1 along reduced axes
+  Shape result;  // kept, or without the reduced axes
+};
+
+inline ReducedAxes reduced_axes(std::string_view op, const Shape& shape, const Dims& axes, bool keepdim) {
+  ReducedAxes out;
+  for (const std::int64_t a : axes) {
+    const int axis = wrap_axis(op, a, shape.size());
+    if (out.mask >> axis & 1) raise<IndexError>(op, "axis ", a, " appears twice in ", axes);
+    out.mask |= 1u << axis;
+  }
+  if (axes.empty()) out.mask = (1u << shape.size()) - 1;
+  for (int i = 0; i < shape.size(); ++i) {
+    const bool reduced = out.mask >> i & 1;
+    out.kept.push_back(reduced ? 1 : shape[i]);
+    if (!reduced || keepdim) out.result.push_back(reduced ? 1 : shape[i]);
+  }
+  return out;
+}
+
+/// Folds the values of a program with R over the reduced axes; finish(accumulators, count) takes the results.
+/// T is what the program stores. Nothing of the expression is stored.
+template <class R, class T, class Finish, class A = Abi>
+void run_reduce(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, const ReducedAxes& axes, Finish&& finish) {
+  check_unchanged(leaves, info.leaves);
+  const std::int64_t n = shape.numel();
+  const ReducePlan plan(shape, axes.kept);
+  const std::int64_t grain = n == 0 ? 1 : reduce_grain(n, &plan, 1);
+  ReduceSink<R, T, A> sink(plan, n, grain);
+  if (info.identity && leaves[0].record->contiguous && leaves[0].record->shape == shape) {
+    count_pass();
+    const std::byte* values = leaves[0].record->data;
+    const Consumer consumer = sink.consumer();
+    parallel_for(n, grain, [&](std::int64_t first, std::int64_t last) {
+      consumer.take(consumer.self, first / grain, first, last - first, values + static_cast<std::size_t>(first) * sizeof(T));
+    });
+  } else {
+    LazyArray<MapOperand, 64> in;
+    for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
+    fill_leaves(in.data(), info, leaves, shape);
+    MapOutput output;
+    output.size = sizeof(T);
+    output.consumer = sink.consumer();
+    MapJob job{info.forward, data, shape, info.leaves, 1, in.data(), &output, grain};
+    run_map<A>(job);
+  }
+  finish(sink.finish(), plan.outputs);
+}
+
+}  // namespace taper::inline TAPER_ABI::detail

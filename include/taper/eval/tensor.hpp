@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+// Tensor's members that compute or touch the tape.
+#pragma once
+
+#include <taper/eval/grad_ops.hpp>
+
+namespace taper::inline TAPER_ABI {
+
+/// What backward() may be told: designated, as in loss.backward({.retain_graph = true}).
+struct BackwardOptions {
+  bool retain_graph = false;
+  bool create_graph = false;
+};
+
+template <Differentiable T, Device D>
+void backward(const Tensor<T, D>& output, const Tensor<T, D>& gradient, const BackwardOptions& options = {});
+template <Differentiable T, Device D>
+void backward(const Tensor<T, D>& output, const BackwardOptions& options = {});
+
+template <Scalar T, Device D>
+T Tensor<T, D>::item() const {
+  if (numel() != 1) detail::raise<ShapeError>("item", "a tensor of shape ", shape(), " has ", numel(), " elements: item() needs exactly one");
+  return *data_ptr();
+}
+
+template <Scalar T, Device D>
+bool Tensor<T, D>::requires_grad() const
+  requires Differentiable<T>
+{
+  if constexpr (inference_only) return false;
+  else return autograd::wants_gradient(record());
+}
+
+template <Scalar T, Device D>
+Tensor<T, D>& Tensor<T, D>::requires_grad_(bool value) &
+  requires Differentiable<T>
+{
+  if constexpr (!inference_only) {
+    detail::TensorRecord& r = record();
+    if (autograd::wants_gradient(r) == value) return *this;
+    if (!value && !autograd::slot_of(r)->is_leaf())
+      detail::raise<AutogradError>("requires_grad_", "only a leaf can stop wanting a gradient: use detach() for the result of an operation");
+    autograd::set_slot(r, value ? autograd::make_slot(detail::grad_ops_of<T, D>(), r.shape) : autograd::SlotPtr());
+  } else if (value) {
+    detail::raise<AutogradError>("requires_grad_", "this program was compiled with TAPER_INFERENCE_ONLY: there are no gradients");
+  }
+  return *this;
+}
+template <Scalar T, Device D>
+Tensor<T, D> Tensor<T, D>::requires_grad_(bool value) &&
+  requires Differentiable<T>
+{
+  return static_cast<Tensor&>(*this).requires_grad_(value);
+}
+
+template <Scalar T, Device D>
+bool Tensor<T, D>::is_leaf() const {
+  if constexpr (inference_only || !Differentiable<T>) return true;
+  else return !autograd::wants_gradient(record()) || autograd::slot_of(record())->is_leaf();
+}
+
+template <Scalar T, Device D>
+Tensor<T, D> Tensor<T, D>::grad() const
+  requires Differentiable<T>
+{
+  if constexpr (inference_only) return {};
+  else {
+    autograd::Slot* s = autograd::slot_of(record());
+    return s ? Tensor(s->grad) : Tensor();
+  }
+}
+
+template <Scalar T, Device D>
+void Tensor<T, D>::set_grad(const Tensor& gradient) const
+  requires Differentiable<T>
+{
+  if constexpr (!inference_only) {
+    autograd::Slot* s = autograd::slot_of(record());
+    if (!s) detail::raise<AutogradError>("set_grad", "a tensor that wants no gradient has no place for one: call requires_grad_() first");
+    if (gradient.defined() && !(gradient.shape() == shape()))
+      detail::raise<ShapeError>("set_grad", "a gradient of shape ", gradient.shape(), " does not fit a tensor of shape ", shape());
+    s->grad = gradient.handle();
+  }
+}
+
+template <Scalar T, Device D>
+Tensor<T, D>& Tensor<T, D>::retain_grad()
+  requires Differentiable<T>
+{
+  if constexpr (!inference_only) {
+    if (!requires_grad()) detail::raise<AutogradError>("retain_grad", "this tensor wants no gradient");
+    autograd::slot_of(record())->retains = !is_leaf();
+  }
+  return *this;
+}
+
+template <Scalar T, Device D>
+template <class... Options>
+  requires Differentiable<T>
+void Tensor<T, D>::backward(const Options&... options) const {
+  taper::backward(*this, options...);
+}
+
+namespace detail {
+
+template <Scalar T, Device D>
+RecordPtr seed_for(std::string_view op, const Tensor<T, D>& output, const Tensor<T, D>& gradient) {
+  if (gradient.defined()) {
+    if (!(gradient.shape() == output.shape()))
+      raise<ShapeError>(op, "the gradient's shape ", gradient.shape(), " is not the output's shape ", output.shape());
+    return gradient.handle();
+  }
+  if (output.numel() != 1)
+    raise<ShapeError>(op, "only a one-element tensor can start without a gradient: this one has shape ", output.shape(),
+                      "; reduce it or pass a gradient of its shape");
+  return GradOpsFor<T, D>::full(output.shape(), 1);
+}
+
+template <Scalar T, Device D>
+autograd::SlotPtr root_slot(std::string_view op, const Tensor<T, D>& output) {
+  if (!output.requires_grad())
+    raise<AutogradError>(op, "this tensor does not depend on any tensor that wants a gradient: call requires_grad_() on an input, "
+                             "and compute outside NoGrad");
+  return autograd::SlotPtr::share(autograd::slot_of(output.record()));
+}
+
+}  // namespace detail
+
+/// Runs the tape from `output` (one element, or with a gradient of its shape) and adds to the .grad of every leaf.
+/// Throws: AutogradError where nothing wants a gradient, the graph was freed, or a saved tensor was changed in place.
+template <Differentiable T, Device D>
+void backward(const Tensor<T, D>& output, const Tensor<T, D>& gradient, const BackwardOptions& options) {
+  if constexpr (inference_only) {
+    detail::raise<AutogradError>("backward", "this program was compiled with TAPER_INFERENCE_ONLY: there are no gradients");
+  } else {
+    const autograd::SlotPtr root = detail::root_slot("backward", output);
+    detail::RecordPtr seed = detail::seed_for("backward", output, gradient);
+    const autograd::PassOptions pass_options{options.retain_graph, options.create_graph, true, {}};
+    autograd::Pass pass(pass_options);
+    pass.run({&root, 1}, {&seed, 1});
+  }
+}
+template <Differentiable T, Device D>
+void backward(const Tensor<T, D>& output, const BackwardOptions& options) {
+  backward(output, Tensor<T, D>(), options);
+}
+
+template <Scalar T, Device D>
+template <class X>
+void Tensor<T, D>::assign(X&& value) {
+  if constexpr (ScalarLike<std::remove_cvref_t<X>>) fill_(detail::convert_scalar<T>(value));
+  else copy_(value);
+}
+
+/// Copies `source` into this tensor's elements, broadcasting; another dtype is cast. In place, and recorded.
+template <Scalar T, Device D>
+template <class X>
+Tensor<T, D>& Tensor<T, D>::copy_(const X& source) {
+  static_assert(TensorLike<X>, "copy_ takes a tensor or an expression");
+  if constexpr (std::same_as<value_t<X>, T>) {
+    auto node = detail::as_node<T>(source);
+    detail::evaluate_into(node, source.shape(), record());
+  } else {
+    auto cast = apply("copy_", Cast<T>{}, source);
+    detail::evaluate_into(cast.node(), cast.shape(), record());
+  }
+  return *this;
+}
+
+template <Scalar T, Device D>
+Tensor<T, D>& Tensor<T, D>::fill_(T value) {
+  detail::TensorRecord& r = record();
+  if constexpr (Differentiable<T> && !inference_only) {
+    const bool wanted = autograd::wants_gradient(r);
+    detail::check_in_place(r);
+    detail::write_constant<T, D>(r, value);
+    if (wanted && detail::grad_mode()) autograd::rebase(r, autograd::make_slot_of_constant(detail::grad_ops_of<T, D>(), r.shape));
+  } else {
+    detail::write_constant<T, D>(r, value);
+  }
+  return *this;
+}
+
+}  // namespace taper::inline TAPER_ABI

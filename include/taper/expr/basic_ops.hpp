@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// The ops that the engine itself needs: sums, products, casts. Their public functions are in ops/.
+#pragma once
+
+#include <taper/expr/expr.hpp>
+
+namespace taper::inline TAPER_ABI {
+
+/// x + y.
+struct Add : PromotingOp {
+  static constexpr std::string_view name = "add";
+  static constexpr std::uint8_t reads[] = {reads_nothing, reads_nothing};
+  template <class V>
+  TAPER_HD TAPER_INLINE V operator()(V x, V y) const { return x + y; }
+  template <int I, class V>
+  TAPER_HD TAPER_INLINE V vjp(V, V, V, V g) const { return g; }
+};
+
+/// x - y.
+struct Sub : PromotingOp {
+  static constexpr std::string_view name = "sub";
+  static constexpr std::uint8_t reads[] = {reads_nothing, reads_nothing};
+  template <class V>
+  TAPER_HD TAPER_INLINE V operator()(V x, V y) const { return x - y; }
+  template <int I, class V>
+  TAPER_HD TAPER_INLINE V vjp(V, V, V, V g) const {
+    if constexpr (I == 0) return g;
+    else return -g;
+  }
+};
+
+/// x y. Gradient: y, x.
+struct Mul : PromotingOp {
+  static constexpr std::string_view name = "mul";
+  static constexpr std::uint8_t reads[] = {reads_x1, reads_x0};
+  template <class V>
+  TAPER_HD TAPER_INLINE V operator()(V x, V y) const { return x * y; }
+  template <int I, class V>
+  TAPER_HD TAPER_INLINE V partial(V x, V y, V) const {
+    if constexpr (I == 0) return y;
+    else return x;
+  }
+};
+
+/// -x.
+struct Neg : PromotingOp {
+  static constexpr std::string_view name = "neg";
+  static constexpr std::uint8_t reads[] = {reads_nothing};
+  template <class V>
+  TAPER_HD TAPER_INLINE V operator()(V x) const { return -x; }
+  template <int I, class V>
+  TAPER_HD TAPER_INLINE V vjp(V, V, V g) const { return -g; }
+};
+
+/// x as another element type; the gradient is cast back.
+template <Scalar U>
+struct Cast {
+  static constexpr std::string_view name = "cast";
+  template <class T>
+  using signature = detail::Signature<U, T>;
+  static constexpr std::uint8_t reads[] = {reads_nothing};
+  template <class V>
+  TAPER_HD TAPER_INLINE auto operator()(V x) const { return convert<compute_t<U>>(x); }
+  template <int I, class V, class W>
+  TAPER_HD TAPER_INLINE V vjp(V, W, W g) const { return convert<scalar_of<V>>(g); }
+};
+
+}  // namespace taper::inline TAPER_ABI

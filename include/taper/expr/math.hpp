@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// Mathematics of packs and scalars: each function one formula, branch-free, with a stated error.
+#pragma once
+
+#include <taper/expr/math/basic.hpp>
+#include <taper/expr/math/exponential.hpp>
+#include <taper/expr/math/logarithm.hpp>
+#include <taper/expr/math/power.hpp>

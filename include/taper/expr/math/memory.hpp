@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// load and store: between memory of any dtype, aligned or not, and packs of its compute type.
+#pragma once
+
+#include <taper/expr/math/convert.hpp>
+
+namespace taper::inline TAPER_ABI {
+
+namespace detail::simd {
+
+template <class R, int... I>
+TAPER_PACK R load_plain(const void* p, seq<I...>) {
+  using T = scalar_of<R>;
+  constexpr int L = Layout<T, R::lanes>::lanes;
+  R r;
+  (put<I>(r, reinterpret_cast<const Cell<T, L, false>*>(static_cast<const T*>(p) + I * L)->x), ...);
+  return r;
+}
+template <class R>
+TAPER_PACK R load_plain(const void* p) {
+  return load_plain<R>(p, iota<Layout<scalar_of<R>, R::lanes>::count>());
+}
+template <class P, int... I>
+TAPER_PACK void store_plain(void* p, const P& x, seq<I...>) {
+  using T = scalar_of<P>;
+  constexpr int L = Layout<T, P::lanes>::lanes;
+  ((reinterpret_cast<Cell<T, L, false>*>(static_cast<T*>(p) + I * L)->x = get<I>(x)), ...);
+}
+template <class P>
+TAPER_PACK void store_plain(void* p, const P& x) {
+  store_plain(p, x, iota<Layout<scalar_of<P>, P::lanes>::count>());
+}
+
+// Interleaved complex numbers: natives 2i and 2i + 1 of memory hold the parts of native i.
+template <int First, int Step, class X, int... I>
+TAPER_PACK X pick(X a, X b, seq<I...>) {
+#if TAPER_DEVICE_PASS
+  return a;
+#else
+  return __builtin_shufflevector(a, b, (First + Step * I)...);
+#endif
+}
+template <int First, class X, int... I>
+TAPER_PACK X zip(X a, X b, seq<I...>) {
+#if TAPER_DEVICE_PASS
+  return a;
+#else
+  constexpr int L = sizeof...(I);
+  return __builtin_shufflevector(a, b, (First + I / 2 + (I % 2) * L)...);
+#endif
+}
+template <class Z, int... I>
+TAPER_PACK Z load_complex(const real_t<scalar_of<Z>>* p, seq<I...>) {
+  using R = real_t<scalar_of<Z>>;
+  constexpr int L = Layout<R, Z::lanes>::lanes;
+  using C = Cell<R, L, false>;
+  Z z;
+  (put<I>(z.re, pick<0, 2>(reinterpret_cast<const C*>(p + 2 * I * L)->x, reinterpret_cast<const C*>(p + (2 * I + 1) * L)->x, iota<L>())), ...);
+  (put<I>(z.im, pick<1, 2>(reinterpret_cast<const C*>(p + 2 * I * L)->x, reinterpret_cast<const C*>(p + (2 * I + 1) * L)->x, iota<L>())), ...);
+  return z;
+}
+template <class Z, int... I>
+TAPER_PACK void store_complex(real_t<scalar_of<Z>>* p, const Z& z, seq<I...>) {
+  using R = real_t<scalar_of<Z>>;
+  constexpr int L = Layout<R, Z::lanes>::lanes;
+  using C = Cell<R, L, false>;
+  ((reinterpret_cast<C*>(p + 2 * I * L)->x = zip<0>(get<I>(z.re), get<I>(z.im), iota<L>())), ...);
+  ((reinterpret_cast<C*>(p + (2 * I + 1) * L)->x = zip<L / 2>(get<I>(z.re), get<I>(z.im), iota<L>())), ...);
+}
+
+template <class I>
+TAPER_PACK I k(std::uint32_t bits) {
+  return splat<I>(static_cast<std::int32_t>(bits));
+}
+
+// The 16-bit types as int32 lanes that hold their bits: the formulas of core/half.hpp without branches.
+struct HalfToFloat {
+  template <class I>
+  TAPER_PACK auto operator()(I h) const {
+    using F = vec<float, Lanes<I>::count>;
+    const I magnitude = (h & k<I>(0x7fffu)) << 13, sign = (h & k<I>(0x8000u)) << 16;
+    const F scaled = from_bits<F>(magnitude) * splat<F>(0x1p112f);
+    return from_bits<F>(sign | choose<I>(magnitude >= k<I>(0x0f800000u), magnitude | k<I>(0x70000000u), bits(scaled)));
+  }
+};
+struct FloatToHalf {
+  template <class F>
+  TAPER_PACK auto operator()(F x) const {
+    using I = int_t<F>;
+    const I u = bits(x), magnitude = u & k<I>(0x7fffffffu), sign = (u >> 16) & k<I>(0x8000u);
+    const I nan = k<I>(0x7e00u) | ((magnitude >> 13) & k<I>(0x3ffu));
+    const I subnormal = bits(from_bits<F>(magnitude) + splat<F>(0.5f)) - k<I>(0x3f000000u);
+    const I normal = (magnitude + k<I>(0xfffu) + ((magnitude >> 13) & k<I>(1u)) - k<I>(0x38000000u)) >> 13;
+    I r = choose<I>(magnitude < k<I>(0x38800000u), subnormal, normal);
+    r = choose<I>(magnitude >= k<I>(0x477ff000u), k<I>(0x7c00u), r);
+    r = choose<I>(magnitude > k<I>(0x7f800000u), nan, r);
+    return sign | r;
+  }
+};
+struct BrainToFloat {
+  template <class I>
+  TAPER_PACK auto operator()(I h) const {
+    using F = vec<float, Lanes<I>::count>;
+    return from_bits<F>(h << 16);
+  }
+};
+struct FloatToBrain {
+  template <class F>
+  TAPER_PACK auto operator()(F x) const {
+    using I = int_t<F>;
+    const I u = bits(x), top = (u >> 16) & k<I>(0xffffu);
+    const I rounded = ((u + k<I>(0x7fffu) + (top & k<I>(1u))) >> 16) & k<I>(0xffffu);
+    return choose<I>((u & k<I>(0x7fffffffu)) > k<I>(0x7f800000u), top | k<I>(0x40u), rounded);
+  }
+};
+
+}  // namespace detail::simd
+
+/// The lanes from p on as compute type V: bool as byte != 0, a 16-bit float as float. p need not be aligned.
+template <PackValue V, class T>
+TAPER_PACK V load(const T* p) {
+  using namespace detail::simd;
+  using C = scalar_of<V>;
+  static_assert(std::is_same_v<compute_t<T>, C>, "load<V>(p): V's element must be the compute type of the memory's");
+  if constexpr (std::is_same_v<T, bool>) {
+    return load_plain<rebind<V, std::uint8_t>>(p) != rebind<V, std::uint8_t>(0);
+  } else if constexpr (std::is_same_v<T, float16>) {
+    return map<V>(HalfToFloat(), resize<std::int32_t>(load_plain<rebind<V, std::uint16_t>>(p)));
+  } else if constexpr (std::is_same_v<T, bfloat16>) {
+    return map<V>(BrainToFloat(), resize<std::int32_t>(load_plain<rebind<V, std::uint16_t>>(p)));
+  } else if constexpr (Complex<T>) {
+    using R = real_t<T>;
+    return load_complex<V>(reinterpret_cast<const R*>(p), iota<Layout<R, V::lanes>::count>());
+  } else {
+    return load_plain<V>(p);
+  }
+}
+template <ScalarValue V, class T>
+TAPER_HD V load(const T* p) {
+  if constexpr (std::is_same_v<T, bool>) return *reinterpret_cast<const unsigned char*>(p) != 0;
+  else return static_cast<V>(*p);
+}
+
+/// Writes x to p: bool as byte 0 or 1, float to a 16-bit type rounded to nearest even. p need not be aligned.
+template <class T, int N, class A>
+TAPER_PACK void store(T* p, const Pack<compute_t<T>, N, A>& x) {
+  using namespace detail::simd;
+  using V = Pack<compute_t<T>, N, A>;
+  if constexpr (std::is_same_v<T, bool>) {
+    store_plain(p, resize<std::uint8_t>(reinterpret<std::int32_t>(x)) & rebind<V, std::uint8_t>(1));
+  } else if constexpr (std::is_same_v<T, float16>) {
+    store_plain(p, resize<std::uint16_t>(map<rebind<V, std::int32_t>>(FloatToHalf(), x)));
+  } else if constexpr (std::is_same_v<T, bfloat16>) {
+    store_plain(p, resize<std::uint16_t>(map<rebind<V, std::int32_t>>(FloatToBrain(), x)));
+  } else if constexpr (Complex<T>) {
+    using R = real_t<T>;
+    store_complex(reinterpret_cast<R*>(p), x, iota<Layout<R, N>::count>());
+  } else {
+    store_plain(p, x);
+  }
+}
+template <class T>
+TAPER_HD void store(T* p, std::type_identity_t<compute_t<T>> x) {
+  *p = static_cast<T>(x);
+}
+
+}  // namespace taper::inline TAPER_ABI

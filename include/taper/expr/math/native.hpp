@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+// Native vectors (the compiler's vector extensions) and the few primitives that need more than an operator. Host only.
+#pragma once
+
+#include <taper/config.hpp>
+
+#include <bit>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+// Functions on packs and natives. nvcc refuses native vectors in device code and warns when a __host__ __device__ op
+// calls a host function, so its device pass sees the same functions over a one-lane stand-in; it never emits them.
+#if defined(__CUDA_ARCH__)
+#define TAPER_DEVICE_PASS 1
+#define TAPER_PACK TAPER_INLINE __host__ __device__
+#else
+#define TAPER_DEVICE_PASS 0
+#define TAPER_PACK TAPER_INLINE
+#endif
+
+// Asks clang to fuse a * b + c; g++ does so by default. Stands first in a function's body.
+#if defined(__clang__)
+#define TAPER_CONTRACT _Pragma("clang fp contract(fast)")
+#else
+#define TAPER_CONTRACT
+#endif
+
+namespace taper::inline TAPER_ABI::detail::simd {
+
+#if TAPER_DEVICE_PASS
+template <class T, int L>
+using vec = T;
+#else
+template <class T, int L>
+struct VecOf {
+  typedef T type __attribute__((vector_size(sizeof(T) * L)));
+};
+template <class T, int L>
+using vec = typename VecOf<T, L>::type;
+#endif
+
+template <class T, int L, bool aligned>
+struct __attribute__((may_alias)) Cell {
+  vec<T, L> x;
+};
+template <class T, int L>
+struct __attribute__((may_alias, packed)) Cell<T, L, false> {
+  vec<T, L> x;
+};
+
+template <int... I>
+using seq = std::integer_sequence<int, I...>;
+template <int N>
+using iota = std::make_integer_sequence<int, N>;
+
+template <int Bytes>
+struct IntOf;
+template <>
+struct IntOf<1> { using type = std::int8_t; };
+template <>
+struct IntOf<2> { using type = std::int16_t; };
+template <>
+struct IntOf<4> { using type = std::int32_t; };
+template <>
+struct IntOf<8> { using type = std::int64_t; };
+
+/// Element type, lane count and matching integer of X: a native vector or a scalar.
+template <class X, bool = std::is_arithmetic_v<X>>
+struct Lanes {
+  using element = X;
+  static constexpr int count = 1;
+  using integer = typename IntOf<sizeof(X)>::type;
+  using mask = bool;
+};
+template <class X>
+struct Lanes<X, false> {
+  using element = std::remove_cvref_t<decltype(std::declval<X&>()[0])>;
+  static constexpr int count = static_cast<int>(sizeof(X) / sizeof(element));
+  using integer = vec<typename IntOf<sizeof(element)>::type, count>;
+  using mask = integer;
+};
+template <class X>
+using element_t = typename Lanes<X>::element;
+template <class X>
+using int_t = typename Lanes<X>::integer;
+template <class X>
+using mask_t = typename Lanes<X>::mask;
+template <class X>
+inline constexpr bool is_double = sizeof(element_t<X>) == 8;
+
+/// All lanes s. The difference (not the sum) keeps the sign of -0.0.
+template <class X, class S>
+TAPER_PACK X splat(S s) {
+  if constexpr (std::is_arithmetic_v<X>) return static_cast<X>(s);
+  else return static_cast<element_t<X>>(s) - X{};
+}
+
+template <class X>
+TAPER_PACK int_t<X> bits(X x) {
+  return __builtin_bit_cast(int_t<X>, x);
+}
+template <class X>
+TAPER_PACK X from_bits(int_t<X> i) {
+  return __builtin_bit_cast(X, i);
+}
+
+template <class X>
+TAPER_PACK X choose(mask_t<X> m, X a, X b) {
+#if TAPER_DEVICE_PASS
+  return a;
+#else
+  return m ? a : b;
+#endif
+}
+
+/// x, opaque to the optimiser: keeps (z + m) - m and error-free sums intact under -ffast-math.
+template <class X>
+TAPER_PACK X barrier(X x) {
+#if TAPER_DEVICE_PASS
+#elif defined(__x86_64__) && defined(__AVX512F__)
+  __asm__("" : "+v"(x));
+#elif defined(__x86_64__)
+  __asm__("" : "+x"(x));
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(x));
+#else
+  __asm__("" : "+m"(x));
+#endif
+  return x;
+}
+
+/// a * b + c, rounded once where the target has the instruction.
+template <class X>
+TAPER_PACK X fma(X a, X b, X c) {
+  TAPER_CONTRACT
+#if TAPER_HAS_FMA && !TAPER_DEVICE_PASS
+  if constexpr (std::is_same_v<X, float>) return __builtin_fmaf(a, b, c);
+  else if constexpr (std::is_same_v<X, double>) return __builtin_fma(a, b, c);
+#if defined(__x86_64__)
+  else if constexpr (sizeof(X) == 16 && !is_double<X>) return __builtin_ia32_vfmaddps(a, b, c);
+  else if constexpr (sizeof(X) == 16) return __builtin_ia32_vfmaddpd(a, b, c);
+  else if constexpr (sizeof(X) == 32 && !is_double<X>) return __builtin_ia32_vfmaddps256(a, b, c);
+  else if constexpr (sizeof(X) == 32) return __builtin_ia32_vfmaddpd256(a, b, c);
+#endif
+  else return a * b + c;
+#else
+  return a * b + c;
+#endif
+}
+
+/// a < b ? a : b and a > b ? a : b, where a NaN gives b.
+template <class X>
+TAPER_PACK X lesser(X a, X b) {
+#if defined(__x86_64__) && !defined(__clang__) && !TAPER_DEVICE_PASS  // g++ takes two instructions
+  if constexpr (std::is_arithmetic_v<X> || std::is_integral_v<element_t<X>>) return a < b ? a : b;
+  else if constexpr (sizeof(X) == 16 && !is_double<X>) return __builtin_ia32_minps(a, b);
+  else if constexpr (sizeof(X) == 16) return __builtin_ia32_minpd(a, b);
+#if defined(__AVX__)
+  else if constexpr (sizeof(X) == 32 && !is_double<X>) return __builtin_ia32_minps256(a, b);
+  else if constexpr (sizeof(X) == 32) return __builtin_ia32_minpd256(a, b);
+#endif
+  else return a < b ? a : b;
+#else
+  return choose<X>(a < b, a, b);
+#endif
+}
+template <class X>
+TAPER_PACK X greater(X a, X b) {
+#if defined(__x86_64__) && !defined(__clang__) && !TAPER_DEVICE_PASS
+  if constexpr (std::is_arithmetic_v<X> || std::is_integral_v<element_t<X>>) return a > b ? a : b;
+  else if constexpr (sizeof(X) == 16 && !is_double<X>) return __builtin_ia32_maxps(a, b);
+  else if constexpr (sizeof(X) == 16) return __builtin_ia32_maxpd(a, b);
+#if defined(__AVX__)
+  else if constexpr (sizeof(X) == 32 && !is_double<X>) return __builtin_ia32_maxps256(a, b);
+  else if constexpr (sizeof(X) == 32) return __builtin_ia32_maxpd256(a, b);
+#endif
+  else return a > b ? a : b;
+#else
+  return choose<X>(a > b, a, b);
+#endif
+}
+
+template <class X, int... I>
+TAPER_PACK X sqrt_lanes(X x, seq<I...>) {
+  ((x[I] = __builtin_sqrt(x[I])), ...);
+  return x;
+}
+template <class X>
+TAPER_PACK X sqrt(X x) {
+#if TAPER_DEVICE_PASS
+  return x;
+#else
+  if constexpr (std::is_same_v<X, float>) return __builtin_sqrtf(x);
+  else if constexpr (std::is_same_v<X, double>) return __builtin_sqrt(x);
+#if defined(__x86_64__)
+  else if constexpr (sizeof(X) == 16 && !is_double<X>) return __builtin_ia32_sqrtps(x);
+  else if constexpr (sizeof(X) == 16) return __builtin_ia32_sqrtpd(x);
+#if defined(__AVX__)
+  else if constexpr (sizeof(X) == 32 && !is_double<X>) return __builtin_ia32_sqrtps256(x);
+  else if constexpr (sizeof(X) == 32) return __builtin_ia32_sqrtpd256(x);
+#endif
+#endif
+  else return sqrt_lanes(x, iota<Lanes<X>::count>());
+#endif
+}
+
+/// Lanes [J * L, J * L + L) of x.
+template <int J, class X, int... I>
+TAPER_PACK auto part_of(X x, seq<I...>) {
+#if TAPER_DEVICE_PASS
+  return x;
+#else
+  constexpr int L = sizeof...(I);
+  if constexpr (L == Lanes<X>::count) return x;
+  else return __builtin_shufflevector(x, x, (J * L + I)...);
+#endif
+}
+template <int J, int L, class X>
+TAPER_PACK auto part(X x) {
+  return part_of<J>(x, iota<L>());
+}
+
+template <class X, int... I>
+TAPER_PACK auto join_of(X a, X b, seq<I...>) {
+#if TAPER_DEVICE_PASS
+  return a;
+#else
+  return __builtin_shufflevector(a, b, I...);
+#endif
+}
+/// The lanes of a, then those of b.
+template <class X>
+TAPER_PACK auto join(X a, X b) {
+  return join_of(a, b, iota<2 * Lanes<X>::count>());
+}
+template <class X>
+TAPER_PACK auto join(X a, X b, X c, X d) {
+  return join(join(a, b), join(c, d));
+}
+
+/// Lane-wise static_cast of L lanes. g++ splits what x86 does in one instruction, so that is asked for by name.
+template <class U, int L, class X>
+TAPER_PACK vec<U, L> cast(X x) {
+#if TAPER_DEVICE_PASS
+  return static_cast<U>(x);
+#else
+#if defined(__AVX2__) && !defined(__clang__)
+  using T = element_t<X>;
+  constexpr bool wide = sizeof(U) * L == 32;
+  if constexpr (wide && sizeof(U) == 8 && sizeof(T) == 4) {
+    if constexpr (std::is_same_v<T, float> && std::is_same_v<U, double>) return __builtin_ia32_cvtps2pd256(x);
+    else if constexpr (std::is_same_v<T, std::int32_t> && std::is_same_v<U, double>) return __builtin_ia32_cvtdq2pd256(x);
+    else if constexpr (std::is_same_v<T, std::int32_t>) return (vec<U, L>)__builtin_ia32_pmovsxdq256(x);
+    else return __builtin_convertvector(x, vec<U, L>);
+  } else if constexpr (wide && std::is_same_v<U, std::int32_t> && sizeof(T) == 2) {
+    if constexpr (std::is_signed_v<T>) return __builtin_ia32_pmovsxwd256(x);
+    else return __builtin_ia32_pmovzxwd256((vec<std::int16_t, L>)x);
+  } else if constexpr (wide && std::is_same_v<U, std::int32_t> && sizeof(T) == 1) {
+    const auto padded = __builtin_shufflevector((vec<char, L>)x, (vec<char, L>)x, 0, 1, 2, 3, 4, 5, 6, 7, -1, -1, -1, -1, -1, -1, -1, -1);
+    if constexpr (std::is_signed_v<T>) return __builtin_ia32_pmovsxbd256(padded);
+    else return __builtin_ia32_pmovzxbd256(padded);
+  } else {
+    return __builtin_convertvector(x, vec<U, L>);
+  }
+#else
+  return __builtin_convertvector(x, vec<U, L>);
+#endif
+#endif
+}
+
+}  // namespace taper::inline TAPER_ABI::detail::simd

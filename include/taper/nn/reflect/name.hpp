@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// The name of a field, read from the compiler's spelling of its address or of a pointer to member.
+#pragma once
+
+#include <taper/config.hpp>
+
+#include <cstddef>
+#include <string_view>
+
+namespace taper::inline TAPER_ABI::detail {
+
+// "... [with auto Entity = FieldAddress{((const void*)(& unconstructed<Net>.Unconstructed<Net>::object.Net::conv))}]",
+// "... [Entity = FieldAddress{&unconstructed.object.conv}]", "... [with auto Entity = &Net::conv]": the last identifier.
+// The result type is deduced, because g++ would end the spelling with what a typedef in the signature stands for.
+template <auto Entity>
+consteval auto last_name() {
+  constexpr auto in_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           static_cast<unsigned char>(c) >= 0x80;
+  };
+  const std::string_view text = __PRETTY_FUNCTION__;
+  std::size_t end = text.size();
+  while (!in_name(text[end - 1])) --end;
+  std::size_t begin = end;
+  while (in_name(text[begin - 1])) --begin;
+  return text.substr(begin, end - begin);
+}
+
+}  // namespace taper::inline TAPER_ABI::detail

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# What is too slow for every change: everything optimised for this machine with the exhaustive tests, every header under
+# clang 16 and nvcc, and the suite under clang 16's warnings and thread sanitizer. Run it before an issue is resolved.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source cmake/packages.sh
+jobs=$(nproc)
+
+install_packages "${test_packages[@]}" clang++-16=clang-16 \
+  "/usr/lib/llvm-16/lib/clang/*/lib/linux/libclang_rt.tsan-*.a=libclang-rt-16-dev"
+
+echo "== release: -O3 -march=native, benchmarks built, exhaustive tests over their full range"
+cmake --preset release -DTAPER_BUILD_TESTS=ON -DTAPER_BUILD_BENCH=ON
+cmake --build --preset release
+TAPER_EXHAUSTIVE=1 ctest --preset release -j "$jobs" -LE 'headers|compile_fail|consumer'
+
+echo "== every header under clang 16"
+tests/headers/check.sh --compiler clang++-16 --jobs "$jobs"
+
+if nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null); then
+  echo "== every header under nvcc"
+  tests/headers/check.sh --compiler "$nvcc" --jobs "$jobs"
+else
+  echo "== no nvcc here: headers are not checked under it"
+fi
+
+echo "== thread sanitizer and every warning, clang 16"
+cmake --preset tsan
+cmake --build --preset tsan
+ctest --preset tsan -j "$jobs"

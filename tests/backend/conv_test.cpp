@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+// Convolution and its gradients against the definition in double: every kernel, stride, padding, dilation and grouping.
+#include <taper/backend/cpu/conv.hpp>
+
+#include "../support/catch.hpp"
+
+#include <cmath>
+#include <complex>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+#include <vector>
+
+using namespace taper;
+using detail::Conv2dShape;
+
+namespace {
+
+std::uint64_t state = 7;
+double uniform() {
+  state = state * 6364136223846793005u + 1442695040888963407u;
+  return static_cast<double>(static_cast<std::int64_t>(state >> 20) % 2001) / 1000.0 - 1.0;
+}
+
+template <class T>
+std::vector<T> random(std::int64_t n) {
+  std::vector<T> out(static_cast<std::size_t>(n));
+  for (T& x : out) x = static_cast<T>(std::is_integral_v<T> ? uniform() * 10 : uniform());
+  return out;
+}
+
+// f(x index, w index, y index) for every term of the convolution.
+template <class F>
+void for_terms(const Conv2dShape& s, F f) {
+  const std::int64_t in = s.c / s.groups, out = s.oc / s.groups;
+  for (std::int64_t n = 0; n < s.n; ++n)
+    for (std::int64_t o = 0; o < s.oc; ++o)
+      for (std::int64_t y = 0; y < s.oh(); ++y)
+        for (std::int64_t x = 0; x < s.ow(); ++x)
+          for (std::int64_t c = 0; c < in; ++c)
+            for (std::int64_t ky = 0; ky < s.kh; ++ky)
+              for (std::int64_t kx = 0; kx < s.kw; ++kx) {
+                const std::int64_t iy = y * s.sh - s.ph + ky * s.dh, ix = x * s.sw - s.pw + kx * s.dw;
+                if (iy < 0 || iy >= s.h || ix < 0 || ix >= s.w) continue;
+                f(static_cast<std::size_t>(((n * s.c + o / out * in + c) * s.h + iy) * s.w + ix),
+                  static_cast<std::size_t>(((o * in + c) * s.kh + ky) * s.kw + kx),
+                  static_cast<std::size_t>(((n * s.oc + o) * s.oh() + y) * s.ow() + x));
+              }
+}
+
+template <class T>
+double worst_error(const std::vector<T>& got, const std::vector<double>& expected, const std::vector<double>& size) {
+  double worst = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double error = std::abs(static_cast<double>(got[i]) - expected[i]);
+    worst = error <= 1e300 ? std::fmax(worst, error / (size[i] + 1e-30)) : 1e300;
+    if (error > 0 && size[i] == 0) worst = 1e300;
+  }
+  return worst;
+}
+
+// The largest error of all three passes, relative to the sum of the terms' sizes.
+template <class T>
+double check(const Conv2dShape& s) {
+  const std::int64_t y_size = s.n * s.oc * s.oh() * s.ow(), w_size = s.oc * s.c / s.groups * s.kh * s.kw;
+  const auto x = random<T>(s.n * s.c * s.h * s.w), w = random<T>(w_size), dy = random<T>(y_size), bias = random<T>(s.oc);
+  std::vector<T> y(dy.size(), T(99.0f)), y0(dy.size(), T(99.0f)), dx(x.size(), T(99.0f)), dw(w.size(), T(99.0f)), db(bias.size(), T(99.0f));
+  detail::conv2d_forward<T>(s, x.data(), w.data(), bias.data(), y.data());
+  detail::conv2d_forward<T>(s, x.data(), w.data(), nullptr, y0.data());
+  detail::conv2d_data_gradient<T>(s, dy.data(), w.data(), dx.data());
+  detail::conv2d_weight_gradient<T>(s, x.data(), dy.data(), dw.data());
+  detail::conv2d_bias_gradient<T>(s.n, s.oc, s.oh() * s.ow(), dy.data(), db.data());
+  std::vector<double> ey(y.size()), ey0(y.size()), edx(x.size()), edw(w.size()), edb(bias.size());
+  auto sy = ey, sy0 = ey, sdx = edx, sdw = edw, sdb = edb;
+  const auto pixels = static_cast<std::size_t>(s.oh() * s.ow()), oc = static_cast<std::size_t>(s.oc);
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const std::size_t o = i / pixels % oc;
+    ey[i] = static_cast<double>(bias[o]);
+    edb[o] += static_cast<double>(dy[i]);
+    sdb[o] += std::abs(static_cast<double>(dy[i]));
+    sy[i] = std::abs(ey[i]);
+  }
+  for_terms(s, [&](std::size_t i, std::size_t k, std::size_t o) {
+    const double a = static_cast<double>(x[i]), b = static_cast<double>(w[k]), g = static_cast<double>(dy[o]);
+    ey0[o] += a * b, ey[o] += a * b, edx[i] += b * g, edw[k] += a * g;
+    sy0[o] += std::abs(a * b), sy[o] += std::abs(a * b), sdx[i] += std::abs(b * g), sdw[k] += std::abs(a * g);
+  });
+  return std::fmax(std::fmax(std::fmax(worst_error(y, ey, sy), worst_error(y0, ey0, sy0)), worst_error(db, edb, sdb)),
+                   std::fmax(worst_error(dx, edx, sdx), worst_error(dw, edw, sdw)));
+}
+
+#define REQUIRE_CASE(s, worst, bound)                                                                                          \
+  if (!((worst) <= (bound))) {                                                                                                 \
+    CAPTURE(s.n, s.c, s.h, s.w, s.oc, s.kh, s.kw, s.sh, s.sw, s.ph, s.pw, s.dh, s.dw, s.groups);                               \
+    REQUIRE((worst) <= (bound));                                                                                               \
+  }
+
+}  // namespace
+
+TEST_CASE("convolution of float: every kernel, stride, padding and dilation on small images") {
+  for (const std::int64_t h : {1, 5, 9})
+    for (const std::int64_t w : {4, 10})
+      for (const std::int64_t kh : {1, 2, 3})
+        for (const std::int64_t kw : {1, 3, 4})
+          for (const std::int64_t sh : {1, 2, 3})
+            for (const std::int64_t sw : {1, 2})
+              for (const std::int64_t ph : {0, 1, 3})
+                for (const std::int64_t pw : {0, 2})
+                  for (const std::int64_t dh : {1, 2})
+                    for (const std::int64_t dw : {1, 3}) {
+                      const Conv2dShape s{2, 2, h, w, 3, kh, kw, sh, sw, ph, pw, dh, dw, 1};
+                      if (s.oh() <= 0 || s.ow() <= 0) continue;
+                      const double worst = check<float>(s);
+                      REQUIRE_CASE(s, worst, 1e-5);
+                    }
+  SUCCEED();
+}
+
+TEST_CASE("convolution of double: groups, depthwise, channel counts around the register tiles") {
+  for (const std::int64_t groups : {1, 2, 4})
+    for (const std::int64_t in : {1, 3, 5})
+      for (const std::int64_t out : {1, 2, 7, 17})
+        for (const std::int64_t kernel : {1, 3})
+          for (const std::int64_t stride : {1, 2})
+            for (const std::int64_t size : {3, 8}) {
+              const Conv2dShape s{3, in * groups, size, size + 1, out * groups, kernel, kernel, stride, stride, kernel / 2, kernel / 2, 1, 1, groups};
+              const double worst = check<double>(s);
+              REQUIRE_CASE(s, worst, 1e-14);
+            }
+  SUCCEED();
+}
+
+TEST_CASE("convolution of larger images: several blocks of channels, rows and columns") {
+  const Conv2dShape shapes[] = {
+      {1, 130, 9, 11, 20, 3, 3, 1, 1, 1, 1, 1, 1, 1},  {2, 3, 40, 60, 8, 7, 7, 2, 2, 3, 3, 1, 1, 1},
+      {1, 2, 1, 9000, 3, 1, 5, 1, 1, 0, 2, 1, 2, 1},   {1, 40, 1, 3000, 50, 1, 3, 1, 2, 0, 1, 1, 1, 1},
+      {20, 1, 8, 8, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1},    {20, 16, 8, 8, 32, 3, 3, 1, 1, 0, 0, 1, 1, 1},
+      {1, 24, 30, 30, 24, 3, 3, 1, 1, 1, 1, 1, 1, 24}, {18, 4, 14, 14, 6, 5, 5, 3, 1, 4, 2, 1, 2, 2},
+      {1, 70, 12, 12, 100, 1, 1, 1, 1, 0, 0, 1, 1, 1}, {5, 9, 1, 1, 12, 1, 1, 1, 1, 0, 0, 1, 1, 1},
+      {1, 600, 4, 4, 3, 1, 1, 2, 2, 0, 0, 1, 1, 1},    {2, 3, 70, 3, 4, 40, 3, 1, 1, 5, 4, 1, 1, 1}};
+  for (const Conv2dShape& s : shapes) {
+    const double worst = check<float>(s);
+    REQUIRE_CASE(s, worst, 1e-5);
+  }
+  SUCCEED();
+}
+
+TEST_CASE("convolution of 16-bit floats and integers") {
+  for (const Conv2dShape& s : {Conv2dShape{2, 4, 7, 6, 6, 3, 2, 1, 2, 1, 0, 1, 1, 2}, Conv2dShape{3, 5, 4, 4, 2, 1, 1}}) {
+    CHECK(check<float16>(s) < 0x1p-11 + 1e-5);
+    CHECK(check<bfloat16>(s) < 0x1p-8 + 1e-5);
+    CHECK(check<std::int64_t>(s) == 0);
+    CHECK(check<std::int32_t>(s) == 0);
+  }
+}
+
+TEST_CASE("convolution without images, without results") {
+  float y[4] = {5, 5, 5, 5}, one = 1;
+  detail::conv2d_forward<float>({0, 1, 2, 2, 1, 1, 1}, y, y, nullptr, nullptr);
+  detail::conv2d_data_gradient<float>({1, 1, 2, 2, 1, 3, 3}, nullptr, nullptr, y);
+  CHECK((y[0] == 0 && y[3] == 0));
+  detail::conv2d_weight_gradient<float>({0, 1, 2, 2, 1, 1, 1}, nullptr, nullptr, &one);
+  CHECK(one == 0);
+}
+
+TEST_CASE("NaN in one pixel reaches the results that see it, and no others") {
+  const Conv2dShape s{1, 2, 8, 8, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1};
+  auto x = random<float>(128);
+  const auto w = random<float>(54), dy = random<float>(192);
+  x[64 + 7 * 8 + 7] = std::numeric_limits<float>::quiet_NaN();  // the last pixel: tiles read past it
+  std::vector<float> y(192), dw(54);
+  detail::conv2d_forward<float>(s, x.data(), w.data(), nullptr, y.data());
+  for (std::size_t i = 0; i < 192; ++i) CHECK(std::isnan(y[i]) == (i % 8 >= 6 && i / 8 % 8 >= 6));
+  detail::conv2d_weight_gradient<float>(s, x.data(), dy.data(), dw.data());
+  for (std::size_t i = 0; i < 54; ++i) CHECK(std::isnan(dw[i]) == (i / 9 % 2 == 1 && !(i % 9 / 3 == 0 && false) && i % 9 % 3 < 3 && i % 9 < 9 && (i % 9) / 3 >= 1 && i % 3 >= 1));
+}

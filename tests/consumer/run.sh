@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# run.sh BUILD CMAKE GENERATOR COMPILER: projects that use Taper, from outside it. One finds it installed, with a
+# component; one adds its sources as a subdirectory; and what cannot be found is named. All paths hold spaces.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=$1 cmake=$2 generator=$3 compiler=$4
+work=$(mktemp -d)/"a path with spaces"
+mkdir "$work"
+trap 'rm -rf "$(dirname "$work")"' EXIT
+
+# configure NAME SOURCE OPTION...
+configure() { "$cmake" -G "$generator" -B "$work/$1" -S "$2" -DCMAKE_CXX_COMPILER="$compiler" "${@:3}"; }
+# quietly COMMAND...: what a command says matters when it fails.
+quietly() { "$@" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }; }
+
+echo "== installed, found and used"
+quietly "$cmake" --install "$build" --prefix "$work/prefix"
+quietly configure found "$root/examples/consumer" -DCMAKE_PREFIX_PATH="$work/prefix"
+quietly "$cmake" --build "$work/found"
+"$work/found/consumer"
+
+echo "== what is not there is named"
+# refused ARGUMENTS TEXT: find_package(taper ARGUMENTS) must fail and say TEXT.
+refused() {
+  mkdir -p "$work/refused"
+  printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(refused LANGUAGES CXX)' \
+    "find_package(taper $1 REQUIRED)" >"$work/refused/CMakeLists.txt"
+  local said
+  if said=$(configure refused_build "$work/refused" -DCMAKE_PREFIX_PATH="$work/prefix" "${@:3}" 2>&1); then
+    echo "find_package(taper $1) must fail"
+    exit 1
+  fi
+  grep -qE -- "$2" <<<"$(tr -s ' \n' ' ' <<<"$said")" || { echo "$said"; echo "does not say: $2"; exit 1; }
+  rm -rf "$work/refused_build"
+}
+refused "0.1 COMPONENTS teleport" "taper has no component 'teleport'; it has: zlib"
+refused "0.1 COMPONENTS zlib" "taper's component 'zlib' needs zlib .*, which was not found" \
+  -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON
+refused "9.0" 'compatible with requested version "9.0"'
+
+echo "== as a subdirectory, with a component where it can be had"
+mkdir "$work/vendored"
+cp -r "$root/CMakeLists.txt" "$root/cmake" "$root/include" "$work/vendored"
+quietly configure subdirectory "$root/tests/consumer/subdirectory" -DVENDORED="$work/vendored" \
+  -DPROGRAM="$root/examples/consumer/main.cpp"
+quietly "$cmake" --build "$work/subdirectory"
+"$work/subdirectory/program"
