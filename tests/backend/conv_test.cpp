@@ -172,5 +172,5 @@ TEST_CASE("NaN in one pixel reaches the results that see it, and no others") {
   detail::conv2d_forward<float>(s, x.data(), w.data(), nullptr, y.data());
   for (std::size_t i = 0; i < 192; ++i) CHECK(std::isnan(y[i]) == (i % 8 >= 6 && i / 8 % 8 >= 6));
   detail::conv2d_weight_gradient<float>(s, x.data(), dy.data(), dw.data());
-  for (std::size_t i = 0; i < 54; ++i) CHECK(std::isnan(dw[i]) == (i / 9 % 2 == 1 && !(i % 9 / 3 == 0 && false) && i % 9 % 3 < 3 && i % 9 < 9 && (i % 9) / 3 >= 1 && i % 3 >= 1));
+  for (std::size_t i = 0; i < 54; ++i) CHECK(std::isnan(dw[i]) == (i / 9 % 2 == 1 && i % 9 / 3 >= 1 && i % 3 >= 1));
 }

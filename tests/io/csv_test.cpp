@@ -55,7 +55,8 @@ TEST_CASE("lines, separators and quotes") {
   CHECK(cells("\"\"\n\"a\"\n") == Cells{{""}, {"a"}});
   CHECK(cells("\"a,\"\"b\"\"\",\"\n\"") == Cells{{"a,\"b\"", "\n"}});
   CHECK(cells(" a , b ") == Cells{{" a ", " b "}});
-  CHECK(cells("\xef\xbb\xbf" "a,b") == Cells{{"a", "b"}});
+  CHECK(cells("\xef\xbb\xbf"
+              "a,b") == Cells{{"a", "b"}});
   CHECK(cells("a;b,c\td", {.delimiter = ';', .header = false}) == Cells{{"a", "b,c\td"}});
   CHECK(cells("a\tb,c", {.delimiter = '\t', .header = false}) == Cells{{"a", "b,c"}});
   CHECK(cells("'a,b',\"c", {.header = false, .quote = '\''}) == Cells{{"a,b", "\"c"}});
@@ -104,7 +105,8 @@ TEST_CASE("cells that are no numbers name file, line and column") {
   bad(0, 0, "price", "line 2, column 2 (price): '2.5' is not an integer");
   bad(true, 1, "id", "'2' is none of 0, 1, true and false");
   for (const char* text : {"+-1", "++1", "+", "-", "1,5", "0x10", "1 2"})
-    check_error<ValueError>([&] { parse(text, {.delimiter = ';', .header = false}).number<double>(0, 0); }, "line 1, column 1: '");
+    check_error<ValueError>([&] { parse(text, {.delimiter = ';', .header = false}).number<double>(0, 0); },
+                            "line 1, column 1: '");
 }
 
 TEST_CASE("columns and cells that are not there") {

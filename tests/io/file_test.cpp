@@ -178,7 +178,8 @@ TEST_CASE("a replaced file keeps its mode, a link stays a link") {
 
 TEST_CASE("targets that cannot be replaced say why") {
   const Folder folder;
-  check_error<IoError>([&] { put(folder / "none/a", "x"); }, "cannot create a file beside", "none/a", "No such file or directory");
+  check_error<IoError>([&] { put(folder / "none/a", "x"); }, "cannot create a file beside", "none/a",
+                       "No such file or directory");
   check_error<IoError>([&] { put(folder.path, "x"); }, "is a directory");
   check_error<IoError>([] { put("/dev/null", "x"); }, "'/dev/null' is a device");
   check_error<IoError>([] { put("", "x"); }, "No such file or directory");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Damaged files of every format: each parser gives a result that holds or a taper::Error, within memory the file justifies.
+// Damaged files of every format: each parser gives a sound result or a taper::Error, in memory the file justifies.
 // Needs: zlib
 // Usage: fuzz [rounds per file]; the suite runs a few, a long run belongs under the sanitizers.
 #include <taper/io/csv.hpp>
@@ -60,21 +60,65 @@ struct Random {
 };
 
 std::string mutate(std::string text, Random& random) {
-  static const std::string_view pieces[] = {
-      "0", "-1", "9223372036854775807", "18446744073709551615", "1e999", "4294967296", "[", "]", "{", "}", ",", ":", "\"", "\\",
-      "\\u0000", "\\ud800", "null", "__metadata__", "F64", "C64", "U16", "\xff", "\xc3\xa9", "(", ")", "'", "True", "<f8", "\n",
-      "\r\n", "[[[[[[[[", "0,0,0,0,0,0,0,0,0", std::string_view("\0\0\0\0", 4), "\xff\xff\xff\xff", "\x7f\xff\xff\xff\xff\xff\xff\xff"};
+  static const std::string_view pieces[] = {"0",
+                                            "-1",
+                                            "9223372036854775807",
+                                            "18446744073709551615",
+                                            "1e999",
+                                            "4294967296",
+                                            "[",
+                                            "]",
+                                            "{",
+                                            "}",
+                                            ",",
+                                            ":",
+                                            "\"",
+                                            "\\",
+                                            "\\u0000",
+                                            "\\ud800",
+                                            "null",
+                                            "__metadata__",
+                                            "F64",
+                                            "C64",
+                                            "U16",
+                                            "\xff",
+                                            "\xc3\xa9",
+                                            "(",
+                                            ")",
+                                            "'",
+                                            "True",
+                                            "<f8",
+                                            "\n",
+                                            "\r\n",
+                                            "[[[[[[[[",
+                                            "0,0,0,0,0,0,0,0,0",
+                                            std::string_view("\0\0\0\0", 4),
+                                            "\xff\xff\xff\xff",
+                                            "\x7f\xff\xff\xff\xff\xff\xff\xff"};
   const std::size_t changes = 1 + random.below(4);
   for (std::size_t i = 0; i < changes; ++i) {
-    const std::size_t at = random.below(text.size() + 1), length = random.below(std::min<std::size_t>(text.size() - at, 16) + 1);
+    const std::size_t at = random.below(text.size() + 1),
+                      length = random.below(std::min<std::size_t>(text.size() - at, 16) + 1);
     const std::string_view piece = pieces[random.below(std::size(pieces))];
     switch (random.below(8)) {
-      case 0: text.resize(at); break;
-      case 1: text.erase(at, length); break;
-      case 2: text.insert(at, piece); break;
-      case 3: text.replace(at, std::min(piece.size(), text.size() - at), piece); break;
-      case 4: text.insert(at, text.substr(random.below(text.size() + 1), length)); break;
-      case 5: text += static_cast<char>(random.below(256)); break;
+      case 0:
+        text.resize(at);
+        break;
+      case 1:
+        text.erase(at, length);
+        break;
+      case 2:
+        text.insert(at, piece);
+        break;
+      case 3:
+        text.replace(at, std::min(piece.size(), text.size() - at), piece);
+        break;
+      case 4:
+        text.insert(at, text.substr(random.below(text.size() + 1), length));
+        break;
+      case 5:
+        text += static_cast<char>(random.below(256));
+        break;
       default:
         if (at < text.size()) text[at] = static_cast<char>(text[at] ^ (1 << random.below(8)));
     }
@@ -85,7 +129,8 @@ std::string mutate(std::string text, Random& random) {
 void check_array(io::Bytes file, const io::ArrayInFile& array) {
   std::uint64_t bytes = 0;
   check(detail::dense_bytes(array.shape, array.dtype, bytes), "a shape overflows");
-  check(array.begin <= array.end && array.end <= file.size() && array.end - array.begin == bytes, "an array leaves its file");
+  check(array.begin <= array.end && array.end <= file.size() && array.end - array.begin == bytes,
+        "an array leaves its file");
   std::vector<std::byte> out(array.end - array.begin);
   io::copy_elements(file.subspan(array.begin, array.end - array.begin), array.dtype, array.big_endian, out.data());
 }
@@ -96,7 +141,8 @@ void parse_safetensors(io::Bytes file) {
   for (const auto& entry : header.entries) {
     std::uint64_t bytes = 0;
     check(detail::dense_bytes(entry.shape, entry.dtype, bytes), "a shape overflows");
-    check(entry.end <= file.size() && entry.begin <= entry.end && entry.end - entry.begin == bytes, "a tensor leaves its file");
+    check(entry.end <= file.size() && entry.begin <= entry.end && entry.end - entry.begin == bytes,
+          "a tensor leaves its file");
     sum += bytes;
   }
   check(sum <= file.size(), "tensors overlap");
@@ -116,10 +162,14 @@ struct Case {
   void (*parse)(io::Bytes);
   std::size_t factor;  // bytes of memory that one byte of the file may cost
 };
-constexpr Case cases[] = {{"all.safetensors", parse_safetensors, 16}, {"empty.safetensors", parse_safetensors, 16},
-                          {"le_f4.npy", parse_npy, 2},                {"be_c8.npy", parse_npy, 2},
-                          {"version3.npy", parse_npy, 2},             {"images.idx", parse_idx, 2},
-                          {"images.idx3-ubyte.gz", parse_gzip, 2600}, {"members.gz", parse_gzip, 2600},
+constexpr Case cases[] = {{"all.safetensors", parse_safetensors, 16},
+                          {"empty.safetensors", parse_safetensors, 16},
+                          {"le_f4.npy", parse_npy, 2},
+                          {"be_c8.npy", parse_npy, 2},
+                          {"version3.npy", parse_npy, 2},
+                          {"images.idx", parse_idx, 2},
+                          {"images.idx3-ubyte.gz", parse_gzip, 2600},
+                          {"members.gz", parse_gzip, 2600},
                           {"table.csv", parse_csv, 100}};
 
 /// Parses a text and returns how many bytes of memory each of its bytes took; small files may take 8 KiB at once.
@@ -142,7 +192,8 @@ void damaged_files(long rounds) {
   Random random;
   for (const Case& test : cases) {
     const std::string name = test.file, folder = TAPER_SOURCE_DIR "/tests/io/golden/";
-    const auto content = name == "images.idx" ? io::read_maybe_gzip(folder + "images.idx3-ubyte.gz") : io::read_file(folder + name);
+    const auto content =
+        name == "images.idx" ? io::read_maybe_gzip(folder + "images.idx3-ubyte.gz") : io::read_file(folder + name);
     const std::string whole(io::text_of(content));
     long survivors = 0;
     std::size_t worst = 0;
@@ -151,8 +202,8 @@ void damaged_files(long rounds) {
       worst = std::max(worst, cost(mutate(whole, random), test.parse, good));
       survivors += good;
     }
-    std::printf("%-24s %ld of %ld damaged files still parse; at most %zu bytes of memory per byte\n", test.file, survivors,
-                rounds, worst);
+    std::printf("%-24s %ld of %ld damaged files still parse; at most %zu bytes of memory per byte\n", test.file,
+                survivors, rounds, worst);
     check(worst <= test.factor, "more memory than the file justifies");
   }
 }
@@ -179,16 +230,17 @@ void greedy_files() {
     void (*parse)(io::Bytes);
     bool good;
     std::size_t factor;
-  } files[] = {{"many metadata keys", safetensors(keys + "}}"), parse_safetensors, true, 40},
-               {"many tensors", safetensors(entries + "}"), parse_safetensors, true, 16},
-               {"one key, many times", safetensors("{\"__metadata__\":{" + repeat("\"\":\"\",") + "\"\":\"\"}}"), parse_safetensors,
-                false, 60},
-               {"an endless shape", safetensors("{\"a\":{\"shape\":[" + repeat("1,") + "1]}}"), parse_safetensors, false, 1},
-               {"an endless array", safetensors("{\"a\":{\"x\":[" + repeat("1,") + "1]}}"), parse_safetensors, false, 1},
-               {"many commas", repeat(","), parse_csv, true, 100},
-               {"many short rows", "a,b\n" + repeat("1,2\n"), parse_csv, true, 30},
-               {"many line ends", repeat("\n"), parse_csv, true, 2},
-               {"zeros in gzip", zeros, parse_gzip, true, 2600}};
+  } files[] = {
+      {"many metadata keys", safetensors(keys + "}}"), parse_safetensors, true, 40},
+      {"many tensors", safetensors(entries + "}"), parse_safetensors, true, 16},
+      {"one key, many times", safetensors("{\"__metadata__\":{" + repeat("\"\":\"\",") + "\"\":\"\"}}"),
+       parse_safetensors, false, 60},
+      {"an endless shape", safetensors("{\"a\":{\"shape\":[" + repeat("1,") + "1]}}"), parse_safetensors, false, 1},
+      {"an endless array", safetensors("{\"a\":{\"x\":[" + repeat("1,") + "1]}}"), parse_safetensors, false, 1},
+      {"many commas", repeat(","), parse_csv, true, 100},
+      {"many short rows", "a,b\n" + repeat("1,2\n"), parse_csv, true, 30},
+      {"many line ends", repeat("\n"), parse_csv, true, 2},
+      {"zeros in gzip", zeros, parse_gzip, true, 2600}};
   for (const auto& file : files) {
     bool good = false;
     const std::size_t used = cost(file.text, file.parse, good);

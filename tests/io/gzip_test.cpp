@@ -30,7 +30,8 @@ TEST_CASE("the largest ratio that deflate knows") {
   const std::string packed = golden("zeros.gz");
   CHECK(gunzip(packed) == std::string(10'000'000, '\0'));
   CHECK(gunzip(packed, 10'000'000).size() == 10'000'000);
-  check_error<IoError>([&] { gunzip(packed, 9'999'999); }, "[gunzip] 'f' unpacks to more than the 9999999 bytes allowed");
+  check_error<IoError>([&] { gunzip(packed, 9'999'999); },
+                       "[gunzip] 'f' unpacks to more than the 9999999 bytes allowed");
   check_error<IoError>([&] { gunzip(packed, 0); }, "more than the 0 bytes");
 }
 
@@ -63,5 +64,9 @@ TEST_CASE("what is no gzip is refused") {
   check_error<IoError>([] { gunzip(""); }, "does not begin like a gzip file");
   check_error<IoError>([] { gunzip(golden("images.idx3-ubyte.gz") + "tail"); }, "no gzip member begins at byte 56");
   // A preset dictionary is zlib's business, not gzip's; method 7 does not exist.
-  check_error<IoError>([] { gunzip({"\x1f\x8b\x07\x00\x00\x00\x00\x00\x00\x03", 10}); }, "damaged near byte", "unknown compression");
+  check_error<IoError>(
+      [] {
+        gunzip({"\x1f\x8b\x07\x00\x00\x00\x00\x00\x00\x03", 10});
+      },
+      "damaged near byte", "unknown compression");
 }

@@ -45,8 +45,8 @@ void bad(std::string_view text, const std::string& message, void (*reader)(std::
 }  // namespace
 
 TEST_CASE("values of every kind") {
-  for (const char* text : {"{}", "[]", " [ ] ", "0", "-0", "10", "-1.5e+3", "1E5", "0.0", "true", "false", "null", "\"\"",
-                           "\t\r\n{\"a\" : [1, {\"b\": null}, \"c\"] , \"d\":-2}\n"}) {
+  for (const char* text : {"{}", "[]", " [ ] ", "0", "-0", "10", "-1.5e+3", "1E5", "0.0", "true", "false", "null",
+                           "\"\"", "\t\r\n{\"a\" : [1, {\"b\": null}, \"c\"] , \"d\":-2}\n"}) {
     INFO(text);
     CHECK_NOTHROW(read(text));
   }
@@ -95,8 +95,8 @@ TEST_CASE("what is no JSON is refused, with its place") {
   bad("{\"a\":1 \"b\":2}", "expected ',' or '}'");
   bad("{\"a\":1,\"b\":2,\"a\":3}", "the key 'a' appears twice");
   bad("{\"a\":1,\"\\u0061\":3}", "the key 'a' appears twice");
-  for (const char* text : {"01", "-", "1.", ".5", "+1", "1e", "1e+", "0x10", "NaN", "Infinity", "-Infinity", "tru", "nul",
-                           "True", "1 // comment", "[1]]", "\xef\xbb\xbf{}"})
+  for (const char* text : {"01", "-", "1.", ".5", "+1", "1e", "1e+", "0x10", "NaN", "Infinity", "-Infinity", "tru",
+                           "nul", "True", "1 // comment", "[1]]", "\xef\xbb\xbf{}"})
     bad(text, "");
   bad(std::string_view("1\0", 2), "found byte 0x00 behind the end");
 }
@@ -112,8 +112,8 @@ TEST_CASE("broken strings are refused") {
   for (const char* text : {"\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\\ud800x\"", "\"\\ud83d\\ud83d\""})
     bad(text, "half of a surrogate pair");
   // A lone tail, an overlong '/', a truncated sequence, a surrogate, beyond U+10FFFF, a byte UTF-8 never uses.
-  for (const char* text : {"\"\x80\"", "\"\xc0\xaf\"", "\"\xe2\x82\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xff\"",
-                           "\"\xe0\x80\xaf\"", "\"\xf0\x80\x80\xaf\""})
+  for (const char* text : {"\"\x80\"", "\"\xc0\xaf\"", "\"\xe2\x82\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"",
+                           "\"\xff\"", "\"\xe0\x80\xaf\"", "\"\xf0\x80\x80\xaf\""})
     bad(text, "not valid UTF-8");
 }
 
@@ -145,7 +145,8 @@ TEST_CASE("a text cut anywhere is refused") {
 
 TEST_CASE("the writer's text reads back the same") {
   const std::string odd = "\"\\/\b\f\n\r\t\x01\x1f\x7f \u00e9\u20ac\U0001f600" + std::string(1, '\0');
-  const std::vector<double> numbers = {0.1, -0.0, 1e300, 5e-324, 1.0 / 3, 123456789.0, HUGE_VAL, -HUGE_VAL, std::nan("")};
+  const std::vector<double> numbers = {0.1,         -0.0,     1e300,     5e-324,      1.0 / 3,
+                                       123456789.0, HUGE_VAL, -HUGE_VAL, std::nan("")};
   Writer out;
   out.begin_object();
   out.key(odd), out.string(odd);
@@ -153,7 +154,8 @@ TEST_CASE("the writer's text reads back the same") {
   for (const double value : numbers) out.number(value);
   out.end_array();
   out.key("empty"), out.begin_array(), out.end_array();
-  out.key("rest"), out.begin_array(), out.begin_object(), out.end_object(), out.boolean(true), out.boolean(false), out.null();
+  out.key("rest"), out.begin_array(), out.begin_object(), out.end_object(), out.boolean(true), out.boolean(false),
+      out.null();
   out.integer(std::numeric_limits<std::int64_t>::min()), out.end_array();
   out.end_object();
 
@@ -162,16 +164,20 @@ TEST_CASE("the writer's text reads back the same") {
   std::vector<double> read_back;
   json.object([&](const std::string& key) {
     keys.push_back(key);
-    if (key == odd) CHECK(json.string() == odd);
-    else if (key == "list") json.array([&] { read_back.push_back(json.number()); });
-    else json.skip();
+    if (key == odd)
+      CHECK(json.string() == odd);
+    else if (key == "list")
+      json.array([&] { read_back.push_back(json.number()); });
+    else
+      json.skip();
   });
   json.finish();
   CHECK(keys == std::vector<std::string>{odd, "list", "empty", "rest"});
   REQUIRE(read_back.size() == numbers.size());
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     INFO("number " << i);
-    CHECK((std::isnan(numbers[i]) ? std::isnan(read_back[i]) : std::memcmp(&read_back[i], &numbers[i], sizeof(double)) == 0));
+    CHECK((std::isnan(numbers[i]) ? std::isnan(read_back[i])
+                                  : std::memcmp(&read_back[i], &numbers[i], sizeof(double)) == 0));
   }
   CHECK(out.text().ends_with(R"("empty":[],"rest":[{},true,false,null,-9223372036854775808]})"));
   check_error<ValueError>([&] { Writer().string("\xff"); }, "not valid UTF-8");

@@ -32,10 +32,14 @@ void check_ramp(const std::string& name, bool big_endian = false) {
   REQUIRE(values.size() == 6);
   for (std::size_t i = 0; i < 6; ++i) {
     const float real = static_cast<float>(i) - 0.5f;
-    if constexpr (std::is_same_v<T, bool>) CHECK(values[i] == (i > 0));
-    else if constexpr (std::is_integral_v<T>) CHECK(values[i] == static_cast<T>(i));
-    else if constexpr (Complex<T>) CHECK(values[i] == T(real, -2 * real));
-    else CHECK(static_cast<double>(values[i]) == static_cast<double>(real));
+    if constexpr (std::is_same_v<T, bool>)
+      CHECK(values[i] == (i > 0));
+    else if constexpr (std::is_integral_v<T>)
+      CHECK(values[i] == static_cast<T>(i));
+    else if constexpr (Complex<T>)
+      CHECK(values[i] == T(real, -2 * real));
+    else
+      CHECK(static_cast<double>(values[i]) == static_cast<double>(real));
   }
 }
 
@@ -104,15 +108,16 @@ TEST_CASE("arrays that follow each other") {
 }
 
 TEST_CASE("what is written is NumPy's file, byte for byte") {
-  for (const std::string name : {"b1", "u1", "i1", "le_i2", "le_i4", "le_i8", "le_f2", "le_f4", "le_f8", "le_c8", "le_c16",
-                                 "fortran", "scalar", "none"}) {
+  for (const std::string name : {"b1", "u1", "i1", "le_i2", "le_i4", "le_i8", "le_f2", "le_f4", "le_f8", "le_c8",
+                                 "le_c16", "fortran", "scalar", "none"}) {
     INFO(name);
     const std::string file = golden(name + ".npy");
     const auto array = io::npy::parse(io::bytes_of(file), name);
     io::npy::write("out.npy", array.dtype, array.shape, io::bytes_of(file).subspan(array.begin), array.fortran_order);
     CHECK(io::text_of(io::read_file("out.npy")) == file);
   }
-  check_error<DTypeError>([] { io::npy::write("no.npy", DType::bfloat16, {0}, {}); }, "NumPy has no bfloat16", "cast to float32");
+  check_error<DTypeError>([] { io::npy::write("no.npy", DType::bfloat16, {0}, {}); }, "NumPy has no bfloat16",
+                          "cast to float32");
   check_error<ValueError>([] { io::npy::write("no.npy", DType::float32, {2}, io::bytes_of("1234")); },
                           "float32(2,) comes with 4 bytes");
   check_error<IoError>([] { io::read_file("no.npy"); }, "No such file");
@@ -137,7 +142,8 @@ TEST_CASE("headers that are no headers") {
   check_error<IoError>([] { parse("not an npy file at all"); }, "does not begin like an .npy file");
   check_error<IoError>([] { parse("PK\x03\x04 something"); }, "looks like an .npz archive");
   check_error<IoError>([] { parse(std::string("\x93NUMPY\x04\x00\x00\x00\x00\x00", 12)); }, "version 4.0");
-  check_error<IoError>([] { parse(std::string("\x93NUMPY\x02\x00\xff\xff\xff\xff{}", 14)); }, "4294967295 bytes long", "truncated");
+  check_error<IoError>([] { parse(std::string("\x93NUMPY\x02\x00\xff\xff\xff\xff{}", 14)); }, "4294967295 bytes long",
+                       "truncated");
   bad("", "expected '{'");
   bad("{}", "lacks the key 'descr'");
   bad("{'descr': '<f4', 'shape': (1,)}", "lacks the key 'fortran_order'");
@@ -151,7 +157,8 @@ TEST_CASE("headers that are no headers") {
   bad("{'descr': '\\x3cf4'}", "does not end");
   bad(header_of("<f4", "(1,)") + "x", "behind the closing '}'");
   bad(header_of("<f4", "(1,)") + std::string(1, '\0'), "behind the closing '}'");
-  for (const char* shape : {"[1]", "1", "(1", "(1,", "(1 2)", "(,)", "(1,,)", "(a,)", "(1.0,)", "(-1,)", "(3)", "(99999999999999999999,)", "()x"})
+  for (const char* shape : {"[1]", "1", "(1", "(1,", "(1 2)", "(,)", "(1,,)", "(a,)", "(1.0,)", "(-1,)", "(3)",
+                            "(99999999999999999999,)", "()x"})
     bad(header_of("<f4", shape), "broken at byte");
 }
 

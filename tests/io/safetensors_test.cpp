@@ -23,7 +23,8 @@ std::string file_of(std::string_view header, std::size_t data = 0) {
 void parse(std::string_view file) { st::parse(Exact(file), "f"); }
 
 /// An entry of a header.
-std::string entry(const std::string& name, const std::string& dtype, const std::string& shape, const std::string& offsets) {
+std::string entry(const std::string& name, const std::string& dtype, const std::string& shape,
+                  const std::string& offsets) {
   return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}";
 }
 template <class E = IoError, class... Parts>
@@ -43,10 +44,14 @@ void check_ramp(const std::string& file, const st::Header& header, const char* n
   REQUIRE(values.size() == 6);
   for (int i = 0; i < 6; ++i) {
     const float real = static_cast<float>(i) - 0.5f;
-    if constexpr (std::is_same_v<T, bool>) CHECK(values[static_cast<std::size_t>(i)] == (i % 3 == 0));
-    else if constexpr (std::is_integral_v<T>) CHECK(values[static_cast<std::size_t>(i)] == i);
-    else if constexpr (Complex<T>) CHECK(values[static_cast<std::size_t>(i)] == T(real, -2 * real));
-    else CHECK(static_cast<double>(values[static_cast<std::size_t>(i)]) == static_cast<double>(real));
+    if constexpr (std::is_same_v<T, bool>)
+      CHECK(values[static_cast<std::size_t>(i)] == (i % 3 == 0));
+    else if constexpr (std::is_integral_v<T>)
+      CHECK(values[static_cast<std::size_t>(i)] == i);
+    else if constexpr (Complex<T>)
+      CHECK(values[static_cast<std::size_t>(i)] == T(real, -2 * real));
+    else
+      CHECK(static_cast<double>(values[static_cast<std::size_t>(i)]) == static_cast<double>(real));
   }
 }
 
@@ -97,7 +102,7 @@ TEST_CASE("a file is saved over its own mapping") {
   const auto header = st::parse(map.bytes(), map.path());
   std::vector<st::Item> items;
   for (const auto& e : header.entries) {
-    CHECK((map.data() + e.begin - static_cast<std::byte*>(nullptr)) % static_cast<std::ptrdiff_t>(size_of(e.dtype)) == 0);
+    CHECK(reinterpret_cast<std::uintptr_t>(map.data() + e.begin) % size_of(e.dtype) == 0);
     items.push_back({e.name, e.dtype, e.shape, map.bytes().subspan(e.begin, e.end - e.begin)});
   }
   st::write(map.path(), items, header.metadata);
@@ -130,7 +135,8 @@ TEST_CASE("offsets must fill the data") {
   const std::string a = entry("a", "F32", "[2]", "[0,8]"), b = entry("b", "U8", "[4]", "[8,12]");
   CHECK_NOTHROW(parse(file_of("{" + b + "," + a + "}", 12)));
   bad(a + "," + entry("b", "U8", "[4]", "[4,8]"), 8, "tensor 'b' begins at offset 4", "ends at 8: the data overlap");
-  bad(a + "," + entry("b", "U8", "[4]", "[9,13]"), 13, "tensor 'b' begins at offset 9", "ends at 8: the data have a hole");
+  bad(a + "," + entry("b", "U8", "[4]", "[9,13]"), 13, "tensor 'b' begins at offset 9",
+      "ends at 8: the data have a hole");
   bad(a + "," + entry("b", "F32", "[2]", "[0,8]"), 8, "overlap");
   bad(entry("a", "U8", "[4]", "[1,5]"), 5, "tensor 'a' begins at offset 1", "hole");
   bad(entry("a", "U8", "[4]", "[0,4]"), 5, "the tensors end at offset 4, but the file has 5 bytes");
@@ -159,21 +165,23 @@ TEST_CASE("shapes must fit their data") {
   bad(entry("a", "F64", "[2305843009213693952]", "[0,0]"), 0, "more than can be counted");
   bad(entry("a", "U8", "[0,9223372036854775807,9223372036854775807]", "[0,0]"), 0, "more than can be counted");
   bad(entry("a", "U8", "[9223372036854775808]", "[0,0]"), 0, "does not fit in 64 bits");
-  bad<ShapeError>(entry("a", "U8", "[1,1,1,1,1,1,1,1,1]", "[0,1]"), 1, "tensor 'a' has more than 8 dimensions", "reshape");
+  bad<ShapeError>(entry("a", "U8", "[1,1,1,1,1,1,1,1,1]", "[0,1]"), 1, "tensor 'a' has more than 8 dimensions",
+                  "reshape");
   CHECK_NOTHROW(parse(file_of("{" + entry("a", "U8", "[1,1,1,1,1,1,1,1]", "[0,1]") + "}", 1)));
   CHECK_NOTHROW(parse(file_of("{" + entry("a", "F64", "[3,0]", "[0,0]") + "}", 0)));
 }
 
 TEST_CASE("dtypes Taper does not have are named") {
   for (const char* dtype : {"F8_E4M3", "F8_E5M2", "U16", "U32", "U64", "F4", "C128", "f32", ""})
-    bad<DTypeError>(entry("layer.weight", dtype, "[1]", "[0,1]"), 1, "tensor 'layer.weight' has dtype '" + std::string(dtype),
-                    "convert it to one of BOOL U8");
+    bad<DTypeError>(entry("layer.weight", dtype, "[1]", "[0,1]"), 1,
+                    "tensor 'layer.weight' has dtype '" + std::string(dtype), "convert it to one of BOOL U8");
 }
 
 TEST_CASE("headers that are no headers") {
   const std::string a = entry("a", "U8", "[1]", "[0,1]");
   bad(a + "," + a, 1, "the key 'a' appears twice");
-  bad("\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}", 1, "the key 'dtype' appears twice");
+  bad("\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}", 1,
+      "the key 'dtype' appears twice");
   bad("\"a\":{\"shape\":[1],\"data_offsets\":[0,1]}", 1, "tensor 'a' lacks its dtype");
   bad("\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,1]}", 1, "tensor 'a' lacks its shape");
   bad("\"a\":{}", 0, "tensor 'a' lacks its dtype");
@@ -196,10 +204,13 @@ TEST_CASE("what cannot be written is refused before the file is touched") {
   const auto write = [](std::vector<st::Item> items, st::Metadata metadata = {}) {
     return [=] { st::write("kept.safetensors", items, metadata); };
   };
-  check_error<DTypeError>(write({{"z", DType::complex128, {1}, data}}), "tensor 'z' is complex128", "cast it to complex64");
-  check_error<ValueError>(write({{"a", DType::float32, {3}, data}}), "tensor 'a' is float32(3,) and comes with 16 bytes");
+  check_error<DTypeError>(write({{"z", DType::complex128, {1}, data}}), "tensor 'z' is complex128",
+                          "cast it to complex64");
+  check_error<ValueError>(write({{"a", DType::float32, {3}, data}}),
+                          "tensor 'a' is float32(3,) and comes with 16 bytes");
   check_error<ValueError>(write({{"a", DType::float32, {-4}, data}}), "tensor 'a'");
-  check_error<ValueError>(write({{"a", DType::float32, {4}, data}, {"a", DType::int32, {4}, data}}), "two tensors are called 'a'");
+  check_error<ValueError>(write({{"a", DType::float32, {4}, data}, {"a", DType::int32, {4}, data}}),
+                          "two tensors are called 'a'");
   check_error<ValueError>(write({{"__metadata__", DType::float32, {4}, data}}), "keeps to itself");
   check_error<ValueError>(write({{"\xff", DType::float32, {4}, data}}), "not valid UTF-8");
   check_error<ValueError>(write({}, {{"k", "1"}, {"k", "2"}}), "two metadata keys are 'k'");

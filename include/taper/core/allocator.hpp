@@ -41,7 +41,7 @@ inline constexpr unsigned small_classes = 16;
 inline constexpr unsigned slab_classes = TAPER_ASAN ? 0 : small_classes;  // the leak checker sees single blocks
 inline constexpr unsigned cached_classes = small_classes + 4 * 6;
 inline constexpr unsigned size_classes = small_classes + 4 * 37;
-inline constexpr std::size_t max_block_bytes = std::size_t{1} << (TAPER_ASAN ? 39 : 47);  // above, asan aborts
+inline constexpr std::size_t max_block_bytes = std::size_t{1} << 47;
 inline constexpr std::size_t slab_bytes = std::size_t{1} << 18;
 
 constexpr unsigned size_class(std::size_t block) noexcept {
@@ -150,9 +150,9 @@ inline constinit thread_local bool thread_cache_gone = false;
 
 // From here to the next banner: called with the central lock held.
 
-inline std::size_t default_cache_limit() noexcept {
+inline std::size_t physical_memory() noexcept {
   const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-  return pages > 0 && page > 0 ? static_cast<std::size_t>(pages) / 4 * static_cast<std::size_t>(page) : std::size_t{1} << 30;
+  return pages > 0 && page > 0 ? static_cast<std::size_t>(pages) * static_cast<std::size_t>(page) : std::size_t{1} << 32;
 }
 
 inline void give_to_system(void* p, std::size_t bytes) noexcept {
@@ -182,12 +182,14 @@ inline void trim(std::size_t limit) noexcept {
 }
 
 inline void trim_to_limit() noexcept {
-  if (central.limit == 0) central.limit = default_cache_limit();
+  if (central.limit == 0) central.limit = physical_memory() / 4;
   if (central.cached > central.limit) trim(central.limit);
 }
 
-// Null when even an emptied cache leaves the system without memory.
+// Null when even an emptied cache leaves the system without memory. What no machine could mean is not asked for: the
+// sanitizers abort where the system would refuse.
 inline void* take_from_system(std::size_t align, std::size_t bytes) noexcept {
+  if (bytes >> 32 != 0 && bytes / 4 > physical_memory()) return nullptr;
   ++central.system_allocations;
   void* p = std::aligned_alloc(align, bytes);
   if (!p && central.cached > 0) {

@@ -59,7 +59,9 @@ class Generator {
 
   /// One number uniform in [low, high).
   double uniform(double low = 0, double high = 1) noexcept {
-    const double value = low + detail::random::unit_double((*this)()) * (high - low);
+    const std::uint64_t bits = (*this)();
+    const double u = detail::random::unit_double(static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32));
+    const double value = low + u * (high - low);
     return value < high ? value : low;
   }
   /// One normal number.

@@ -4,7 +4,6 @@
 
 #include <taper/config.hpp>
 
-#include <bit>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
@@ -19,7 +18,7 @@ struct bfloat16 {
   template <class T>
     requires std::is_arithmetic_v<T>
   TAPER_HD constexpr explicit(!std::is_same_v<T, float>) bfloat16(T value) : bits(round(static_cast<float>(value))) {}
-  TAPER_HD constexpr operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+  TAPER_HD constexpr operator float() const { return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits) << 16); }
 
   TAPER_HD static constexpr bfloat16 from_bits(std::uint16_t b) {
     bfloat16 out;
@@ -29,7 +28,7 @@ struct bfloat16 {
 
  private:
   TAPER_HD static constexpr std::uint16_t round(float value) {
-    const auto u = std::bit_cast<std::uint32_t>(value);
+    const auto u = __builtin_bit_cast(std::uint32_t, value);
     if ((u & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>((u >> 16) | 0x40u);  // keep NaN a NaN
     return static_cast<std::uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
   }
@@ -48,9 +47,9 @@ struct float16 {
     // subnormals included. Infinity and NaN need the largest exponent.
     const std::uint32_t magnitude = static_cast<std::uint32_t>(bits & 0x7fffu) << 13;
     const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
-    if (magnitude >= 0x0f800000u) return std::bit_cast<float>(sign | 0x70000000u | magnitude);
-    const float scaled = std::bit_cast<float>(magnitude) * std::bit_cast<float>(0x77800000u);
-    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(scaled));
+    if (magnitude >= 0x0f800000u) return __builtin_bit_cast(float, sign | 0x70000000u | magnitude);
+    const float scaled = __builtin_bit_cast(float, magnitude) * __builtin_bit_cast(float, 0x77800000u);
+    return __builtin_bit_cast(float, sign | __builtin_bit_cast(std::uint32_t, scaled));
   }
 
   TAPER_HD static constexpr float16 from_bits(std::uint16_t b) {
@@ -61,15 +60,15 @@ struct float16 {
 
  private:
   TAPER_HD static constexpr std::uint16_t round(float value) {
-    const auto u = std::bit_cast<std::uint32_t>(value);
+    const auto u = __builtin_bit_cast(std::uint32_t, value);
     const std::uint32_t magnitude = u & 0x7fffffffu;
     const auto sign = static_cast<std::uint16_t>((u >> 16) & 0x8000u);
     if (magnitude > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u | ((magnitude >> 13) & 0x3ffu));
     if (magnitude >= 0x477ff000u) return static_cast<std::uint16_t>(sign | 0x7c00u);  // 65520 and above
     if (magnitude < 0x38800000u) {
       // Subnormal results: adding 0.5 puts the half's last place at the float's last place, so the sum is rounded right.
-      const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
-      return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3f000000u));
+      const float shifted = __builtin_bit_cast(float, magnitude) + 0.5f;
+      return static_cast<std::uint16_t>(sign | (__builtin_bit_cast(std::uint32_t, shifted) - 0x3f000000u));
     }
     const std::uint32_t rounded = magnitude + 0xfffu + ((magnitude >> 13) & 1u);
     return static_cast<std::uint16_t>(sign | ((rounded - 0x38000000u) >> 13));

@@ -37,27 +37,54 @@ TAPER_INLINE Wide multiply_low_halves(Wide a, std::uint32_t b) {
 #endif
 }
 
+TAPER_INLINE void store_low_halves(std::uint32_t* out, Wide a, Wide b) {
+  const auto first = __builtin_convertvector(a, Narrow), second = __builtin_convertvector(b, Narrow);
+  std::memcpy(out, &first, sizeof first);
+  std::memcpy(out + sizeof first / sizeof *out, &second, sizeof second);
+}
+
+// A stream: the keys of its rounds and the upper half of its counter.
 template <class A>
-TAPER_KERNEL void make_blocks(Blocks& out, std::uint64_t seed, std::uint64_t offset, std::uint64_t group) {
+struct Stream {
+  Wide key0[10], key1[10];
+  std::uint64_t offset;
+
+  Stream(std::uint64_t seed, std::uint64_t stream_offset) : offset(stream_offset) {
+    auto k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
+    for (int round = 0; round < 10; ++round, k0 += 0x9e3779b9u, k1 += 0xbb67ae85u) {
+      key0[round] = Wide{} + k0;
+      key1[round] = Wide{} + k1;
+    }
+  }
+};
+
+template <class A>
+TAPER_KERNEL void make_blocks(Blocks& out, const Stream<A>& stream, std::uint64_t group) {
   constexpr int width = sizeof(Wide) / sizeof(std::uint64_t);
-  const PhiloxState start = philox_start(seed, offset, group * lanes);  // the lane's bits of the index are zero
+  const PhiloxState start = philox_start(0, stream.offset, group * lanes);  // the lane's bits of the index are zero
   Wide lane{};
   for (int l = 0; l < width; ++l) lane[l] = static_cast<std::uint64_t>(l);
-  for (int l = 0; l < lanes; l += width, lane += static_cast<std::uint64_t>(width)) {
-    Wide c0 = lane | start.c0, c1 = Wide{} + start.c1, c2 = Wide{} + start.c2, c3 = Wide{} + start.c3;
-    std::uint32_t k0 = start.k0, k1 = start.k1;
-    for (int round = 0; round < 10; ++round, k0 += 0x9e3779b9u, k1 += 0xbb67ae85u) {
-      const Wide p0 = multiply_low_halves(c0, 0xd2511f53u), p1 = multiply_low_halves(c2, 0xcd9e8d57u);
-      c0 = (p1 >> 32) ^ c1 ^ k0;
-      c1 = p1;
-      c2 = (p0 >> 32) ^ c3 ^ k1;
-      c3 = p0;
+  for (int l = 0; l < lanes; l += 2 * width) {  // two at a time: one waits while the other multiplies
+    Wide a0 = lane | start.c0, a1 = Wide{} + start.c1, a2 = Wide{} + start.c2, a3 = Wide{} + start.c3;
+    lane += static_cast<std::uint64_t>(width);
+    Wide b0 = lane | start.c0, b1 = a1, b2 = a2, b3 = a3;
+    lane += static_cast<std::uint64_t>(width);
+    for (int round = 0; round < 10; ++round) {
+      const Wide pa = multiply_low_halves(a0, 0xd2511f53u), qa = multiply_low_halves(a2, 0xcd9e8d57u);
+      const Wide pb = multiply_low_halves(b0, 0xd2511f53u), qb = multiply_low_halves(b2, 0xcd9e8d57u);
+      a0 = (qa >> 32) ^ (a1 ^ stream.key0[round]);
+      b0 = (qb >> 32) ^ (b1 ^ stream.key0[round]);
+      a2 = (pa >> 32) ^ (a3 ^ stream.key1[round]);
+      b2 = (pb >> 32) ^ (b3 ^ stream.key1[round]);
+      a1 = qa;
+      b1 = qb;
+      a3 = pa;
+      b3 = pb;
     }
-    const Wide words[4] = {c0, c1, c2, c3};
-    for (int w = 0; w < 4; ++w) {
-      const auto narrow = __builtin_convertvector(words[w], Narrow);
-      std::memcpy(&out.word[w][l], &narrow, sizeof narrow);
-    }
+    store_low_halves(out.word[0] + l, a0, b0);
+    store_low_halves(out.word[1] + l, a1, b1);
+    store_low_halves(out.word[2] + l, a2, b2);
+    store_low_halves(out.word[3] + l, a3, b3);
   }
 }
 
@@ -132,12 +159,14 @@ struct Uniform<double, true> {
   Uniform(double lo, double hi)
       : low(lo), range(hi - lo), below_high(hi <= lo ? lo : std::nextafter(hi, lo)), unit(lo == 0 && hi == 1) {}
   TAPER_INLINE void operator()(const Blocks& bits, double* out) const {
-    for (int h = 0; h < 2; ++h)
+    for (int h = 0; h < 2; ++h) {
+      for (int l = 0; l < lanes; ++l) out[h * lanes + l] = unit_double(bits.word[2 * h][l], bits.word[2 * h + 1][l]);
+      if (unit) continue;
       for (int l = 0; l < lanes; ++l) {
-        const double u = unit_double(bits.word[2 * h][l] | std::uint64_t{bits.word[2 * h + 1][l]} << 32);
-        const double value = unit ? u : low + rounded(u * range);
+        const double value = low + rounded(out[h * lanes + l] * range);
         out[h * lanes + l] = value > below_high ? below_high : value;
       }
+    }
   }
 };
 
@@ -200,15 +229,25 @@ struct Integers {
   std::int64_t low, high;
 
   TAPER_INLINE void operator()(const Blocks& bits, T* out) const {
-    for (int h = 0; h < 2; ++h)
-      for (int l = 0; l < lanes; ++l) {
-        const std::int64_t value =
-            bounded(bits.word[2 * h][l] | std::uint64_t{bits.word[2 * h + 1][l]} << 32, low, high);
-        if constexpr (std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>)
-          out[h * lanes + l] = T(static_cast<float>(value));
-        else
-          out[h * lanes + l] = static_cast<T>(value);
+    const std::uint64_t range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
+    for (int h = 0; h < 2; ++h) {
+      alignas(64) std::uint64_t value[lanes];
+      if (range >> 32 == 0) {  // the same product in narrow steps
+        for (int l = 0; l < lanes; ++l) {
+          const auto n = static_cast<std::uint32_t>(range);
+          const std::uint64_t carry = std::uint64_t{bits.word[2 * h][l]} * n >> 32;
+          value[l] = (std::uint64_t{bits.word[2 * h + 1][l]} * n + carry) >> 32;
+        }
+      } else {
+        for (int l = 0; l < lanes; ++l)
+          value[l] = multiply_high(bits.word[2 * h][l] | std::uint64_t{bits.word[2 * h + 1][l]} << 32, range);
       }
+      for (int l = 0; l < lanes; ++l) {
+        const auto shifted = static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + value[l]);
+        if constexpr (sizeof(T) == 2 && Floating<T>) out[h * lanes + l] = T(static_cast<float>(shifted));
+        else out[h * lanes + l] = static_cast<T>(shifted);
+      }
+    }
   }
 };
 
@@ -217,11 +256,12 @@ template <class T, class Distribution, class A>
 TAPER_KERNEL void fill(T* out, std::int64_t first, std::int64_t n, std::uint64_t seed, std::uint64_t offset,
                        Distribution distribution) {
   constexpr int outputs = Distribution::outputs;
+  const Stream<A> stream(seed, offset);
   Blocks bits;
   for (std::int64_t i = first, last = first + n; i < last;) {
     const std::int64_t group = i / outputs;
     const auto skip = static_cast<int>(i % outputs);
-    make_blocks<A>(bits, seed, offset, static_cast<std::uint64_t>(group));
+    make_blocks<A>(bits, stream, static_cast<std::uint64_t>(group));
     const std::int64_t left = last - i;
     if (skip == 0 && left >= outputs) {
       distribution(bits, out);
@@ -273,7 +313,8 @@ void fill_integers(T* out, std::int64_t first, std::int64_t n, std::uint64_t see
 }
 
 /// The numbers 0 .. n in the order of stream (seed, offset): Fisher and Yates' shuffle.
-inline void fill_permutation(std::int64_t* out, std::int64_t n, std::uint64_t seed, std::uint64_t offset) {
+template <class A = Abi>
+void fill_permutation(std::int64_t* out, std::int64_t n, std::uint64_t seed, std::uint64_t offset) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = i;
   for (std::int64_t i = n - 1; i > 0; --i) {
     const std::int64_t j = random::bounded(random::bits64(seed, offset, static_cast<std::uint64_t>(i)), 0, i + 1);

@@ -32,6 +32,12 @@ using device_t = typename std::remove_cvref_t<X>::device_type;
 template <TensorLike X>
 using tensor_t = Tensor<value_t<X>, device_t<X>>;
 
+/// What backward() may be told: designated, as in loss.backward({.retain_graph = true}).
+struct BackwardOptions {
+  bool retain_graph = false;  // keep the graph for another backward
+  bool create_graph = false;  // record the backward itself, for higher-order gradients; keeps the graph as well
+};
+
 namespace detail {
 template <class From, class To>
 struct error_cannot_convert_between_dtypes_write_cast;  // left incomplete: its name is the diagnostic
@@ -117,9 +123,10 @@ class Tensor : public detail::Methods<Tensor<T, D>> {
     requires Differentiable<T>;
   Tensor& retain_grad()
     requires Differentiable<T>;
-  template <class... Options>
-    requires Differentiable<T>
-  void backward(const Options&... options) const;
+  void backward(const BackwardOptions& options = {}) const
+    requires Differentiable<T>;
+  void backward(const Tensor& gradient, const BackwardOptions& options = {}) const
+    requires Differentiable<T>;
   template <class Hook>
   auto register_hook(Hook hook) const
     requires Differentiable<T>;

@@ -41,7 +41,7 @@ constexpr ProgramInfo make_info() {
   info.needs = analysis.needs;
   info.reached = analysis.reached;
   info.sinks = LeafTables<P>::sinks;
-  info.data_bytes = sizeof(typename P::Data);
+  info.data_bytes = std::is_empty_v<typename P::Data> ? 0 : sizeof(typename P::Data);
   info.may_throw = P::may_throw;
   info.identity = P::count == 0;
   if constexpr (any_gradient<P>()) {
@@ -80,7 +80,7 @@ template <class N>
 struct Lowering {
   using P = program_t<N>;
   LeafRef leaves[P::leaves];
-  typename P::Data data;
+  typename P::Data data{};
   explicit Lowering(const N& node) { collect<0, 0, 0>(node, leaves, data); }
 };
 

@@ -6,12 +6,6 @@
 
 namespace taper::inline TAPER_ABI {
 
-/// What backward() may be told: designated, as in loss.backward({.retain_graph = true}).
-struct BackwardOptions {
-  bool retain_graph = false;
-  bool create_graph = false;
-};
-
 template <Differentiable T, Device D>
 void backward(const Tensor<T, D>& output, const Tensor<T, D>& gradient, const BackwardOptions& options = {});
 template <Differentiable T, Device D>
@@ -95,10 +89,16 @@ Tensor<T, D>& Tensor<T, D>::retain_grad()
 }
 
 template <Scalar T, Device D>
-template <class... Options>
+void Tensor<T, D>::backward(const BackwardOptions& options) const
   requires Differentiable<T>
-void Tensor<T, D>::backward(const Options&... options) const {
-  taper::backward(*this, options...);
+{
+  taper::backward(*this, options);
+}
+template <Scalar T, Device D>
+void Tensor<T, D>::backward(const Tensor& gradient, const BackwardOptions& options) const
+  requires Differentiable<T>
+{
+  taper::backward(*this, gradient, options);
 }
 
 namespace detail {

@@ -96,10 +96,15 @@ class [[nodiscard]] Expr : public detail::Methods<Expr<N>> {
   {
     return value().requires_grad();
   }
-  template <class... Options>
+  void backward(const BackwardOptions& options = {}) const
     requires Differentiable<value_type>
-  void backward(const Options&... options) const {
-    value().backward(options...);
+  {
+    value().backward(options);
+  }
+  void backward(const Tensor<value_type, device_type>& gradient, const BackwardOptions& options = {}) const
+    requires Differentiable<value_type>
+  {
+    value().backward(gradient, options);
   }
   Tensor<value_type, device_type> operator[](std::int64_t index) const { return value()[index]; }
   template <class... I>

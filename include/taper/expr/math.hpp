@@ -6,3 +6,4 @@
 #include <taper/expr/math/exponential.hpp>
 #include <taper/expr/math/logarithm.hpp>
 #include <taper/expr/math/power.hpp>
+#include <taper/expr/math/trigonometric.hpp>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/core/dtype.hpp>
+#include <taper/expr/eager.hpp>
 #include <taper/expr/math.hpp>
 
 #include <concepts>

@@ -14,7 +14,8 @@ namespace taper::inline TAPER_ABI {
 
 namespace io {
 
-static_assert(std::endian::native == std::endian::little, "Taper's file formats are written for little-endian machines");
+static_assert(std::endian::native == std::endian::little,
+              "Taper's file formats are written for little-endian machines");
 
 /// What the header of an .npy or IDX file says. The data are bytes [begin, end) of the file, and lie inside it.
 struct ArrayInFile {

@@ -33,8 +33,8 @@ inline std::atomic<std::uint64_t> temporary_files{0};
 
 namespace io {
 
-/// A file being written. It grows under a name of its own beside the target; commit() brings it to the disk and renames it
-/// into place. Without commit(), by an exception too, it vanishes and the target stays as it was.
+/// A file being written. It grows under a name of its own beside the target; commit() brings it to the disk and renames
+/// it into place. Without commit(), by an exception too, it vanishes and the target stays as it was.
 ///
 /// Throws: IoError with the path and the system's reason.
 class AtomicFile {

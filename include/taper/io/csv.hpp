@@ -26,7 +26,8 @@ class CsvParser;
 
 namespace io {
 
-/// A table of text cells; all rows have the same number of them. Rows and columns count from 0; the lines in errors from 1.
+/// A table of text cells; all rows have the same number of them. Rows and columns count from 0; the lines in errors
+/// from 1.
 class CsvTable {
  public:
   std::size_t rows() const { return lines_.size(); }
@@ -42,7 +43,8 @@ class CsvTable {
     for (std::size_t i = 0; i < names_.size(); ++i) {
       if (names_[i] != name) continue;
       if (found < names_.size())
-        taper::detail::raise<IndexError>("csv", "'", file_, "': two columns are called '", name, "'; give the number of one");
+        taper::detail::raise<IndexError>("csv", "'", file_, "': two columns are called '", name,
+                                         "'; give the number of one");
       found = i;
     }
     if (found < names_.size()) return found;
@@ -151,7 +153,8 @@ namespace detail {
 
 class CsvParser {
  public:
-  CsvParser(std::string_view text, const std::string& file, const io::CsvOptions& options) : in_(text), options_(options) {
+  CsvParser(std::string_view text, const std::string& file, const io::CsvOptions& options)
+      : in_(text), options_(options) {
     const char d = options.delimiter;
     if (d == options.quote || d == '\n' || d == '\r')
       raise<ValueError>("csv", "the delimiter must be another character than the quote and the line end");
@@ -198,8 +201,9 @@ class CsvParser {
     }
     if (first_) table_.columns_ = cells;
     if (cells != table_.columns_)
-      fail(line, " has ", cells, " cells; ", header_ || table_.names_.empty() ? "the first line" : "the header", " has ",
-           table_.columns_, cells > table_.columns_ ? " (is the delimiter part of a cell that needs quotes?)" : "");
+      fail(line, " has ", cells, " cells; ", header_ || table_.names_.empty() ? "the first line" : "the header",
+           " has ", table_.columns_,
+           cells > table_.columns_ ? " (is the delimiter part of a cell that needs quotes?)" : "");
     if (!header_) table_.lines_.push_back(line);
     first_ = header_ = false;
   }
@@ -214,7 +218,8 @@ class CsvParser {
       const std::size_t begin = at_;
       for (; !is_end(); ++at_)
         if (quote != '\0' && in_[at_] == quote)
-          fail(line_, ", column ", column, ": a quote inside an unquoted cell; quote the whole cell and double the quote");
+          fail(line_, ", column ", column,
+               ": a quote inside an unquoted cell; quote the whole cell and double the quote");
       out.insert(out.end(), in_.begin() + begin, in_.begin() + at_);
       return;
     }
@@ -243,8 +248,8 @@ class CsvParser {
 
 namespace io {
 
-/// Reads a table from text; `name` begins its errors. Lines end in LF, CR LF or CR; blank lines are skipped; a cell in quotes
-/// may hold delimiters, line ends and doubled quotes.
+/// Reads a table from text; `name` begins its errors. Lines end in LF, CR LF or CR; blank lines are skipped; a cell in
+/// quotes may hold delimiters, line ends and doubled quotes.
 ///
 /// Throws: IoError with line and column for rows of different lengths and for misplaced or unclosed quotes.
 /// Source: RFC 4180.

@@ -75,7 +75,8 @@ inline std::vector<std::byte> read_file(const std::string& path) {
   struct ::stat info;
   const auto file = taper::detail::open_for_reading("read_file", path, info);
   if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))
-    taper::detail::raise<IoError>("read_file", "'", path, "' is a device or a socket and has no end; give a file or a pipe");
+    taper::detail::raise<IoError>("read_file", "'", path,
+                                  "' is a device or a socket and has no end; give a file or a pipe");
   std::vector<std::byte> out(S_ISREG(info.st_mode) ? static_cast<std::size_t>(info.st_size) : 0);
   std::size_t used = 0;
   std::byte more[4096];  // what a growing file or a pipe has beyond the size it stated

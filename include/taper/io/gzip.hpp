@@ -41,8 +41,8 @@ inline bool is_gzip(Bytes bytes) {
 
 /// Unpacks gzip bytes: all members one after another, checksums checked, zero bytes behind the last one allowed.
 ///
-/// Memory grows with what is really unpacked, not with the size the file claims; deflate makes at most 1032 bytes of one.
-/// `limit` is the most that the caller is willing to hold.
+/// Memory grows with what is really unpacked, not with the size the file claims; deflate makes at most 1032 bytes of
+/// one. `limit` is the most that the caller is willing to hold.
 ///
 /// Throws: IoError where the bytes are truncated, damaged or no gzip, or unpack to more than `limit`; MemoryError.
 inline std::vector<std::byte> gunzip(Bytes packed, const std::string& name, std::size_t limit = SIZE_MAX) {
@@ -60,7 +60,8 @@ inline std::vector<std::byte> gunzip(Bytes packed, const std::string& name, std:
       while (!rest.empty() && rest[0] == std::byte{0}) rest = rest.subspan(1);
       if (rest.empty()) break;
       if (!is_gzip(rest))
-        raise<IoError>("gunzip", "'", name, "': no gzip member begins at byte ", packed.size() - rest.size(), ", where one should");
+        raise<IoError>("gunzip", "'", name, "': no gzip member begins at byte ", packed.size() - rest.size(),
+                       ", where one should");
       inflateReset(&stream);
     }
     if (used == out.size()) out.resize(out.size() + out.size() / 2);

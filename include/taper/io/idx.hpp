@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The IDX format of MNIST and its kin, as a descriptor: a four-byte magic number, big-endian sizes, big-endian elements.
+// The IDX format of MNIST and its kin, as a descriptor: a magic number, big-endian sizes, big-endian elements.
 #pragma once
 
 #include <taper/io/array.hpp>
@@ -8,25 +8,40 @@ namespace taper::inline TAPER_ABI::io::idx {
 
 /// Reads the header of an IDX file.
 ///
-/// Throws: IoError where the bytes are truncated, too many, or no IDX file; ShapeError where it has more than 8 dimensions.
-/// Source: the description of the format on the MNIST database's page.
+/// Throws: IoError where the bytes are truncated, too many, or no IDX file; ShapeError where it has more than 8
+/// dimensions. Source: the description of the format on the MNIST database's page.
 inline ArrayInFile parse(Bytes file, const std::string& name) {
   using taper::detail::raise;
   const auto byte = [&](std::size_t i) { return std::to_integer<std::uint32_t>(file[i]); };
   if (file.size() >= 2 && byte(0) == 0x1f && byte(1) == 0x8b)
-    raise<IoError>("idx", "'", name, "' is compressed with gzip: read it with gunzip of <taper/io/gzip.hpp>, or unpack it");
+    raise<IoError>("idx", "'", name,
+                   "' is compressed with gzip: read it with gunzip of <taper/io/gzip.hpp>, or unpack it");
   if (file.size() < 4) raise<IoError>("idx", "'", name, "' has ", file.size(), " bytes, too few for an IDX file");
-  if (byte(0) != 0 || byte(1) != 0) raise<IoError>("idx", "'", name, "' does not begin with two zero bytes: it is no IDX file");
+  if (byte(0) != 0 || byte(1) != 0)
+    raise<IoError>("idx", "'", name, "' does not begin with two zero bytes: it is no IDX file");
 
   ArrayInFile array;
   switch (byte(2)) {
-    case 0x08: array.dtype = DType::uint8; break;
-    case 0x09: array.dtype = DType::int8; break;
-    case 0x0b: array.dtype = DType::int16; break;
-    case 0x0c: array.dtype = DType::int32; break;
-    case 0x0d: array.dtype = DType::float32; break;
-    case 0x0e: array.dtype = DType::float64; break;
-    default: raise<IoError>("idx", "'", name, "' has the element type ", byte(2), ", which IDX does not know");
+    case 0x08:
+      array.dtype = DType::uint8;
+      break;
+    case 0x09:
+      array.dtype = DType::int8;
+      break;
+    case 0x0b:
+      array.dtype = DType::int16;
+      break;
+    case 0x0c:
+      array.dtype = DType::int32;
+      break;
+    case 0x0d:
+      array.dtype = DType::float32;
+      break;
+    case 0x0e:
+      array.dtype = DType::float64;
+      break;
+    default:
+      raise<IoError>("idx", "'", name, "' has the element type ", byte(2), ", which IDX does not know");
   }
   array.big_endian = true;
   const std::size_t rank = byte(3);
@@ -43,8 +58,9 @@ inline ArrayInFile parse(Bytes file, const std::string& name) {
   if (!taper::detail::dense_bytes(array.shape, array.dtype, bytes))
     raise<IoError>("idx", "'", name, "': the shape ", array.shape, " is more than can be counted");
   if (bytes != present)
-    raise<IoError>("idx", "'", name, "' should hold ", taper::name(array.dtype), array.shape, ", ", bytes, " bytes, but ",
-                   present, " follow its header: it is ", present < bytes ? "truncated or damaged" : "damaged");
+    raise<IoError>("idx", "'", name, "' should hold ", taper::name(array.dtype), array.shape, ", ", bytes,
+                   " bytes, but ", present, " follow its header: it is ",
+                   present < bytes ? "truncated or damaged" : "damaged");
   array.end = file.size();
   return array;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // JSON as checkpoints and safetensors headers need it: a strict reader that builds no tree, and a writer.
 //
-// Not a library: the core depends on the standard library alone, the usual header-only ones cost more compile time than
-// the rest of io/ together, and they build a tree, which a hostile header blows up to many times its own size. The reader
-// is pulled by its caller, who knows what must come next: it allocates the strings it hands out and one object's keys.
+// Not a library: the core depends on the standard library alone, compile time is a feature here, and the usual ones
+// build a tree, which a hostile header blows up to many times its own size. This reader is pulled by its caller, who
+// knows what must come next: it allocates the strings it hands out and one object's keys.
 #pragma once
 
 #include <taper/core/error.hpp>
@@ -23,7 +23,9 @@ namespace detail {
 
 /// The length of the UTF-8 sequence that text starts with; 0 where it is none (overlong forms and surrogates are none).
 inline std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) -> unsigned { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const auto byte = [&](std::size_t i) -> unsigned {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
+  };
   const auto tail = [&](std::size_t i) { return (byte(i) & 0xc0u) == 0x80u; };
   const unsigned first = byte(0), second = byte(1);
   if (first < 0x80) return text.empty() ? 0 : 1;
@@ -31,7 +33,8 @@ inline std::size_t utf8_length(std::string_view text) {
   if (first >= 0xe0 && first <= 0xef)
     return tail(1) && tail(2) && !(first == 0xe0 && second < 0xa0) && !(first == 0xed && second > 0x9f) ? 3 : 0;
   if (first >= 0xf0 && first <= 0xf4)
-    return tail(1) && tail(2) && tail(3) && !(first == 0xf0 && second < 0x90) && !(first == 0xf4 && second > 0x8f) ? 4 : 0;
+    return tail(1) && tail(2) && tail(3) && !(first == 0xf0 && second < 0x90) && !(first == 0xf4 && second > 0x8f) ? 4
+                                                                                                                   : 0;
   return 0;
 }
 
@@ -60,8 +63,8 @@ enum class Kind { object, array, string, number, boolean, null };
 
 /// Reads one JSON text (RFC 8259) from front to back, one value per call.
 ///
-/// Throws: IoError "[op] 'name': in its JSON at line L, column C: ..." for anything the standard does not allow, for keys
-/// that appear twice in an object, for nesting deeper than 64, and for a value of another kind than asked for.
+/// Throws: IoError "[op] 'name': in its JSON at line L, column C: ..." for anything the standard does not allow, for
+/// keys that appear twice in an object, for nesting deeper than 64, and for a value of another kind than asked for.
 class Reader {
  public:
   /// `op` and `name` begin every error. All three must outlive the reader.
@@ -144,7 +147,8 @@ class Reader {
     fail("expected an integer, found ", shorten(token));
   }
 
-  /// A double; also the strings "NaN", "Infinity" and "-Infinity", which is how Writer spells what JSON has no number for.
+  /// A double; also the strings "NaN", "Infinity" and "-Infinity", which is how Writer spells what JSON has no number
+  /// for.
   double number() {
     const char c = next();
     if (c == '"') {
@@ -180,12 +184,22 @@ class Reader {
   /// Reads any one value and forgets it.
   void skip() {
     switch (peek()) {
-      case Kind::object: return object([this](const std::string&) { skip(); });
-      case Kind::array: return array([this] { skip(); });
-      case Kind::string: string(); return;
-      case Kind::number: number_token(); return;
-      case Kind::boolean: boolean(); return;
-      case Kind::null: null(); return;
+      case Kind::object:
+        return object([this](const std::string&) { skip(); });
+      case Kind::array:
+        return array([this] { skip(); });
+      case Kind::string:
+        string();
+        return;
+      case Kind::number:
+        number_token();
+        return;
+      case Kind::boolean:
+        boolean();
+        return;
+      case Kind::null:
+        null();
+        return;
     }
   }
 
@@ -203,7 +217,8 @@ class Reader {
       ++column;
       if (c == '\n') ++line, column = 1;
     }
-    taper::detail::raise<IoError>(op_, "'", name_, "': in its JSON at line ", line, ", column ", column, ": ", parts...);
+    taper::detail::raise<IoError>(op_, "'", name_, "': in its JSON at line ", line, ", column ", column, ": ",
+                                  parts...);
   }
 
  private:
@@ -229,7 +244,8 @@ class Reader {
   }
 
   void skip_space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t')) ++at_;
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t'))
+      ++at_;
   }
   /// The first character of the next token; 0 at the end (a zero byte is no token either).
   char next() {

@@ -24,7 +24,8 @@ class MappedFile {
     struct ::stat info;
     const auto file = taper::detail::open_for_reading("MappedFile", path, info);
     if (!S_ISREG(info.st_mode))
-      taper::detail::raise<IoError>("MappedFile", "'", path, "' is not a regular file and cannot be mapped; read it instead");
+      taper::detail::raise<IoError>("MappedFile", "'", path,
+                                    "' is not a regular file and cannot be mapped; read it instead");
     const auto size = static_cast<std::size_t>(info.st_size);
     void* data = nullptr;
     if (size > 0) {  // an empty mapping is an error to the system and no problem to us
@@ -55,7 +56,7 @@ class MappedFile {
   std::string path() const { return mapping_ != nullptr ? mapping_->path : std::string(); }
 
  private:
-  struct Mapping {  // counted here: <memory> would be a third of this header's compile time
+  struct Mapping {  // counted here: <memory> would cost half the compile time of core/ again
     std::atomic<std::int32_t> refs;
     std::byte* data;
     std::size_t size;

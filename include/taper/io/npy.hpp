@@ -10,7 +10,8 @@ namespace taper::inline TAPER_ABI {
 namespace detail {
 
 /// NumPy's names of the dtypes behind the byte order, in the order of DType; NumPy has no bfloat16.
-inline constexpr std::string_view npy_dtypes[] = {"b1", "u1", "i1", "i2", "i4", "i8", "f2", "", "f4", "f8", "c8", "c16"};
+inline constexpr std::string_view npy_dtypes[] = {"b1", "u1", "i1", "i2", "i4", "i8",
+                                                  "f2", "",   "f4", "f8", "c8", "c16"};
 
 /// Reads the header of an .npy file: the text of a Python dict with the keys descr, fortran_order and shape.
 class NpyHeader {
@@ -50,7 +51,8 @@ class NpyHeader {
 
   /// The first character that is no white space; 0 at the end.
   char next() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r')) ++at_;
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r'))
+      ++at_;
     return at_ < text_.size() ? text_[at_] : '\0';
   }
   bool accept(char c) {
@@ -104,7 +106,8 @@ class NpyHeader {
 
   void dtype(io::ArrayInFile& array) {
     if (next() == '[')
-      raise<DTypeError>("npy", "'", file_, "': the array has named fields; save one array per field, or one .npy file each");
+      raise<DTypeError>("npy", "'", file_,
+                        "': the array has named fields; save one array per field, or one .npy file each");
     const std::string_view descr = string();
     const char order = descr.empty() ? '\0' : descr[0];
     if (order == '<' || order == '>' || order == '|' || order == '=') {
@@ -115,9 +118,10 @@ class NpyHeader {
           return;
         }
     }
-    raise<DTypeError>("npy", "'", file_, "': the array has dtype '", descr, "', ",
-                      descr.ends_with('O') ? "pickled Python objects" : "which Taper does not have",
-                      "; convert it to bool, uint8, int8 to int64, float16 to float64 or a complex dtype with astype in NumPy");
+    raise<DTypeError>(
+        "npy", "'", file_, "': the array has dtype '", descr, "', ",
+        descr.ends_with('O') ? "pickled Python objects" : "which Taper does not have",
+        "; convert it to bool, uint8, int8 to int64, float16 to float64 or a complex dtype with astype in NumPy");
   }
 
   std::string_view text_;
@@ -129,12 +133,11 @@ class NpyHeader {
 
 namespace io::npy {
 
-/// Reads the header of an .npy file. Bytes behind the array are left alone: NumPy lets several arrays follow each other in
-/// one file, the next one begins at `end`.
+/// Reads the header of an .npy file. Bytes behind the array are left alone: NumPy lets several arrays follow each other
+/// in one file, the next one begins at `end`.
 ///
-/// Throws: IoError where the file is truncated, damaged or hostile; DTypeError and ShapeError where Taper has no such dtype
-/// or rank.
-/// Source: NumPy Enhancement Proposal 1 and the documentation of numpy.lib.format.
+/// Throws: IoError where the file is truncated, damaged or hostile; DTypeError and ShapeError where Taper has no such
+/// dtype or rank. Source: NumPy Enhancement Proposal 1 and the documentation of numpy.lib.format.
 inline ArrayInFile parse(Bytes file, const std::string& name) {
   using taper::detail::raise;
   constexpr std::string_view magic = "\x93NUMPY";
@@ -159,8 +162,8 @@ inline ArrayInFile parse(Bytes file, const std::string& name) {
   if (!taper::detail::dense_bytes(array.shape, array.dtype, bytes))
     raise<IoError>("npy", "'", name, "': the shape ", array.shape, " is more than can be counted");
   if (bytes > file.size() - array.begin)
-    raise<IoError>("npy", "'", name, "' should hold ", taper::name(array.dtype), array.shape, ", ", bytes, " bytes, but only ",
-                   file.size() - array.begin, " follow its header: it is truncated or damaged");
+    raise<IoError>("npy", "'", name, "' should hold ", taper::name(array.dtype), array.shape, ", ", bytes,
+                   " bytes, but only ", file.size() - array.begin, " follow its header: it is truncated or damaged");
   array.end = array.begin + static_cast<std::size_t>(bytes);
   return array;
 }
@@ -172,8 +175,9 @@ inline std::string header(DType dtype, const Shape& shape, bool fortran_order = 
   const std::string_view descr = taper::detail::npy_dtypes[static_cast<int>(dtype)];
   if (descr.empty())
     taper::detail::raise<DTypeError>("npy", "NumPy has no ", name(dtype), "; cast to float32, or save as safetensors");
-  std::string text = taper::detail::concat("{'descr': '", size_of(dtype) == 1 ? '|' : '<', descr, "', 'fortran_order': ",
-                                           fortran_order ? "True" : "False", ", 'shape': ", shape, ", }");
+  std::string text =
+      taper::detail::concat("{'descr': '", size_of(dtype) == 1 ? '|' : '<', descr,
+                            "', 'fortran_order': ", fortran_order ? "True" : "False", ", 'shape': ", shape, ", }");
   constexpr std::size_t start = 10, alignment = 64;
   const std::size_t total = (start + text.size() + 1 + alignment - 1) / alignment * alignment;
   text.resize(total - start - 1, ' ');
@@ -186,8 +190,8 @@ inline std::string header(DType dtype, const Shape& shape, bool fortran_order = 
 
 /// Writes an .npy file atomically, from dense row-major elements (column-major where `fortran_order`).
 ///
-/// Throws, before anything is written: DTypeError for bfloat16; ValueError where the data are of another size than dtype and
-/// shape say. IoError.
+/// Throws, before anything is written: DTypeError for bfloat16; ValueError where the data are of another size than
+/// dtype and shape say. IoError.
 inline void write(const std::string& path, DType dtype, const Shape& shape, Bytes data, bool fortran_order = false) {
   const std::string head = header(dtype, shape, fortran_order);
   std::uint64_t bytes = 0;

@@ -104,9 +104,10 @@ inline io::safetensors::Entry parse_entry(io::json::Reader& json, const std::str
   return entry;
 }
 
-/// Checks that the tensors, sorted by offset, fill the data without holes or overlaps, and counts offsets from the file's
-/// first byte from here on.
-inline void place_entries(io::safetensors::Header& header, const std::string& file, std::size_t start, std::size_t data) {
+/// Checks that the tensors, sorted by offset, fill the data without holes or overlaps, and counts offsets from the
+/// file's first byte from here on.
+inline void place_entries(io::safetensors::Header& header, const std::string& file, std::size_t start,
+                          std::size_t data) {
   std::size_t expected = 0;
   for (auto& entry : header.entries) {
     const auto fail = [&](const auto&... parts) {
@@ -114,14 +115,17 @@ inline void place_entries(io::safetensors::Header& header, const std::string& fi
     };
     if (entry.end < entry.begin) fail("ends at offset ", entry.end, " before it begins at ", entry.begin);
     if (entry.end > data)
-      fail("ends at offset ", entry.end, ", but the file has only ", data, " bytes of data: it is truncated or damaged");
+      fail("ends at offset ", entry.end, ", but the file has only ", data,
+           " bytes of data: it is truncated or damaged");
     if (entry.begin != expected)
       fail("begins at offset ", entry.begin, ", but the one before ends at ", expected, ": the data ",
            entry.begin < expected ? "overlap" : "have a hole");
     std::uint64_t bytes = 0;
-    if (!dense_bytes(entry.shape, entry.dtype, bytes)) fail("has the shape ", entry.shape, ", more than can be counted");
+    if (!dense_bytes(entry.shape, entry.dtype, bytes))
+      fail("has the shape ", entry.shape, ", more than can be counted");
     if (entry.end - entry.begin != bytes)
-      fail("is ", name(entry.dtype), entry.shape, ", ", bytes, " bytes, but its data_offsets hold ", entry.end - entry.begin);
+      fail("is ", name(entry.dtype), entry.shape, ", ", bytes, " bytes, but its data_offsets hold ",
+           entry.end - entry.begin);
     expected = entry.end;
     entry.begin += start;
     entry.end += start;
@@ -143,18 +147,19 @@ namespace taper::inline TAPER_ABI::io::safetensors {
 
 /// Reads a file's header. Everything the format demands is checked, so that every entry can be used as it is.
 ///
-/// Throws: IoError where the file is truncated, damaged or hostile; DTypeError and ShapeError, naming the tensor, where the
-/// file is good but Taper has no such dtype or rank.
-/// Source: the format's description in its reference implementation.
+/// Throws: IoError where the file is truncated, damaged or hostile; DTypeError and ShapeError, naming the tensor, where
+/// the file is good but Taper has no such dtype or rank. Source: the format's description in its reference
+/// implementation.
 inline Header parse(Bytes file, const std::string& name) {
   namespace impl = taper::detail::safetensors;
   using taper::detail::raise;
-  if (file.size() < 8) raise<IoError>(impl::op, "'", name, "' has ", file.size(), " bytes, too few for a safetensors file");
+  if (file.size() < 8)
+    raise<IoError>(impl::op, "'", name, "' has ", file.size(), " bytes, too few for a safetensors file");
   std::uint64_t length = 0;
   std::memcpy(&length, file.data(), 8);
   if (length > impl::max_header)
-    raise<IoError>(impl::op, "'", name, "': its header would be ", length, " bytes long, the most is ", impl::max_header,
-                   ": this is no safetensors file, or it is damaged");
+    raise<IoError>(impl::op, "'", name, "': its header would be ", length, " bytes long, the most is ",
+                   impl::max_header, ": this is no safetensors file, or it is damaged");
   if (length > file.size() - 8)
     raise<IoError>(impl::op, "'", name, "': its header is ", length, " bytes long, but only ", file.size() - 8,
                    " follow: the file is truncated or damaged");
@@ -170,32 +175,34 @@ inline Header parse(Bytes file, const std::string& name) {
     }
   });
   json.finish();
-  std::sort(header.entries.begin(), header.entries.end(), [](const Entry& a, const Entry& b) {
-    return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
-  });
+  std::sort(header.entries.begin(), header.entries.end(),
+            [](const Entry& a, const Entry& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
   const std::size_t start = 8 + static_cast<std::size_t>(length);
   impl::place_entries(header, name, start, file.size() - start);
   return header;
 }
 
-/// Writes a safetensors file atomically, byte for byte as the reference implementation does: by falling dtype alignment,
-/// then by name, the header padded with spaces to a multiple of eight, so that every tensor is aligned in a mapped file.
+/// Writes a safetensors file atomically, byte for byte as the reference implementation does: by falling dtype
+/// alignment, then by name, the header padded with spaces to a multiple of eight, so that every tensor is aligned in a
+/// mapped file.
 ///
-/// Throws, before anything is written: DTypeError for complex128, which the format does not have; ValueError for names that
-/// appear twice, are reserved or are not UTF-8, and for data of another size than dtype and shape say. IoError.
+/// Throws, before anything is written: DTypeError for complex128, which the format does not have; ValueError for names
+/// that appear twice, are reserved or are not UTF-8, and for data of another size than dtype and shape say. IoError.
 inline void write(const std::string& path, std::vector<Item> items, const Metadata& metadata = {}) {
   namespace impl = taper::detail::safetensors;
   using taper::detail::raise;
   for (const Item& item : items) {
     if (item.dtype == DType::complex128)
-      raise<DTypeError>(impl::op, "'", path, "': tensor '", item.name,
-                        "' is complex128, which safetensors does not have; cast it to complex64 or save view_as_real of it");
+      raise<DTypeError>(
+          impl::op, "'", path, "': tensor '", item.name,
+          "' is complex128, which safetensors does not have; cast it to complex64 or save view_as_real of it");
     std::uint64_t bytes = 0;
     if (!taper::detail::dense_bytes(item.shape, item.dtype, bytes) || bytes != item.data.size())
       raise<ValueError>(impl::op, "'", path, "': tensor '", item.name, "' is ", taper::name(item.dtype), item.shape,
                         " and comes with ", item.data.size(), " bytes of data");
     if (item.name == impl::metadata_key)
-      raise<ValueError>(impl::op, "'", path, "': no tensor can be called '", item.name, "', a name the format keeps to itself");
+      raise<ValueError>(impl::op, "'", path, "': no tensor can be called '", item.name,
+                        "', a name the format keeps to itself");
   }
   std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
     const int x = impl::dtype_order[static_cast<int>(a.dtype)], y = impl::dtype_order[static_cast<int>(b.dtype)];
@@ -234,8 +241,8 @@ inline void write(const std::string& path, std::vector<Item> items, const Metada
   std::string header = json.text();
   header.resize((header.size() + 7) / 8 * 8, ' ');
   if (header.size() > impl::max_header)
-    raise<ValueError>(impl::op, "'", path, "': names and metadata make a header of ", header.size(), " bytes, the most is ",
-                      impl::max_header);
+    raise<ValueError>(impl::op, "'", path, "': names and metadata make a header of ", header.size(),
+                      " bytes, the most is ", impl::max_header);
 
   write_atomically(path, [&](AtomicFile& file) {
     const std::uint64_t length = header.size();

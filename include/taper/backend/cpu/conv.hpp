@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/backend/cpu/conv_columns.hpp>
+#include <taper/backend/cpu/conv_depthwise.hpp>
 #include <taper/backend/cpu/conv_rows.hpp>
 #include <taper/backend/cpu/conv_shape.hpp>
 #include <taper/backend/cpu/conv_shift.hpp>
@@ -14,7 +15,7 @@
 #include <type_traits>
 
 namespace taper::inline TAPER_ABI::detail {
-namespace conv {
+namespace convolution {
 
 template <class T>
 inline constexpr bool has_tiles = std::is_same_v<T, float> || std::is_same_v<T, double>;
@@ -22,6 +23,16 @@ inline constexpr bool has_tiles = std::is_same_v<T, float> || std::is_same_v<T, 
 /// A plain matrix product per image: 1 x 1 taps on the image as it is.
 inline bool pointwise(const Conv2dShape& s) {
   return s.kh == 1 && s.kw == 1 && s.sh == 1 && s.sw == 1 && s.ph == 0 && s.pw == 0;
+}
+
+/// One input channel for one or two results: too little for a matrix product.
+inline bool depthwise(const Conv2dShape& s) { return s.group_in() == 1 && s.group_out() <= 2; }
+
+/// Whether the data gradient is cheaper as taps added in place than as a convolution of dy, in steps of a vector unit.
+inline bool prefer_columns(const Conv2dShape& s) {
+  if (s.sh != 1 || s.sw != 1) return true;
+  const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out(), work = s.taps() * in * out;
+  return pixels * work + 10 * pixels * s.taps() * in < s.h * s.w * (work + 8 * out * s.kw);
 }
 
 /// Results of fewer pixels leave register tiles half empty: many images share one product instead.
@@ -55,31 +66,35 @@ TAPER_KERNEL void fill_bias(Index n, Index oc, Index pixels, const T* bias, T* y
       for (Index p = 0; p < pixels; ++p) *y++ = bias[o];
 }
 
-}  // namespace conv
+}  // namespace convolution
 
 /// y = conv(x, w) + bias; bias may be null. y is (n, oc, oh, ow).
 /// Dtypes: all but bool; 16-bit floats are summed in float and rounded once.
 template <class T, class A = Abi>
 void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y) {
-  using namespace conv;
+  using namespace convolution;
   if (s.empty()) return;
   const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out();
-  if constexpr (matrix::is_half<T>) {
+  if constexpr (tiles::is_half<T>) {
     const Widened<T, A> wide_x(x, s.n * s.c * s.h * s.w), wide_w(w, s.oc * in * s.taps()), wide_bias(bias, bias ? s.oc : 0);
     const Scratch<float> wide_y(s.n * s.oc * pixels);
     conv2d_forward<float, A>(s, wide_x.data(), wide_w.data(), bias ? wide_bias.data() : nullptr, wide_y.data());
     convert<T, float, A>(wide_y.data(), s.n * s.oc * pixels, y);
   } else {
+    if constexpr (has_tiles<T>) {
+      if (pointwise(s) && pixels >= 16)
+        return tiles::for_batch(s.n * s.groups, out * in * pixels, [&](Index i) {
+          const Index first = i % s.groups * out;
+          tiles::multiply<T, A>({out, pixels, in, w + first * in, in, 1, x + i * in * pixels, pixels, 1, y + i * out * pixels,
+                                 pixels, false, bias ? bias + first : nullptr});
+        });
+      if (depthwise(s) && s.sh == 1 && s.sw == 1 && pixels >= 16) return depthwise_forward<T, A>(s, x, w, bias, y);
+      if (!few_pixels(s)) return shift_forward<T, A>(s, x, w, bias, y);
+    }
     const bool accumulate = bias != nullptr;
     if (bias) fill_bias<T, A>(s.n, s.oc, pixels, bias, y);
     if (pointwise(s) && pixels == 1 && s.groups == 1)
       gemm<T, A>(s.n, s.oc, s.c, x, s.c, 1, w, 1, s.c, y, s.oc, accumulate);
-    else if (pointwise(s) && pixels >= 16)
-      for (Index g = 0; g < s.groups; ++g)
-        batched_gemm<T, A>(s.n, out, pixels, in, w + g * out * in, 0, in, 1, x + g * in * pixels, s.c * pixels, pixels, 1,
-                           y + g * out * pixels, s.oc * pixels, pixels, accumulate);
-    else if constexpr (has_tiles<T>)
-      few_pixels(s) ? rows_forward<T, A>(s, x, w, y, accumulate) : shift_forward<T, A>(s, x, w, y, accumulate);
     else
       rows_forward<T, A>(s, x, w, y, accumulate);
   }
@@ -88,13 +103,13 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias,
 /// dx, the gradient of x, from dy. Also the transposed convolution of dy (then h and w say the size of its result).
 template <class T, class A = Abi>
 void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) {
-  using namespace conv;
+  using namespace convolution;
   const Index all = s.n * s.c * s.h * s.w, pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out();
   if (s.empty()) {
     for (Index i = 0; i < all; ++i) dx[i] = T(0);
     return;
   }
-  if constexpr (matrix::is_half<T>) {
+  if constexpr (tiles::is_half<T>) {
     const Widened<T, A> wide_dy(dy, s.n * s.oc * pixels), wide_w(w, s.oc * in * s.taps());
     const Scratch<float> wide_dx(all);
     conv2d_data_gradient<float, A>(s, wide_dy.data(), wide_w.data(), wide_dx.data());
@@ -108,12 +123,12 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) 
   } else if constexpr (has_tiles<T>) {
     if (few_pixels(s)) {
       rows_data_gradient<T, A>(s, dy, w, dx);
-    } else if (s.sh == 1 && s.sw == 1 && in >= 4) {
+    } else if (s.sh == 1 && s.sw == 1 && ((in == 1 && out == 1) || !prefer_columns(s))) {
       const Conv2dShape back{s.n, s.oc, s.oh(), s.ow(), s.c, s.kh, s.kw, 1, 1, s.dh * (s.kh - 1) - s.ph,
                              s.dw * (s.kw - 1) - s.pw, s.dh, s.dw, s.groups};
       const Scratch<T> reversed(s.c * out * s.taps());
       reverse_weights<T, A>(s, w, reversed.data());
-      shift_forward<T, A>(back, dy, reversed.data(), dx, false);
+      conv2d_forward<T, A>(back, dy, reversed.data(), nullptr, dx);
     } else {
       columns_data_gradient<T, A>(s, dy, w, dx);
     }
@@ -125,19 +140,24 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) 
 /// dw, the gradient of w, from x and dy.
 template <class T, class A = Abi>
 void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
-  using namespace conv;
+  using namespace convolution;
   const Index pixels = s.oh() * s.ow(), weights = s.oc * s.group_in() * s.taps();
   if (s.empty()) {
     for (Index i = 0; i < weights; ++i) dw[i] = T(0);
     return;
   }
-  if constexpr (matrix::is_half<T>) {
+  if constexpr (tiles::is_half<T>) {
     const Widened<T, A> wide_x(x, s.n * s.c * s.h * s.w), wide_dy(dy, s.n * s.oc * pixels);
     const Scratch<float> wide_dw(weights);
     conv2d_weight_gradient<float, A>(s, wide_x.data(), wide_dy.data(), wide_dw.data());
     convert<T, float, A>(wide_dw.data(), weights, dw);
   } else if constexpr (has_tiles<T>) {
-    few_pixels(s) ? rows_weight_gradient<T, A>(s, x, dy, dw) : shift_weight_gradient<T, A>(s, x, dy, dw);
+    if (depthwise(s) && s.sw <= 2)
+      depthwise_weight_gradient<T, A>(s, x, dy, dw);
+    else if (few_pixels(s))
+      rows_weight_gradient<T, A>(s, x, dy, dw);
+    else
+      shift_weight_gradient<T, A>(s, x, dy, dw);
   } else {
     rows_weight_gradient<T, A>(s, x, dy, dw);
   }
@@ -146,7 +166,7 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
 /// db[o] = sum of dy (n, oc, pixels) over images and pixels.
 template <class T, class A = Abi>
 TAPER_KERNEL void conv2d_bias_gradient(std::int64_t n, std::int64_t oc, std::int64_t pixels, const T* dy, T* db) {
-  using C = std::conditional_t<matrix::is_half<T>, float, T>;
+  using C = std::conditional_t<tiles::is_half<T>, float, T>;
   for (std::int64_t o = 0; o < oc; ++o) {
     C sum[8] = {};  // independent sums: faster, and more exact
     for (std::int64_t i = 0; i < n; ++i) {

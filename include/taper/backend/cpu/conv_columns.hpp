@@ -9,14 +9,14 @@
 #include <taper/config.hpp>
 #include <taper/core/parallel.hpp>
 
-namespace taper::inline TAPER_ABI::detail::conv {
+namespace taper::inline TAPER_ABI::detail::convolution {
 
 template <class T, class A>
 TAPER_INLINE void add_run(const T* from, Index n, T* to) {
-  constexpr Index lanes = matrix::Tile<T, A>::lanes;
-  using V = typename matrix::Native<T, A::vector_bytes>::type;
+  constexpr Index lanes = tiles::Tile<T, A>::lanes;
+  using V = typename tiles::Native<T, A::vector_bytes>::type;
   Index i = 0;
-  for (; i + lanes <= n; i += lanes) matrix::store(to + i, matrix::load<V>(to + i) + matrix::load<V>(from + i));
+  for (; i + lanes <= n; i += lanes) tiles::store(to + i, tiles::load<V>(to + i) + tiles::load<V>(from + i));
   for (; i < n; ++i) to[i] += from[i];
 }
 
@@ -44,7 +44,7 @@ TAPER_KERNEL [[gnu::noinline]] void scatter_columns(const Conv2dShape& s, const 
 
 template <class T, class A>
 void columns_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) {
-  using R = matrix::Tile<T, A>;
+  using R = tiles::Tile<T, A>;
   const Index pixels = s.oh() * s.ow(), ow = s.ow(), in = s.group_in(), out = s.group_out(), taps = s.taps();
   // Channels in blocks, so that single images are work for several threads; pixels so that the taps stay in the cache.
   const Index channels = even_blocks(in, s.n * s.groups >= 16 ? larger(1, 256 / taps) : larger(1, 48 / taps));
@@ -62,7 +62,7 @@ void columns_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx)
         for (Index x = 0; x < ow; x += columns) {
           const Index block_rows = smaller(rows, s.oh() - y), block_columns = smaller(columns, ow - x);
           const Index at = y * ow + x, block = block_rows * block_columns;
-          matrix::product<T, A, false>(count * taps, block, out, {w + (group * out * in + c) * taps, 1, in * taps},
+          tiles::product<T, A, false>(count * taps, block, out, {w + (group * out * in + c) * taps, 1, in * taps},
                                        {dy + (image * s.oc + group * out) * pixels + at, pixels, 0,
                                         (out - 1) * pixels + pixels - at},
                                        buffer.data(), block, false);
@@ -72,4 +72,4 @@ void columns_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx)
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::conv
+}  // namespace taper::inline TAPER_ABI::detail::convolution

@@ -9,7 +9,7 @@
 #include <taper/config.hpp>
 #include <taper/core/parallel.hpp>
 
-namespace taper::inline TAPER_ABI::detail::conv {
+namespace taper::inline TAPER_ABI::detail::convolution {
 
 /// Where in its row of the image the taps of one result pixel lie.
 struct Window {
@@ -136,4 +136,4 @@ void rows_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) {
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::conv
+}  // namespace taper::inline TAPER_ABI::detail::convolution

@@ -9,10 +9,13 @@
 #include <taper/config.hpp>
 #include <taper/core/parallel.hpp>
 
-namespace taper::inline TAPER_ABI::detail::conv {
+#include <cstddef>
+#include <utility>
 
-using matrix::Index;
-using matrix::Scratch;
+namespace taper::inline TAPER_ABI::detail::convolution {
+
+using tiles::Index;
+using tiles::Scratch;
 
 inline Index smaller(Index x, Index y) { return x < y ? x : y; }
 inline Index larger(Index x, Index y) { return x > y ? x : y; }
@@ -40,6 +43,8 @@ struct ShiftPlan {
     column_blocks = ceil_div(ow, columns);
   }
   Index plane() const { return plane_rows * columns; }
+  Index stage_columns(const Conv2dShape& s) const { return (columns - 1) * s.sw + (s.kw - 1) * s.dw + 1; }
+  Index stage_size(const Conv2dShape& s) const { return plane_rows * s.sh * stage_columns(s); }
   Index size(const Conv2dShape& s) const { return channels * s.kw * s.sh * plane(); }
   /// Where the pixels of each tap of a block begin, in the order of the weights.
   void offsets(const Conv2dShape& s, Index* to) const {
@@ -52,40 +57,62 @@ struct ShiftPlan {
 
 template <class T, class A>
 TAPER_INLINE void copy_run(const T* from, Index n, T* to) {
-  constexpr Index lanes = matrix::Tile<T, A>::lanes;
-  using V = typename matrix::Native<T, A::vector_bytes>::type;
+  constexpr Index lanes = tiles::Tile<T, A>::lanes;
+  using V = typename tiles::Native<T, A::vector_bytes>::type;
+  using Half = typename tiles::Native<T, 16>::type;
+  constexpr Index narrow = tiles::Tile<T, A>::narrow;
   Index i = 0;
-  for (; i + lanes <= n; i += lanes) matrix::store(to + i, matrix::load<V>(from + i));
+  for (; i + lanes <= n; i += lanes) tiles::store(to + i, tiles::load<V>(from + i));
+  for (; i + narrow <= n; i += narrow) tiles::store(to + i, tiles::load<Half>(from + i));
   for (; i < n; ++i) to[i] = from[i];
 }
 
-/// Fills the copy for the block of the result at (y0, x0) from channels of one image.
+/// Every second element, from the first.
+template <class V, std::size_t... I>
+TAPER_INLINE V even_lanes(const V& x, const V& y, std::index_sequence<I...>) {
+  return __builtin_shufflevector(x, y, (2 * I)...);
+}
+
+/// to[i] = from[i * stride]. May read and write up to a vector too much: both are scratch, and filled front to back.
+template <class T, class A>
+TAPER_INLINE void copy_loose(const T* from, Index stride, Index n, T* to) {
+  constexpr int lanes = tiles::Tile<T, A>::lanes;
+  using V = typename tiles::Native<T, A::vector_bytes>::type;
+  using Half = typename tiles::Native<T, 16>::type;
+  if (stride == 1 && n <= tiles::Tile<T, A>::narrow)
+    tiles::store(to, tiles::load<Half>(from));
+  else if (stride == 1)
+    for (Index i = 0; i < n; i += lanes) tiles::store(to + i, tiles::load<V>(from + i));
+  else if (stride == 2)
+    for (Index i = 0; i < n; i += lanes)
+      tiles::store(to + i, even_lanes(tiles::load<V>(from + 2 * i), tiles::load<V>(from + 2 * i + lanes),
+                                      std::make_index_sequence<lanes>{}));
+  else
+    for (Index i = 0; i < n; ++i) to[i] = from[i * stride];
+}
+
+/// The part of a channel from (top, left) on, with zeros where it lies outside. `to` must hold zeros there already.
+template <class T, class A>
+TAPER_INLINE void stage_channel(const Conv2dShape& s, const T* channel, Index top, Index left, Index height, Index width, T* to) {
+  const Index first = smaller(width, larger(0, -left)), last = larger(first, smaller(width, s.w - left));
+  for (Index y = larger(0, -top); y < height && y + top < s.h; ++y)
+    copy_run<T, A>(channel + (y + top) * s.w + left + first, last - first, to + y * width + first);
+}
+
+/// Fills the copy for the block of the result at (y0, x0) from channels of one image. `stage` holds the part of one channel
+/// that the block sees, with the padding around it.
 template <class T, class A>
 TAPER_KERNEL [[gnu::noinline]] void shift_image(const Conv2dShape& s, const ShiftPlan& plan, const T* image, Index channels,
-                                                Index y0, Index x0, T* to) {
-  const Index columns = plan.columns;
-  for (Index c = 0; c < channels; ++c, image += s.h * s.w)
-    for (Index kx = 0; kx < s.kw; ++kx) {
-      // Columns x of the block whose pixel x * sw + shift lies in the image.
-      const Index shift = x0 * s.sw + kx * s.dw - s.pw;
-      const Index first = smaller(columns, shift >= 0 ? 0 : ceil_div(-shift, s.sw));
-      const Index last = s.w > shift ? larger(first, smaller(columns, (s.w - shift - 1) / s.sw + 1)) : first;
+                                                Index y0, Index x0, T* stage, T* to) {
+  const Index columns = plan.columns, width = plan.stage_columns(s), height = plan.plane_rows * s.sh;
+  for (Index i = 0; i < height * width; ++i) stage[i] = T(0);
+  for (Index c = 0; c < channels; ++c, image += s.h * s.w) {
+    stage_channel<T, A>(s, image, y0 * s.sh - s.ph, x0 * s.sw - s.pw, height, width, stage);
+    for (Index kx = 0; kx < s.kw; ++kx)
       for (Index phase = 0; phase < s.sh; ++phase)
-        for (Index r = 0; r < plan.plane_rows; ++r, to += columns) {
-          const Index y = (y0 + r) * s.sh + phase - s.ph;
-          if (y < 0 || y >= s.h) {
-            for (Index x = 0; x < columns; ++x) to[x] = T(0);
-            continue;
-          }
-          const T* from = image + y * s.w + shift;
-          for (Index x = 0; x < first; ++x) to[x] = T(0);
-          if (s.sw == 1)
-            copy_run<T, A>(from + first, last - first, to + first);
-          else
-            for (Index x = first; x < last; ++x) to[x] = from[x * s.sw];
-          for (Index x = last; x < columns; ++x) to[x] = T(0);
-        }
-    }
+        for (Index r = 0; r < plan.plane_rows; ++r, to += columns)
+          copy_loose<T, A>(stage + (r * s.sh + phase) * width + kx * s.dw, s.sw, columns, to);
+  }
 }
 
 /// What one block of the result covers.
@@ -98,9 +125,9 @@ struct Block {
   }
 };
 
-/// y = conv(x, w), added to what y holds if `accumulate`. Weights of an output channel lie `w_row` apart.
+/// y = conv(x, w) + bias; bias may be null.
 template <class T, class A>
-void shift_forward(const Conv2dShape& s, const T* x, const T* w, T* y, bool accumulate) {
+void shift_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y) {
   const ShiftPlan plan(s, 512, 4096, 192 * 1024, sizeof(T));
   const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out(), taps = s.taps();
   const Scratch<Index> offsets(plan.channels * taps);
@@ -110,7 +137,7 @@ void shift_forward(const Conv2dShape& s, const T* x, const T* w, T* y, bool accu
   const Index most_out = images >= 8 ? out : even_blocks(out, 48), cuts = ceil_div(out, most_out);
   const Index work = smaller(pixels, plan.rows * plan.columns) * in * taps * most_out;
   parallel_for(images * cuts, 1 + (Index{1} << 18) / work, [&](Index begin, Index end) {
-    const Scratch<T> buffer(plan.size(s));
+    const Scratch<T> buffer(plan.size(s)), stage(plan.stage_size(s));
     for (Index u = begin; u < end; ++u) {
       const Index cut = u % cuts, image = u / cuts / blocks, group = image % s.groups, first = cut * most_out;
       const Block block(s, plan, u / cuts % blocks);
@@ -118,10 +145,11 @@ void shift_forward(const Conv2dShape& s, const T* x, const T* w, T* y, bool accu
       T* to = y + (image / s.groups * s.oc + group * out + first) * pixels + block.y * s.ow() + block.x;
       for (Index c = 0; c < in; c += plan.channels) {
         const Index channels = smaller(plan.channels, in - c);
-        shift_image<T, A>(s, plan, from + c * s.h * s.w, channels, block.y, block.x, buffer.data());
-        matrix::product<T, A, true>(smaller(most_out, out - first), block.pixels, channels * taps,
-                                    {w + ((group * out + first) * in + c) * taps, in * taps, 1},
-                                    {buffer.data(), 0, 0, -1, offsets.data()}, to, pixels, accumulate || c > 0);
+        shift_image<T, A>(s, plan, from + c * s.h * s.w, channels, block.y, block.x, stage.data(), buffer.data());
+        tiles::product<T, A, true>(smaller(most_out, out - first), block.pixels, channels * taps,
+                                    {w + ((group * out + first) * in + c) * taps, in * taps, 1, nullptr, false,
+                                     bias && c == 0 ? bias + group * out + first : nullptr},
+                                    {buffer.data(), 0, 0, -1, offsets.data()}, to, pixels, c > 0);
       }
     }
   });
@@ -131,7 +159,7 @@ void shift_forward(const Conv2dShape& s, const T* x, const T* w, T* y, bool accu
 /// decide, and are added in their order.
 template <class T, class A>
 void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
-  using R = matrix::Tile<T, A>;
+  using R = tiles::Tile<T, A>;
   const ShiftPlan plan(s, 384, 512, 128 * 1024, sizeof(T));
   const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out(), taps = s.taps();
   const Scratch<Index> offsets(plan.channels * taps);
@@ -140,24 +168,31 @@ void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
   const Index chunk = even_blocks(s.n, parts >= 16 ? s.n : ceil_div(s.n * parts, 16)), chunks = ceil_div(s.n, chunk);
   const Index strips = ceil_div(out, R::columns), size = plan.channels * taps * out;
   const Scratch<T> partial(chunks * parts * size);
+  // Small images: several of them in one product, so that C is read and written once for all.
+  const Index together = blocks > 1 ? 1 : smaller(chunk, larger(1, smaller(512 / pixels, (Index{1} << 16) / plan.size(s))));
   parallel_for(chunks * parts, 1, [&](Index begin, Index end) {
-    const Scratch<T> buffer(plan.size(s));
-    const Scratch<T> right(plan.rows * plan.columns * strips * R::columns);
+    const Scratch<T> buffer(together * plan.size(s)), stage(plan.stage_size(s));
+    const Scratch<T> right(together * plan.rows * plan.columns * strips * R::columns);
     for (Index u = begin; u < end; ++u) {
       const Index part = u % parts, group = part % s.groups, c = part / s.groups * plan.channels;
-      const Index channels = smaller(plan.channels, in - c), first = u / parts * chunk;
-      for (Index image = first; image < smaller(s.n, first + chunk); ++image)
+      const Index channels = smaller(plan.channels, in - c), first = u / parts * chunk, last = smaller(s.n, first + chunk);
+      for (Index image = first; image < last; image += together)
         for (Index b = 0; b < blocks; ++b) {
           const Block block(s, plan, b);
-          const T* from = dy + (image * s.oc + group * out) * pixels + block.y * s.ow() + block.x;
-          for (Index strip = 0; strip < strips; ++strip)
-            matrix::pack_strip<T, A>(from + strip * R::columns * pixels, 1, pixels, block.pixels,
-                                     smaller(R::columns, out - strip * R::columns),
-                                     right.data() + strip * block.pixels * R::columns);
-          shift_image<T, A>(s, plan, x + (image * s.c + group * in + c) * s.h * s.w, channels, block.y, block.x, buffer.data());
-          matrix::product<T, A, false>(channels * taps, out, block.pixels, {buffer.data(), 0, 1, offsets.data()},
-                                       {right.data(), R::columns, block.pixels * R::columns}, partial.data() + u * size,
-                                       out, image > first || b > 0);
+          const Index images = smaller(together, last - image), height = images * block.pixels;
+          for (Index i = 0; i < images; ++i) {
+            const T* from = dy + ((image + i) * s.oc + group * out) * pixels + block.y * s.ow() + block.x;
+            for (Index strip = 0; strip < strips; ++strip)
+              tiles::pack_strip<T, A>(from + strip * R::columns * pixels, 1, pixels, block.pixels,
+                                      smaller(R::columns, out - strip * R::columns),
+                                      right.data() + (strip * height + i * block.pixels) * R::columns);
+            shift_image<T, A>(s, plan, x + ((image + i) * s.c + group * in + c) * s.h * s.w, channels, block.y, block.x,
+                              stage.data(), buffer.data() + i * plan.size(s));
+          }
+          tiles::product<T, A, false>(channels * taps, out, block.pixels,
+                                      {buffer.data(), 0, 1, offsets.data(), false, nullptr, images, plan.size(s) - block.pixels},
+                                      {right.data(), R::columns, height * R::columns}, partial.data() + u * size, out,
+                                      image > first || b > 0);
         }
     }
   });
@@ -174,4 +209,4 @@ void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::conv
+}  // namespace taper::inline TAPER_ABI::detail::convolution

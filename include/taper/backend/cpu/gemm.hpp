@@ -14,7 +14,7 @@
 #include <type_traits>
 
 namespace taper::inline TAPER_ABI::detail {
-namespace matrix {
+namespace tiles {
 
 template <class T>
 struct Problem {
@@ -26,6 +26,7 @@ struct Problem {
   T* c;
   Index c_row;
   bool accumulate;
+  const T* bias = nullptr;  // of each row of C; B has unit column stride then
 };
 
 /// Multiply-adds of a product that is not worth cutting.
@@ -88,12 +89,18 @@ bool crowded(Index row, Index k) {
   return bytes >= 1024 || (bytes & -bytes) * k > 32768;
 }
 
+/// The bias joins the first block of k.
+template <class T>
+const T* bias(const Problem<T>& g, Index row, Index block) {
+  return g.bias && block == 0 ? g.bias + row : nullptr;
+}
+
 /// B is read where it lies: it has unit column stride and fits in the second-level cache, or is used once or twice.
 template <class T, class A>
 void direct_product(const Problem<T>& g) {
   using R = Tile<T, A>;
   if (g.m * g.n * g.k <= serial_work && g.k <= k_block<T> && !(g.m >= 24 && crowded<T>(g.b_row, g.k)))
-    return product<T, A, false>(g.m, g.n, g.k, {g.a, g.a_row, g.a_column}, {g.b, g.b_row, 0, (g.k - 1) * g.b_row + g.n}, g.c,
+    return product<T, A, false>(g.m, g.n, g.k, {g.a, g.a_row, g.a_column, nullptr, false, g.bias}, {g.b, g.b_row, 0, (g.k - 1) * g.b_row + g.n}, g.c,
                                 g.c_row, g.accumulate);
   const KBlocks blocks(g.k, k_block<T>);
   const Grid grid(g.m, g.n, g.k, R::rows * 4, R::columns * 4, false);
@@ -103,7 +110,8 @@ void direct_product(const Problem<T>& g) {
     const Scratch<T> strip(copy ? blocks.size * R::columns : 0);
     for (Index q = 0; q < blocks.count; ++q) {
       const Index p = blocks.begin(q), shift = p * g.b_row + j;
-      product<T, A, false>(rows, columns, blocks.length(q), {g.a + i * g.a_row + p * g.a_column, g.a_row, g.a_column},
+      product<T, A, false>(rows, columns, blocks.length(q),
+                           {g.a + i * g.a_row + p * g.a_column, g.a_row, g.a_column, nullptr, false, bias(g, i, q)},
                            {g.b + shift, g.b_row, 0, end - shift, nullptr, copy ? strip.data() : nullptr}, g.c + i * g.c_row + j, g.c_row, g.accumulate || q > 0);
     }
   });
@@ -153,6 +161,7 @@ void packed_product(const Problem<T>& g) {
           pack_left<T, A>(from.data, g.a_row, g.a_column, rows, kc, left.data());
           from = {left.data(), 0, 0, nullptr, true};
         }
+        from.bias = bias(g, i, q);
         product<T, A, false>(rows, columns, kc, from,
                              {packed.data() + p * width + j * kc, R::columns, kc * R::columns},
                              g.c + i * g.c_row + first + j, g.c_row, g.accumulate || q > 0);
@@ -168,13 +177,14 @@ TAPER_KERNEL void copy_rows(const T* from, Index row, Index column, Index rows, 
     for (Index j = 0; j < columns; ++j) *to++ = from[i * row + j * column];
 }
 
+/// C = or += A B by the path that its sizes and strides ask for.
 template <class T, class A>
-void vector_product(Problem<T> g) {
+void multiply(Problem<T> g) {
   using R = Tile<T, A>;
   constexpr Index small = 1024;
   if (g.n == 1 && g.m > 1) {
     if (g.a_column != 1 && g.a_row == 1 && g.c_row == 1) {  // C^T = B^T A^T
-      return vector_product<T, A>({1, g.m, g.k, g.b, 1, g.b_row, g.a, g.a_column, 1, g.c, g.m, g.accumulate});
+      return multiply<T, A>({1, g.m, g.k, g.b, 1, g.b_row, g.a, g.a_column, 1, g.c, g.m, g.accumulate});
     }
     if (g.a_column == 1 && g.k >= R::lanes) {  // a vector times the rows of A
       if (g.b_row == 1) {
@@ -186,7 +196,7 @@ void vector_product(Problem<T> g) {
       const Scratch<T> copy(g.k);
       copy_rows<T, A>(g.b, g.b_row, 1, g.k, 1, copy.data());
       g.b = copy.data(), g.b_row = 1;
-      return vector_product<T, A>(g);
+      return multiply<T, A>(g);
     }
     g.b_column = 1;
   }
@@ -212,7 +222,18 @@ void vector_product(Problem<T> g) {
   packed_product<T, A>(g);
 }
 
-}  // namespace matrix
+/// f(i) for every product of a batch: few large ones are each cut among the threads, others are dealt out whole.
+template <class F>
+void for_batch(Index batch, Index work, const F& f) {
+  const auto run = [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) f(i);
+  };
+  const Index grain = 1 + (Index{1} << 16) / work;
+  if (grain >= batch || (batch < 16 && work >= (Index{1} << 20))) return run(0, batch);
+  parallel_for(batch, grain, run);
+}
+
+}  // namespace tiles
 
 /// C = A B, or C += A B, for A (m x k), B (k x n) with any strides and C (m x n) with unit column stride.
 /// Dtypes: all but bool; float16 and bfloat16 are summed in float and rounded once, integers wrap.
@@ -229,12 +250,12 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64
         for (std::int64_t j = 0; j < n; ++j) c[i * c_row_stride + j] = T(0);
     return;
   }
-  const matrix::Problem<T> problem{m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride,
+  const tiles::Problem<T> problem{m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride,
                                    accumulate};
   if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>)
-    matrix::vector_product<T, A>(problem);
+    tiles::multiply<T, A>(problem);
   else
-    matrix::generic_product<T, A>(problem);
+    tiles::generic_product<T, A>(problem);
 }
 
 /// C[i] = or += A[i] B[i] for `batch` products whose operands lie a_batch, b_batch and c_batch elements apart (0: shared).
@@ -246,17 +267,10 @@ void batched_gemm(std::int64_t batch, std::int64_t m, std::int64_t n, std::int64
   if (batch <= 0 || m <= 0 || n <= 0) return;
   if (batch > 1 && b_batch == 0 && a_batch == m * a_row_stride && c_batch == m * c_row_stride)  // one tall product
     return gemm<T, A>(batch * m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride, accumulate);
-  const auto run = [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i)
-      gemm<T, A>(m, n, k, a + i * a_batch, a_row_stride, a_col_stride, b + i * b_batch, b_row_stride, b_col_stride,
-                 c + i * c_batch, c_row_stride, accumulate);
-  };
-  // Few large products are each cut among the threads, many or small ones are dealt out whole.
-  const std::int64_t work = m * n * (k > 0 ? k : 1);
-  if (batch < 16 && work >= (std::int64_t{1} << 20)) return run(0, batch);
-  const std::int64_t grain = 1 + (std::int64_t{1} << 16) / work;
-  if (grain >= batch) return run(0, batch);
-  parallel_for(batch, grain, run);
+  tiles::for_batch(batch, m * n * (k > 0 ? k : 1), [&](std::int64_t i) {
+    gemm<T, A>(m, n, k, a + i * a_batch, a_row_stride, a_col_stride, b + i * b_batch, b_row_stride, b_col_stride,
+               c + i * c_batch, c_row_stride, accumulate);
+  });
 }
 
 }  // namespace taper::inline TAPER_ABI::detail

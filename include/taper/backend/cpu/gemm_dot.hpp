@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace taper::inline TAPER_ABI::detail::matrix {
+namespace taper::inline TAPER_ABI::detail::tiles {
 
 /// Rows of A and of B, both with unit stride along k.
 template <class T>
@@ -142,4 +142,4 @@ TAPER_KERNEL [[gnu::noinline]] void dot_product(Index m, Index n, DotArgs<T> arg
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::matrix
+}  // namespace taper::inline TAPER_ABI::detail::tiles

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace taper::inline TAPER_ABI::detail::matrix {
+namespace taper::inline TAPER_ABI::detail::tiles {
 
 using Index = std::int64_t;
 
@@ -37,7 +37,8 @@ struct Tile {
 };
 
 /// What one register tile reads and writes. Rows of A lie a_row apart, or where a_rows says; rows of B likewise. The
-/// last rows of B may lie elsewhere: they are copies, so that nothing past the operand's end is read.
+/// last `tail` rows of B may lie elsewhere: they are copies, so that nothing past the operand's end is read. Or k comes in
+/// several segments: B goes on, A leaps by a_jump after each.
 template <class T>
 struct TileArgs {
   Index k = 0;
@@ -50,6 +51,8 @@ struct TileArgs {
   Index tail = 0;
   const T* b_tail = nullptr;
   Index b_tail_row = 0;
+  Index segments = 1, a_jump = 0;
+  const T* bias = nullptr;  // of each row of C
   T* c = nullptr;
   Index c_row = 0;
   int columns = 0;
@@ -85,12 +88,12 @@ TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
     a[i] = args.a + (args.a_rows ? args.a_rows[i] : i * args.a_row);
     __builtin_prefetch(args.c + i * args.c_row, 1);
 #pragma GCC unroll 16
-    for (int j = 0; j < Vectors; ++j) sum[i][j] = V{};
+    for (int j = 0; j < Vectors; ++j) sum[i][j] = args.bias ? V{} + args.bias[i] : V{};
   }
   const T* b = args.b;
   const Index* b_rows = args.b_rows;
   const Index a_column = args.a_column;
-  Index b_row = args.b_row, k = args.k, tail = args.tail, at = 0;
+  Index b_row = args.b_row, k = args.k, segments = args.segments, at = 0;
   for (;;) {
 #pragma GCC unroll 4
     for (Index p = 0; p < k; ++p) {
@@ -107,11 +110,13 @@ TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
       if (!Indirect) b += b_row;
       at += a_column;
     }
-    if (Indirect || tail == 0) break;
-    b = args.b_tail;
-    b_row = args.b_tail_row;
-    k = tail;
-    tail = 0;
+    if (--segments == 0) break;
+    at += args.a_jump;
+    if (args.tail) {
+      b = args.b_tail;
+      b_row = args.b_tail_row;
+      k = args.tail;
+    }
   }
   if (args.columns == Vectors * lanes) {
 #pragma GCC unroll 16
@@ -169,4 +174,4 @@ Kernel<T> choose_kernel(Index rows, Index columns) {
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::matrix
+}  // namespace taper::inline TAPER_ABI::detail::tiles

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace taper::inline TAPER_ABI::detail::matrix {
+namespace taper::inline TAPER_ABI::detail::tiles {
 
 /// Rows cut into tiles of nearly equal height: 32 is 6, 6, 5, 5, 5, 5.
 struct RowTiles {
@@ -62,20 +62,20 @@ TAPER_INLINE void transpose_stages(V (&v)[Lanes]) {
   if constexpr (Step > 1) transpose_stages<Step / 2>(v);
 }
 
-/// to[j][i] = from[i][j] for a block of lanes x lanes.
+/// to[j][i] = from[i][j] for a block of lanes x lanes; rows from `valid` on are zero.
 template <class T, class A>
-TAPER_KERNEL [[gnu::noinline]] void transpose_block(const T* from, Index from_row, T* to, Index to_row) {
+TAPER_KERNEL [[gnu::noinline]] void transpose_block(const T* from, Index from_row, Index valid, T* to, Index to_row) {
   constexpr int lanes = Tile<T, A>::lanes;
   using V = typename Native<T, A::vector_bytes>::type;
   V v[lanes];
 #pragma GCC unroll 32
-  for (int i = 0; i < lanes; ++i) v[i] = load<V>(from + i * from_row);
+  for (int i = 0; i < lanes; ++i) v[i] = i < valid ? load<V>(from + i * from_row) : V{};
   transpose_stages<lanes / 2>(v);
 #pragma GCC unroll 32
   for (int i = 0; i < lanes; ++i) store(to + i * to_row, v[i]);
 }
 
-/// One strip of B (k x columns) as k rows of the tile's width, filled up with zeros.
+/// One strip of B (k x columns) as k rows of the tile's width. Zeros fill up the last vector; no tile reads further.
 template <class T, class A>
 TAPER_KERNEL [[gnu::noinline]] void pack_strip(const T* b, Index row, Index column, Index k, Index columns, T* to) {
   constexpr Index width = Tile<T, A>::columns, lanes = Tile<T, A>::lanes;
@@ -83,18 +83,14 @@ TAPER_KERNEL [[gnu::noinline]] void pack_strip(const T* b, Index row, Index colu
     for (Index p = 0; p < k; ++p) __builtin_memcpy(to + p * width, b + p * row, sizeof(T) * width);
     return;
   }
-  Index first = 0;  // columns done by blocks
-  const Index whole = k / lanes * lanes;
-  if (row == 1)
-    for (; first + lanes <= columns; first += lanes) {
-      const T* from = b + first * column;
-      for (Index p = 0; p < whole; p += lanes) transpose_block<T, A>(from + p, column, to + p * width + first, width);
-      for (Index p = whole; p < k; ++p)
-        for (Index j = 0; j < lanes; ++j) to[p * width + first + j] = from[p + j * column];
-    }
-  if (first == width) return;
-  for (Index p = 0; p < k; ++p)
-    for (Index j = first; j < width; ++j) to[p * width + j] = j < columns ? b[p * row + j * column] : T(0);
+  const Index whole = row == 1 ? k / lanes * lanes : 0;  // rows done in blocks
+  for (Index first = 0; first < columns; first += lanes) {
+    const Index valid = columns - first < lanes ? columns - first : lanes;
+    const T* from = b + first * column;
+    for (Index p = 0; p < whole; p += lanes) transpose_block<T, A>(from + p, column, valid, to + p * width + first, width);
+    for (Index p = whole; p < k; ++p)
+      for (Index j = 0; j < lanes; ++j) to[p * width + first + j] = j < valid ? from[p * row + j * column] : T(0);
+  }
 }
 
 /// Rows of A, tile after tile, each k x height.
@@ -117,4 +113,4 @@ TAPER_KERNEL [[gnu::noinline]] void pack_left(const T* a, Index row, Index colum
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::matrix
+}  // namespace taper::inline TAPER_ABI::detail::tiles

@@ -6,15 +6,17 @@
 #include <taper/backend/cpu/gemm_pack.hpp>
 #include <taper/config.hpp>
 
-namespace taper::inline TAPER_ABI::detail::matrix {
+namespace taper::inline TAPER_ABI::detail::tiles {
 
-/// A, as the tiles read it. `packed`: tile after tile, each k x height.
+/// A, as the tiles read it. `packed`: tile after tile, each k x height. C starts from the bias of its row.
 template <class T>
 struct Left {
   const T* data;
   Index row, column;
   const Index* rows = nullptr;
   bool packed = false;
+  const T* bias = nullptr;
+  Index segments = 1, jump = 0;  // along k, for B that is packed or indirect
 };
 
 /// B, as the tiles read it: unit stride along a row. Strips of a tile's columns lie `strip` apart (packed), or side by
@@ -42,6 +44,7 @@ TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Lef
   args.b_tail = tail;
   args.c_row = c_row;
   args.accumulate = accumulate;
+  args.a_jump = left.jump;
   for (Index j = 0; j < n;) {
     Index columns = n - j;
     if (right.strip && columns > R::columns) columns = R::columns;
@@ -53,6 +56,7 @@ TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Lef
     args.b_row = right.row;
     args.k = k;
     args.tail = 0;
+    args.segments = left.segments;
     if (right.buffer && columns == R::columns) {
       pack_strip<T, A>(args.b, right.row, 1, k, columns, right.buffer);
       args.b = right.buffer;
@@ -61,6 +65,7 @@ TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Lef
       const Index room = right.end - j - kernel.width;
       args.k = room < 0 ? 0 : room / right.row + 1;
       args.tail = k - args.k;
+      args.segments = 2;
       args.b_tail_row = kernel.width;
       for (Index p = 0; p < args.tail; ++p)
         for (Index q = 0; q < kernel.width; ++q)
@@ -71,6 +76,7 @@ TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Lef
       if (t > 0 && t == tiles.taller) kernel = choose_kernel<T, A, Indirect>(rows, columns);
       args.a = left.packed ? left.data + i * k : left.rows ? left.data : left.data + i * left.row;
       args.a_column = left.packed ? rows : left.column;
+      args.bias = left.bias ? left.bias + i : nullptr;
       args.a_rows = left.rows ? left.rows + i : nullptr;
       args.c = c + i * c_row + j;
       kernel.run(args);
@@ -80,4 +86,4 @@ TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Lef
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::matrix
+}  // namespace taper::inline TAPER_ABI::detail::tiles

@@ -28,8 +28,7 @@ struct Saturate {
     // The largest value of F below the bound, where the bound itself is none of U's.
     constexpr E top = high < RangeOf<U, E>::above ? high : high - high / static_cast<E>(std::int64_t(1) << std::numeric_limits<E>::digits);
     const X hi = splat<X>(top), lo = splat<X>(low);
-    x = choose<X>(x > hi, hi, x);
-    x = choose<X>(x < lo, lo, x);
+    x = greater(lo, lesser(hi, x));
     constexpr auto infinity = __builtin_bit_cast(typename IntOf<sizeof(E)>::type, std::numeric_limits<E>::infinity());
     constexpr auto magnitude = std::numeric_limits<typename IntOf<sizeof(E)>::type>::max();
     return choose<X>((bits(x) & splat<int_t<X>>(magnitude)) > splat<int_t<X>>(infinity), X{}, x);
@@ -76,7 +75,8 @@ struct Sticky {
 #endif
   }
 };
-// double -> int64 for |x| < 2^63 without an instruction: the truncated value split at 2^32, each half by a magic number.
+// double -> int64 for |x| <= 2^63 without an instruction: a magic number rounds to a multiple of 2^32, another takes
+// the rest, and both sums hold their integer in their low bits.
 struct DoubleToInt64 {
   template <class X>
   TAPER_PACK auto operator()(X x) const {
@@ -84,22 +84,11 @@ struct DoubleToInt64 {
     return static_cast<std::int64_t>(x);
 #else
     using U = vec<std::uint64_t, Lanes<X>::count>;
-    using I = int_t<X>;
-    const U u = (U)x;
-    const X magnitude = from_bits<X>((I)(u & 0x7fffffffffffffffu));
-    const X scaled = magnitude * splat<X>(0x1p-32);
-    // floor for 0 <= v < 2^51
-    X high = barrier(scaled + splat<X>(0x1p52)) - splat<X>(0x1p52);
-    high = high - choose<X>(high > scaled, splat<X>(1), X{});
-    const X rest = magnitude - high * splat<X>(0x1p32);
-    X low = barrier(rest + splat<X>(0x1p52)) - splat<X>(0x1p52);
-    low = low - choose<X>(low > rest, splat<X>(1), X{});
-    const U hi = ((U)barrier(high + splat<X>(0x1p52))) << 32;
-    const U lo = ((U)barrier(low + splat<X>(0x1p52))) & 0xffffffffu;
-    const U sum = hi + lo;
-    const I negative = (I)((I)u < I{});
-    const U sign = (U)negative;
-    return (I)((sum ^ sign) - sign);
+    constexpr double wide = 0x1.8p84, fine = 0x1.8p52;
+    x = round_by<3>(x);
+    const X high = barrier(x + splat<X>(wide));
+    const X low = barrier(barrier(x - barrier(high - splat<X>(wide))) + splat<X>(fine));
+    return (int_t<X>)(((U)high << 32) + ((U)low - (U)splat<X>(fine)));
 #endif
   }
 };
@@ -113,7 +102,7 @@ TAPER_PACK Pack<T, N, A> ones(const Pack<bool, N, A>& m) {
 template <class U, class T, int N, class A>
 TAPER_PACK Pack<U, N, A> float_to_int(const Pack<T, N, A>& x) {
   if constexpr (sizeof(U) < 4) {
-    return resize<U>(resize<std::int32_t>(map<Pack<T, N, A>>(Saturate<U>(), x)));
+    return resize<U, true>(resize<std::int32_t>(map<Pack<T, N, A>>(Saturate<U>(), x)));
   } else {
     const auto over = x >= Pack<T, N, A>(RangeOf<U, T>::above);
     const auto inside = map<Pack<T, N, A>>(Saturate<U>(), x);

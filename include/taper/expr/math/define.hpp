@@ -14,46 +14,52 @@
 #define TAPER_SCALAR_MATH(host, device) return host;
 #endif
 
-// math::name(x) for float, double and packs of them, from simd::name_of(native).
-#define TAPER_MATH_UNARY(name, device)                                              \
-  namespace detail::simd {                                                          \
-  struct name##_functor {                                                           \
-    template <class X>                                                              \
-    TAPER_PACK auto operator()(X x) const {                                         \
-      return name##_of(x);                                                          \
-    }                                                                               \
-  };                                                                                \
-  }                                                                                 \
-  namespace math {                                                                  \
-  template <std::floating_point T, int N, class A>                                  \
-  TAPER_PACK Pack<T, N, A> name(const Pack<T, N, A>& x) {                           \
-    return detail::simd::map<Pack<T, N, A>>(detail::simd::name##_functor(), x);     \
-  }                                                                                 \
-  template <std::floating_point T>                                                  \
-  TAPER_INLINE TAPER_HD T name(T x) {                                               \
-    TAPER_SCALAR_MATH(detail::simd::name##_of(x), device)                           \
-  }                                                                                 \
-  }
+namespace taper::inline TAPER_ABI::detail {
+template <class T>
+concept RealScalar = std::is_arithmetic_v<T> && !std::is_same_v<T, bool>;
+}
 
-#define TAPER_MATH_BINARY(name, device)                                             \
-  namespace detail::simd {                                                          \
-  struct name##_functor {                                                           \
-    template <class X>                                                              \
-    TAPER_PACK auto operator()(X x, X y) const {                                    \
-      return name##_of(x, y);                                                       \
-    }                                                                               \
-  };                                                                                \
-  }                                                                                 \
-  namespace math {                                                                  \
-  template <std::floating_point T, int N, class A>                                  \
-  TAPER_PACK Pack<T, N, A> name(const Pack<T, N, A>& x, const Pack<T, N, A>& y) {   \
-    return detail::simd::map<Pack<T, N, A>>(detail::simd::name##_functor(), x, y);  \
-  }                                                                                 \
-  template <std::floating_point T>                                                  \
-  TAPER_INLINE TAPER_HD T name(T x, T y) {                                          \
-    TAPER_SCALAR_MATH(detail::simd::name##_of(x, y), device)                        \
-  }                                                                                 \
+// math::name(x) for the scalars of Domain and packs of them, from simd::name_of(native).
+#define TAPER_MATH_UNARY_OF(Domain, name, device)                               \
+  namespace detail::simd {                                                      \
+  struct name##_functor {                                                       \
+    template <class X>                                                          \
+    TAPER_PACK auto operator()(X x) const {                                     \
+      return name##_of(x);                                                      \
+    }                                                                           \
+  };                                                                            \
+  }                                                                             \
+  namespace math {                                                              \
+  template <Domain T, int N, class A>                                           \
+  TAPER_PACK Pack<T, N, A> name(const Pack<T, N, A>& x) {                       \
+    return detail::simd::map<Pack<T, N, A>>(detail::simd::name##_functor(), x); \
+  }                                                                             \
+  template <Domain T>                                                           \
+  TAPER_INLINE TAPER_HD T name(T x) {                                           \
+    TAPER_SCALAR_MATH(detail::simd::name##_of(x), device)                       \
+  }                                                                             \
   }
+#define TAPER_MATH_BINARY_OF(Domain, name, device)                                 \
+  namespace detail::simd {                                                         \
+  struct name##_functor {                                                          \
+    template <class X>                                                             \
+    TAPER_PACK auto operator()(X x, X y) const {                                   \
+      return name##_of(x, y);                                                      \
+    }                                                                              \
+  };                                                                               \
+  }                                                                                \
+  namespace math {                                                                 \
+  template <Domain T, int N, class A>                                              \
+  TAPER_PACK Pack<T, N, A> name(const Pack<T, N, A>& x, const Pack<T, N, A>& y) {  \
+    return detail::simd::map<Pack<T, N, A>>(detail::simd::name##_functor(), x, y); \
+  }                                                                                \
+  template <Domain T>                                                              \
+  TAPER_INLINE TAPER_HD T name(T x, T y) {                                         \
+    TAPER_SCALAR_MATH(detail::simd::name##_of(x, y), device)                       \
+  }                                                                                \
+  }
+#define TAPER_MATH_UNARY(name, device) TAPER_MATH_UNARY_OF(std::floating_point, name, device)
+#define TAPER_MATH_BINARY(name, device) TAPER_MATH_BINARY_OF(std::floating_point, name, device)
 
 namespace taper::inline TAPER_ABI::detail::simd {
 
@@ -90,7 +96,11 @@ TAPER_PACK X with_sign(X x, X s) {
 /// NaN by its bits, which -ffast-math leaves alone.
 template <class X>
 TAPER_PACK mask_t<X> nan_mask(X x) {
+#if !TAPER_FAST_MATH
+  return (mask_t<X>)(x != x);
+#else
   return (mask_t<X>)((bits(x) & splat<int_t<X>>(~sign_bit<X>)) > bits(splat<X>(inf<X>)));
+#endif
 }
 
 template <class M>
@@ -111,5 +121,54 @@ template <class X>
 inline constexpr int fraction_bits = is_double<X> ? 52 : 23;
 template <class X>
 inline constexpr int bias = is_double<X> ? 1023 : 127;
+/// 2^i for i in the normal range.
+template <class X>
+TAPER_PACK X power_of_two(int_t<X> i) {
+  return from_bits<X>((i + bias<X>) << fraction_bits<X>);
+}
+/// Integer lanes, |i| < 2^22 (2^51), as floating ones.
+template <class X>
+TAPER_PACK X small_to_float(int_t<X> i) {
+  return barrier(from_bits<X>(i + bits(splat<X>(magic<X>)))) - splat<X>(magic<X>);
+}
+
+// ln 2 and pi / 2 in parts: products of a high part with a small integer are exact.
+template <class X>
+inline constexpr double ln2_high = is_double<X> ? 0x1.62e42feep-1 : 0x1.62e4p-1;
+template <class X>
+inline constexpr double ln2_low = is_double<X> ? 0x1.a39ef35793c76p-33 : 0x1.7f7d1cf79abcap-20;
+
+/// A value and what its rounding lost.
+template <class X>
+struct Two {
+  X high, low;
+};
+/// a + b for |a| >= |b|.
+template <class X>
+TAPER_PACK Two<X> fast_two_sum(X a, X b) {
+  const X s = barrier(a + b);
+  return {s, b - barrier(s - a)};
+}
+template <class X>
+TAPER_PACK Two<X> two_sum(X a, X b) {
+  const X s = barrier(a + b), t = barrier(s - a);
+  return {s, barrier(a - barrier(s - t)) + barrier(b - t)};
+}
+/// The upper half of x's fraction: products of two such are exact.
+template <class X>
+TAPER_PACK X upper_half(X x) {
+  constexpr int low_bits = is_double<X> ? 27 : 12;
+  return from_bits<X>(bits(x) & splat<int_t<X>>(-(std::int64_t(1) << low_bits)));
+}
+template <class X>
+TAPER_PACK Two<X> two_product(X a, X b) {
+  const X p = barrier(a * b);
+#if TAPER_HAS_FMA
+  return {p, simd::fma(a, b, -p)};
+#else
+  const X ah = upper_half(a), bh = upper_half(b), al = a - ah, bl = b - bh;
+  return {p, barrier(barrier(barrier(barrier(ah * bh) - p) + ah * bl) + al * bh) + al * bl};
+#endif
+}
 
 }  // namespace taper::inline TAPER_ABI::detail::simd

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// exp and what is built from it: sigmoid, tanh.
+// exp, exp2, expm1, sigmoid and the hyperbolic functions built on one reduction.
 #pragma once
 
 #include <taper/expr/math/define.hpp>
@@ -8,79 +8,130 @@ namespace taper::inline TAPER_ABI {
 
 namespace detail::simd {
 
-/// x = n ln 2 + r with |r| <= ln 2 / 2, for |x| below the range of exp.
+/// x = n ln 2 + r with |r| <= ln 2 / 2; i is n as an integer.
 template <class X>
 struct Reduced {
-  X n, r;
-  int_t<X> i;  // n
+  X r;
+  int_t<X> i;
 };
 template <class X>
 TAPER_PACK Reduced<X> reduce_ln2(X x) {
-  // The high part of ln 2 has so few bits that its product with n is exact.
-  constexpr double high = is_double<X> ? 0x1.62e42feep-1 : 0x1.62e4p-1, low = is_double<X> ? 0x1.a39ef35793c76p-33 : 0x1.7f7d1cf79abcap-20;
   const X z = barrier(fma(x, splat<X>(0x1.71547652b82fep0), splat<X>(magic<X>)));
   const X n = z - splat<X>(magic<X>);
-  X r = barrier(fma(n, splat<X>(-high), x));
-  r = fma(n, splat<X>(-low), r);
-  return {n, r, bits(z) - bits(splat<X>(magic<X>))};
+  const X r = barrier(fma(n, splat<X>(-ln2_high<X>), x));
+  return {fma(n, splat<X>(-ln2_low<X>), r), bits(z) - bits(splat<X>(magic<X>))};
 }
 
-/// (e^r - 1 - r) / r^2.
+/// e^r - 1 for |r| <= ln 2 / 2.
 template <class X>
-TAPER_PACK X exp_tail(X r) {
+TAPER_PACK X exp_small(X r) {
+  X q;
   if constexpr (is_double<X>) {
-    return horner(r, 0x1.0000000000000p-1, 0x1.555555555555cp-3, 0x1.5555555555556p-5, 0x1.111111110e97cp-7, 0x1.6c16c16c15f2ap-10,
-                  0x1.a01a01b48f9aap-13, 0x1.a01a01a8feacep-16, 0x1.71dded9545402p-19, 0x1.27e4d3f825d0cp-22, 0x1.af7022d1dc851p-26,
-                  0x1.1f837ccd12924p-29);
+    q = horner(r, 0x1.0000000000000p-1, 0x1.555555555555cp-3, 0x1.5555555555556p-5, 0x1.111111110e97cp-7, 0x1.6c16c16c15f2ap-10,
+               0x1.a01a01b48f9aap-13, 0x1.a01a01a8feacep-16, 0x1.71dded9545402p-19, 0x1.27e4d3f825d0cp-22, 0x1.af7022d1dc851p-26,
+               0x1.1f837ccd12924p-29);
   } else {
-    return horner(r, 0x1.0000000000000p-1, 0x1.55548a0000000p-3, 0x1.55552a0000000p-5, 0x1.123f300000000p-7, 0x1.6cedca0000000p-10);
+    q = horner(r, 0x1p-1, 0x1.55548ap-3, 0x1.55552ap-5, 0x1.123f3p-7, 0x1.6cedcap-10);
   }
+  return fma(r * r, q, r);
 }
 
-/// 2^i for i in the normal range.
+/// p 2^i, rounded once also where it is subnormal: two factors are normal where one is not.
 template <class X>
-TAPER_PACK X power_of_two(int_t<X> i) {
-  return from_bits<X>((i + bias<X>) << fraction_bits<X>);
+TAPER_PACK X scale(X p, int_t<X> i) {
+  const int_t<X> half = i >> 1;
+  return barrier(p * power_of_two<X>(half)) * power_of_two<X>(i - half);
+}
+
+/// Beyond its ends exp is infinite or zero all the same.
+template <class X>
+TAPER_PACK X clamp_exp(X x) {
+  return greater(splat<X>(is_double<X> ? -746.0 : -104.0), lesser(splat<X>(is_double<X> ? 710.0 : 89.0), x));
 }
 
 template <class X>
 TAPER_PACK X exp_of(X x) {
-  TAPER_CONTRACT
-  // Beyond these the result is infinite or zero all the same, and 2^n can be had as a product of two normal numbers.
-  const X top = splat<X>(is_double<X> ? 710.0 : 89.0), bottom = splat<X>(is_double<X> ? -746.0 : -104.0);
-  x = choose<X>(x > top, top, x);
-  x = choose<X>(x < bottom, bottom, x);
-  const Reduced<X> t = reduce_ln2(x);
-  const X p = fma(t.r * t.r, exp_tail(t.r), t.r) + splat<X>(1);
-  const int_t<X> half = t.i >> 1;
-  return barrier(p * power_of_two<X>(half)) * power_of_two<X>(t.i - half);
+  const Reduced<X> t = reduce_ln2(clamp_exp(x));
+  return scale(splat<X>(1) + exp_small(t.r), t.i);
 }
 
-/// Of e = e^-|x|, which neither overflows nor loses its small values.
+template <class X>
+TAPER_PACK X exp2_of(X x) {
+  x = greater(splat<X>(is_double<X> ? -1076.0 : -151.0), lesser(splat<X>(is_double<X> ? 1025.0 : 129.0), x));
+  const X z = barrier(x + splat<X>(magic<X>));
+  const X r = x - (z - splat<X>(magic<X>));
+  // r ln 2 with ln 2 in two parts.
+  const X high = splat<X>(0x1.62e42fefa39efp-1), low = splat<X>(is_double<X> ? 0x1.abc9e3b39803fp-56 : -0x1.05c610ca86c39p-29);
+  return scale(splat<X>(1) + exp_small(fma(r, low, r * high)), bits(z) - bits(splat<X>(magic<X>)));
+}
+
+/// e^x - 1 of reduced x, over 2^shift.
+template <class X>
+TAPER_PACK X expm1_reduced(const Reduced<X>& t, int shift) {
+  const X s = power_of_two<X>(t.i - shift);
+  return fma(s, exp_small(t.r), s - power_of_two<X>(splat<int_t<X>>(-shift)));
+}
+
+template <class X>
+TAPER_PACK X expm1_of(X x) {
+  const Reduced<X> t = reduce_ln2(greater(splat<X>(is_double<X> ? -40.0 : -20.0), lesser(splat<X>(is_double<X> ? 710.0 : 89.0), x)));
+  const X y = expm1_reduced(t, 1);
+  return with_sign(magnitude(y + y), x);
+}
+
+/// 1 / d for d in [a, 2 a], to 6 %: a line through it.
+template <class X>
+TAPER_PACK X rough_reciprocal(X d, double a) {
+  return fma(d, splat<X>(-0.4857 / (a * a)), splat<X>(1.4571 / a));
+}
+
+// With e = e^-|x|, which neither overflows nor loses its small values: 1 / (1 + e) or e / (1 + e). What the sum 1 + e
+// lost is given back to the quotient.
 template <class X>
 TAPER_PACK X sigmoid_of(X x) {
-  TAPER_CONTRACT
   const X e = exp_of(-magnitude(x));
-  return choose<X>(x < splat<X>(0), e, splat<X>(1)) / (splat<X>(1) + e);
+  const Two<X> d = fast_two_sum(splat<X>(1), e);
+  const X q = choose<X>(x < splat<X>(0), e, splat<X>(1)) / d.high;
+  return fma(-q, d.low * rough_reciprocal(d.high, 1), q);
 }
 
-/// t / (t + 2) with t = e^(2 |x|) - 1.
+// t / (t + 2) with t = e^(2 |x|) - 1, corrected as in sigmoid where t is small.
 template <class X>
 TAPER_PACK X tanh_of(X x) {
-  TAPER_CONTRACT
-  X y = magnitude(x);
-  const X one_from = splat<X>(is_double<X> ? 19.1 : 9.02);
-  y = choose<X>(y > one_from, one_from, y);
-  const Reduced<X> u = reduce_ln2(y + y);
-  const X q = fma(u.r * u.r, exp_tail(u.r), u.r), s = power_of_two<X>(u.i);
-  const X t = fma(s, q, s - splat<X>(1));
-  return with_sign(t / (t + splat<X>(2)), x);
+  const X y = lesser(splat<X>(is_double<X> ? 19.1 : 9.02), magnitude(x));
+  const X t = expm1_reduced(reduce_ln2(y + y), 0);
+  const X d = barrier(t + splat<X>(2));
+  const X lost = choose<X>(t < splat<X>(2), t - barrier(d - splat<X>(2)), splat<X>(0));
+  const X q = t / d;
+  return with_sign(fma(-q, lost * rough_reciprocal(d, 2), q), x);
+}
+
+// With t = (e^|x| - 1) / 8: sinh |x| = 4 (t + t / (8 t + 1)), which overflows before t does.
+template <class X>
+TAPER_PACK X sinh_of(X x) {
+  const X y = lesser(splat<X>(is_double<X> ? 711.0 : 90.0), magnitude(x));
+  const X t = expm1_reduced(reduce_ln2(y), 3);
+  return with_sign((t + t / fma(t, splat<X>(8), splat<X>(1))) * splat<X>(4), x);
+}
+
+template <class X>
+TAPER_PACK X cosh_of(X x) {
+  const X y = lesser(splat<X>(is_double<X> ? 711.0 : 90.0), magnitude(x));
+  const Reduced<X> t = reduce_ln2(y);
+  const X e = (splat<X>(1) + exp_small(t.r)) * power_of_two<X>(t.i - 2);
+  const X r = e + splat<X>(0.0625) / e;
+  return r + r;
 }
 
 }  // namespace detail::simd
 
+/// Largest errors over all floats (doubles: over samples), in ULP.
 TAPER_MATH_UNARY(exp, ::exp(x))
+TAPER_MATH_UNARY(exp2, ::exp2(x))
+TAPER_MATH_UNARY(expm1, ::expm1(x))
 TAPER_MATH_UNARY(sigmoid, 1 / (1 + ::exp(-x)))
 TAPER_MATH_UNARY(tanh, ::tanh(x))
+TAPER_MATH_UNARY(sinh, ::sinh(x))
+TAPER_MATH_UNARY(cosh, ::cosh(x))
 
 }  // namespace taper::inline TAPER_ABI

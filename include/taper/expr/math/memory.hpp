@@ -74,6 +74,34 @@ TAPER_PACK I k(std::uint32_t bits) {
 }
 
 // The 16-bit types as int32 lanes that hold their bits: the formulas of core/half.hpp without branches.
+// With F16C there is an instruction.
+#if defined(__F16C__) && defined(__AVX2__) && !TAPER_DEVICE_PASS
+#define TAPER_NAME_HALVES 1
+#else
+#define TAPER_NAME_HALVES 0
+#endif
+#if TAPER_NAME_HALVES
+template <class V, int... I>
+TAPER_PACK V from_halves(const float16* p, seq<I...>) {
+  constexpr int L = Layout<float, V::lanes>::lanes;
+  V r;
+#if defined(__AVX512F__)
+  (put<I>(r, __builtin_ia32_vcvtph2ps512_mask(reinterpret_cast<const Cell<short, L, false>*>(p + I * L)->x, vec<float, L>{}, -1, 4)), ...);
+#else
+  (put<I>(r, __builtin_ia32_vcvtph2ps256(reinterpret_cast<const Cell<short, L, false>*>(p + I * L)->x)), ...);
+#endif
+  return r;
+}
+template <class V, int... I>
+TAPER_PACK void to_halves(float16* p, const V& x, seq<I...>) {
+  constexpr int L = Layout<float, V::lanes>::lanes;
+#if defined(__AVX512F__)
+  ((reinterpret_cast<Cell<short, L, false>*>(p + I * L)->x = __builtin_ia32_vcvtps2ph512_mask(get<I>(x), 0, vec<short, L>{}, -1)), ...);
+#else
+  ((reinterpret_cast<Cell<short, L, false>*>(p + I * L)->x = __builtin_ia32_vcvtps2ph256(get<I>(x), 0)), ...);
+#endif
+}
+#endif
 struct HalfToFloat {
   template <class I>
   TAPER_PACK auto operator()(I h) const {
@@ -125,7 +153,11 @@ TAPER_PACK V load(const T* p) {
   if constexpr (std::is_same_v<T, bool>) {
     return load_plain<rebind<V, std::uint8_t>>(p) != rebind<V, std::uint8_t>(0);
   } else if constexpr (std::is_same_v<T, float16>) {
+#if TAPER_NAME_HALVES
+    return from_halves<V>(p, iota<Layout<float, V::lanes>::count>());
+#else
     return map<V>(HalfToFloat(), resize<std::int32_t>(load_plain<rebind<V, std::uint16_t>>(p)));
+#endif
   } else if constexpr (std::is_same_v<T, bfloat16>) {
     return map<V>(BrainToFloat(), resize<std::int32_t>(load_plain<rebind<V, std::uint16_t>>(p)));
   } else if constexpr (Complex<T>) {
@@ -147,9 +179,13 @@ TAPER_PACK void store(T* p, const Pack<compute_t<T>, N, A>& x) {
   using namespace detail::simd;
   using V = Pack<compute_t<T>, N, A>;
   if constexpr (std::is_same_v<T, bool>) {
-    store_plain(p, resize<std::uint8_t>(reinterpret<std::int32_t>(x)) & rebind<V, std::uint8_t>(1));
+    store_plain(p, resize<std::int8_t, true>(reinterpret<std::int32_t>(x)) & rebind<V, std::int8_t>(1));
   } else if constexpr (std::is_same_v<T, float16>) {
+#if TAPER_NAME_HALVES
+    to_halves(p, x, iota<Layout<float, N>::count>());
+#else
     store_plain(p, resize<std::uint16_t>(map<rebind<V, std::int32_t>>(FloatToHalf(), x)));
+#endif
   } else if constexpr (std::is_same_v<T, bfloat16>) {
     store_plain(p, resize<std::uint16_t>(map<rebind<V, std::int32_t>>(FloatToBrain(), x)));
   } else if constexpr (Complex<T>) {

@@ -181,29 +181,40 @@ TAPER_PACK X greater(X a, X b) {
 #endif
 }
 
-template <class X, int... I>
-TAPER_PACK X sqrt_lanes(X x, seq<I...>) {
-  ((x[I] = __builtin_sqrt(x[I])), ...);
-  return x;
-}
-template <class X>
-TAPER_PACK X sqrt(X x) {
-#if TAPER_DEVICE_PASS
-  return x;
-#else
-  if constexpr (std::is_same_v<X, float>) return __builtin_sqrtf(x);
-  else if constexpr (std::is_same_v<X, double>) return __builtin_sqrt(x);
-#if defined(__x86_64__)
-  else if constexpr (sizeof(X) == 16 && !is_double<X>) return __builtin_ia32_sqrtps(x);
-  else if constexpr (sizeof(X) == 16) return __builtin_ia32_sqrtpd(x);
+#if defined(__SSE4_1__) && !TAPER_DEVICE_PASS
+/// Rounded by the instruction's mode: 0 to even, 1 down, 2 up, 3 to zero.
+template <int mode, class X>
+TAPER_PACK X round_by(X x) {
+  constexpr int imm = mode | 8;
+  if constexpr (std::is_same_v<X, float>) return mode == 0 ? __builtin_rintf(x) : mode == 1 ? __builtin_floorf(x) : mode == 2 ? __builtin_ceilf(x) : __builtin_truncf(x);
+  else if constexpr (std::is_same_v<X, double>) return mode == 0 ? __builtin_rint(x) : mode == 1 ? __builtin_floor(x) : mode == 2 ? __builtin_ceil(x) : __builtin_trunc(x);
+  else if constexpr (sizeof(X) == 16 && !is_double<X>) return __builtin_ia32_roundps(x, imm);
+  else if constexpr (sizeof(X) == 16) return __builtin_ia32_roundpd(x, imm);
 #if defined(__AVX__)
-  else if constexpr (sizeof(X) == 32 && !is_double<X>) return __builtin_ia32_sqrtps256(x);
-  else if constexpr (sizeof(X) == 32) return __builtin_ia32_sqrtpd256(x);
+  else if constexpr (sizeof(X) == 32 && !is_double<X>) return __builtin_ia32_roundps256(x, imm);
+  else if constexpr (sizeof(X) == 32) return __builtin_ia32_roundpd256(x, imm);
 #endif
-#endif
-  else return sqrt_lanes(x, iota<Lanes<X>::count>());
+#if defined(__AVX512F__)
+  else if constexpr (!is_double<X>) return __builtin_ia32_rndscaleps_mask(x, imm, x, -1, 4);
+  else return __builtin_ia32_rndscalepd_mask(x, imm, x, -1, 4);
 #endif
 }
+#else
+/// The same without an instruction: adding 2^23 (2^52) to the magnitude rounds to even, then one step where that went
+/// the wrong way. Larger values, infinities and NaN are what they were.
+template <int mode, class X>
+TAPER_PACK X round_by(X x) {
+  const X big = splat<X>(is_double<X> ? 0x1p52 : 0x1p23), one = splat<X>(1), zero = splat<X>(0);
+  const int_t<X> sign = bits(x) & bits(splat<X>(-0.0));
+  const X a = from_bits<X>(bits(x) ^ sign);
+  X r = barrier(a + big) - big;
+  if constexpr (mode == 3) r = r - choose<X>(r > a, one, zero);
+  r = from_bits<X>(bits(choose<X>(a < big, r, a)) | sign);
+  if constexpr (mode == 1) r = r - choose<X>(r > x, one, zero);
+  if constexpr (mode == 2) r = from_bits<X>(bits(r + choose<X>(r < x, one, zero)) | sign);
+  return r;
+}
+#endif
 
 /// Lanes [J * L, J * L + L) of x.
 template <int J, class X, int... I>
@@ -239,33 +250,48 @@ TAPER_PACK auto join(X a, X b, X c, X d) {
   return join(join(a, b), join(c, d));
 }
 
-/// Lane-wise static_cast of L lanes. g++ splits what x86 does in one instruction, so that is asked for by name.
-template <class U, int L, class X>
-TAPER_PACK vec<U, L> cast(X x) {
+template <class M>
+TAPER_PACK bool any_lane(M m) {
 #if TAPER_DEVICE_PASS
-  return static_cast<U>(x);
+  return false;
 #else
-#if defined(__AVX2__) && !defined(__clang__)
-  using T = element_t<X>;
-  constexpr bool wide = sizeof(U) * L == 32;
-  if constexpr (wide && sizeof(U) == 8 && sizeof(T) == 4) {
-    if constexpr (std::is_same_v<T, float> && std::is_same_v<U, double>) return __builtin_ia32_cvtps2pd256(x);
-    else if constexpr (std::is_same_v<T, std::int32_t> && std::is_same_v<U, double>) return __builtin_ia32_cvtdq2pd256(x);
-    else if constexpr (std::is_same_v<T, std::int32_t>) return (vec<U, L>)__builtin_ia32_pmovsxdq256(x);
-    else return __builtin_convertvector(x, vec<U, L>);
-  } else if constexpr (wide && std::is_same_v<U, std::int32_t> && sizeof(T) == 2) {
-    if constexpr (std::is_signed_v<T>) return __builtin_ia32_pmovsxwd256(x);
-    else return __builtin_ia32_pmovzxwd256((vec<std::int16_t, L>)x);
-  } else if constexpr (wide && std::is_same_v<U, std::int32_t> && sizeof(T) == 1) {
-    const auto padded = __builtin_shufflevector((vec<char, L>)x, (vec<char, L>)x, 0, 1, 2, 3, 4, 5, 6, 7, -1, -1, -1, -1, -1, -1, -1, -1);
-    if constexpr (std::is_signed_v<T>) return __builtin_ia32_pmovsxbd256(padded);
-    else return __builtin_ia32_pmovzxbd256(padded);
-  } else {
-    return __builtin_convertvector(x, vec<U, L>);
-  }
-#else
-  return __builtin_convertvector(x, vec<U, L>);
+  if constexpr (std::is_same_v<M, bool>) return m;
+#if defined(__x86_64__)
+  else if constexpr (sizeof(M) == 16) return __builtin_ia32_movmskps(__builtin_bit_cast(vec<float, 4>, m)) != 0;
+#if defined(__AVX__)
+  else if constexpr (sizeof(M) == 32) return __builtin_ia32_movmskps256(__builtin_bit_cast(vec<float, 8>, m)) != 0;
 #endif
+#else
+  else if constexpr (sizeof(M) == 16) {
+    const auto words = __builtin_bit_cast(vec<std::int64_t, 2>, m);
+    return (words[0] | words[1]) != 0;
+  }
+#endif
+  else return any_lane(part<0, Lanes<M>::count / 2>(m) | part<1, Lanes<M>::count / 2>(m));
+#endif
+}
+
+template <class X, int... I>
+TAPER_PACK X sqrt_lanes(X x, seq<I...>) {
+  ((x[I] = __builtin_sqrt(x[I])), ...);
+  return x;
+}
+template <class X>
+TAPER_PACK X sqrt(X x) {
+#if TAPER_DEVICE_PASS
+  return x;
+#else
+  if constexpr (std::is_same_v<X, float>) return __builtin_sqrtf(x);
+  else if constexpr (std::is_same_v<X, double>) return __builtin_sqrt(x);
+#if defined(__x86_64__)
+  else if constexpr (sizeof(X) == 16 && !is_double<X>) return __builtin_ia32_sqrtps(x);
+  else if constexpr (sizeof(X) == 16) return __builtin_ia32_sqrtpd(x);
+#if defined(__AVX__)
+  else if constexpr (sizeof(X) == 32 && !is_double<X>) return __builtin_ia32_sqrtps256(x);
+  else if constexpr (sizeof(X) == 32) return __builtin_ia32_sqrtpd256(x);
+#endif
+#endif
+  else return sqrt_lanes(x, iota<Lanes<X>::count>());
 #endif
 }
 

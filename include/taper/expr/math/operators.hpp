@@ -89,11 +89,11 @@ struct Choose {
 /// Lane masks of an integer type of any width -> the mask, and back.
 template <class I, int N, class A>
 TAPER_PACK Pack<bool, N, A> to_mask(const Pack<I, N, A>& p) {
-  return reinterpret<bool>(resize<std::int32_t>(p));
+  return reinterpret<bool>(resize<std::int32_t, true>(p));
 }
 template <class T, int N, class A>
 TAPER_PACK auto from_mask(const Pack<bool, N, A>& m) {
-  return resize<typename IntOf<sizeof(T)>::type>(reinterpret<std::int32_t>(m));
+  return resize<typename IntOf<sizeof(T)>::type, true>(reinterpret<std::int32_t>(m));
 }
 
 template <class F, class T, int N, class A>
@@ -261,21 +261,6 @@ TAPER_HD constexpr T select(M m, T a, T b) {
 }
 
 namespace detail::simd {
-template <class X>
-TAPER_PACK std::int64_t fold_or(X x) {
-#if TAPER_DEVICE_PASS
-  return 0;
-#else
-  if constexpr (sizeof(X) == 16) {
-    using Y = vec<std::int64_t, 2>;
-    const auto y = __builtin_bit_cast(Y, x);
-    return y[0] | y[1];
-  } else {
-    constexpr int H = Lanes<X>::count / 2;
-    return fold_or(part<0, H>(x) | part<1, H>(x));
-  }
-#endif
-}
 template <class T, int N, class A, int... I>
 TAPER_PACK auto or_natives(const Pack<T, N, A>& p, seq<I...>) {
   return (get<I>(p) | ...);
@@ -285,7 +270,7 @@ TAPER_PACK auto or_natives(const Pack<T, N, A>& p, seq<I...>) {
 /// Whether the mask holds in some lane.
 template <int N, class A>
 TAPER_PACK bool any(const Pack<bool, N, A>& m) {
-  return detail::simd::fold_or(detail::simd::or_natives(m, detail::simd::iota<detail::simd::Layout<bool, N>::count>())) != 0;
+  return detail::simd::any_lane(detail::simd::or_natives(m, detail::simd::iota<detail::simd::Layout<bool, N>::count>()));
 }
 /// Whether the mask holds in every lane.
 template <int N, class A>

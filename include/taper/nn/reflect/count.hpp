@@ -35,15 +35,12 @@ struct AnyClass {
   operator U() const;
 };
 
-struct AnyReference {
+// Initialises lvalue references too. For a value the first operator is the better one: it adds no const to its object.
+struct AnyField {
+  template <class U>
+  operator U();
   template <class U>
   operator U&() const;
-};
-
-// Initialises lvalue references too: for a value the inherited operator loses, its object argument needs a conversion.
-struct AnyField : AnyReference {
-  template <class U>
-  operator U() const;
 };
 
 template <class T>
@@ -59,6 +56,8 @@ struct AnyEmptyBase {
     requires(std::is_base_of_v<U, T> && !std::is_same_v<U, T> && std::is_empty_v<U>)
   operator U() const;
 };
+
+struct NoBase {};
 
 template <class...>
 struct Arguments {};
@@ -87,6 +86,13 @@ template <class T, class... Before, class... Inside, class... After>
 inline constexpr bool nested_braces_take<T, Arguments<Before...>, Arguments<Inside...>, Arguments<After...>> =
     requires { T{Before{}..., {Inside{}...}, After{}...}; };
 
+// One more element that takes several arguments, but not one.
+template <class T, class A, class... Any>
+inline constexpr bool array_follows = requires { T{Any{}..., {A{}, A{}}}; } || requires { T{Any{}..., {A{}, A{}, A{}}}; } ||
+                                      requires { T{Any{}..., {A{}, A{}, A{}, A{}}}; } ||
+                                      requires { T{Any{}..., {A{}, A{}, A{}, A{}, A{}}}; } ||
+                                      requires { T{Any{}..., {A{}, A{}, A{}, A{}, A{}, A{}}}; };
+
 struct FieldCount {
   std::size_t bases;
   std::size_t fields;
@@ -110,21 +116,26 @@ consteval bool is_array(Arguments<Before...> before, Arguments<Inside...>, Argum
 }
 
 template <class T, class... Before>
-consteval bool has_array(Arguments<Before...>, Arguments<>) {
+consteval bool has_array_from(Arguments<Before...>, Arguments<>) {
   return false;
 }
 
+// Nearly every field that is no array takes {} or a class in the place of its own arguments, which spares the search.
 template <class T, class... Before, class First, class... After>
-consteval bool has_array(Arguments<Before...> before, Arguments<First, After...> rest) {
+consteval bool has_array_from(Arguments<Before...> before, Arguments<First, After...> rest) {
+  if constexpr (!nested_braces_take<T, Arguments<Before...>, Arguments<>, Arguments<After...>> &&
+                !nested_braces_take<T, Arguments<Before...>, Arguments<AnyClass>, Arguments<After...>>) {
+    if constexpr (is_array<T>(before, Arguments<>{}, rest)) return true;
+  }
+  return has_array_from<T>(Arguments<Before..., First>{}, Arguments<After...>{});
+}
+
+template <class T, class... Any>
+consteval bool has_array() {
   if constexpr (parentheses_refuse_arrays) {
-    return !parentheses_take<T, First, After...>;
-  } else if constexpr (nested_braces_take<T, Arguments<Before...>, Arguments<>, Arguments<After...>> ||
-                       nested_braces_take<T, Arguments<Before...>, Arguments<AnyClass>, Arguments<After...>>) {
-    return has_array<T>(Arguments<Before..., First>{}, Arguments<After...>{});
-  } else if constexpr (is_array<T>(before, Arguments<>{}, rest)) {
-    return true;
+    return !parentheses_take<T, Any...>;
   } else {
-    return has_array<T>(Arguments<Before..., First>{}, Arguments<After...>{});
+    return has_array_from<T>(Arguments<>{}, Arguments<Any...>{});
   }
 }
 
@@ -136,7 +147,8 @@ consteval FieldCount split_bases(Arguments<Bases...>, Arguments<Rest...>) {
 
 template <class T, class... Bases, class First, class... Rest>
 consteval FieldCount split_bases(Arguments<Bases...>, Arguments<First, Rest...>) {
-  if constexpr (!braces_take<T, Bases..., AnyBase<T>, Rest...>) {
+  // A first field that takes everything takes an AnyBase, too, but it is no base.
+  if constexpr (!braces_take<T, Bases..., AnyBase<T>, Rest...> || braces_take<T, Bases..., NoBase, Rest...>) {
     return {sizeof...(Bases), 1 + sizeof...(Rest), ReflectFault::none};
   } else if constexpr (!braces_take<T, Bases..., AnyEmptyBase<T>, Rest...>) {
     return {0, 0, ReflectFault::base_with_fields};
@@ -149,38 +161,35 @@ consteval FieldCount split_bases(Arguments<Bases...>, Arguments<First, Rest...>)
 // constructor or initialiser needs one), then up to the last length that T takes.
 template <class T, class Element, class... Any>
 consteval FieldCount count_elements() {
-  constexpr Arguments<Any...> all;
   if constexpr (braces_take<T, Any..., Element>) {
-    if constexpr (sizeof...(Any) < max_fields + 1) {
+    if constexpr (sizeof...(Any) < max_fields) {
       return count_elements<T, Element, Any..., Element>();
     } else {
-      return {0, 0, has_array<T>(Arguments<>{}, all) ? ReflectFault::c_array : ReflectFault::too_many_fields};
+      return {0, 0, has_array<T, Any...>() ? ReflectFault::c_array : ReflectFault::too_many_fields};
     }
   } else if constexpr (!braces_take<T, Any...>) {
-    if constexpr (sizeof...(Any) < max_fields + 1) {
+    if constexpr (sizeof...(Any) < max_fields) {
       return count_elements<T, Element, Any..., Element>();
     } else {
       return {0, 0, ReflectFault::uncountable};
     }
-  } else if constexpr (has_array<T>(Arguments<>{}, all)) {
+  } else if constexpr (sizeof...(Any) < max_fields && braces_take<T, Any..., AnyField>) {
+    return count_elements<T, Element, Any..., AnyField>();
+  } else if constexpr (has_array<T, Any...>()) {
     return {0, 0, ReflectFault::c_array};
-  } else if constexpr (braces_take<T, Any..., AnyField>) {
-    return {0, 0, ReflectFault::reference};
   } else if constexpr (nested_braces_take<T, Arguments<Any...>, Arguments<>, Arguments<>>) {
     return {0, 0, ReflectFault::uncountable};
+  } else if constexpr (array_follows<T, Element, Any...>) {
+    return {0, 0, ReflectFault::c_array};
   } else {
-    return split_bases<T>(Arguments<>{}, all);
+    return split_bases<T>(Arguments<>{}, Arguments<Any...>{});
   }
 }
 
 template <class T>
 consteval FieldCount count_aggregate() {
   constexpr FieldCount count = count_elements<T, AnyValue>();
-  if constexpr (count.fault == ReflectFault::uncountable) {
-    if constexpr (count_elements<T, AnyField>().fault != ReflectFault::uncountable) {
-      return {0, 0, ReflectFault::reference};
-    }
-  }
+  if constexpr (count.fault == ReflectFault::uncountable) return count_elements<T, AnyField>();
   return count;
 }
 

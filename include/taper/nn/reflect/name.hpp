@@ -16,14 +16,14 @@ template <auto Entity>
 consteval auto last_name() {
   constexpr auto in_name = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           static_cast<unsigned char>(c) >= 0x80;
+           static_cast<signed char>(c) < 0;
   };
-  const std::string_view text = __PRETTY_FUNCTION__;
-  std::size_t end = text.size();
+  const char* const text = __PRETTY_FUNCTION__;
+  std::size_t end = sizeof __PRETTY_FUNCTION__ - 1;
   while (!in_name(text[end - 1])) --end;
   std::size_t begin = end;
   while (in_name(text[begin - 1])) --begin;
-  return text.substr(begin, end - begin);
+  return std::string_view(text + begin, end - begin);
 }
 
 }  // namespace taper::inline TAPER_ABI::detail

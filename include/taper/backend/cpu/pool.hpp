@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+// Pooling on raw pointers: max and average, plain and adaptive, forward and backward.
+#pragma once
+
+#include <taper/backend/cpu/pool_average.hpp>
+#include <taper/backend/cpu/pool_max.hpp>
+#include <taper/backend/cpu/pool_shape.hpp>

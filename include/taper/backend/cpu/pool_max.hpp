@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+// Max pooling with the indices of the maxima, plain and adaptive, and its gradient. NaN wins over every number.
+#pragma once
+
+#include <taper/backend/cpu/gemm_kernel.hpp>
+#include <taper/backend/cpu/pool_shape.hpp>
+#include <taper/config.hpp>
+#include <taper/core/parallel.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+namespace taper::inline TAPER_ABI::detail {
+namespace pooling {
+
+using tiles::Native;
+
+/// Tests bits: holds under -ffast-math too.
+template <class T>
+TAPER_INLINE bool is_nan(T x) {
+  if constexpr (std::is_same_v<T, float>) {
+    std::uint32_t bits;
+    __builtin_memcpy(&bits, &x, sizeof x);
+    return (bits & 0x7fffffffu) > 0x7f800000u;
+  } else if constexpr (std::is_same_v<T, double>) {
+    std::uint64_t bits;
+    __builtin_memcpy(&bits, &x, sizeof x);
+    return (bits & 0x7fffffffffffffffu) > 0x7ff0000000000000u;
+  } else if constexpr (std::is_integral_v<T>) {
+    return false;
+  } else {
+    return is_nan(static_cast<float>(x));
+  }
+}
+
+/// The pixels a window may touch in one direction, `step` apart.
+struct Taps {
+  std::int64_t first, last, step;
+  Taps(std::int64_t start, std::int64_t kernel, std::int64_t dilation, std::int64_t in)
+      : first(start), last(start + (kernel - 1) * dilation + 1), step(dilation) {
+    if (first < 0) first += (-first + step - 1) / step * step;
+    if (last > in) last = in;
+  }
+};
+
+/// The maximum of one window and where it lies in its plane.
+template <class T>
+TAPER_INLINE void window_max(const T* plane, std::int64_t w, const Taps& y, const Taps& x, T& value, std::int64_t& index) {
+  T best{};
+  std::int64_t at = -1;
+  for (std::int64_t iy = y.first; iy < y.last; iy += y.step)
+    for (std::int64_t ix = x.first; ix < x.last; ix += x.step) {
+      const T v = plane[iy * w + ix];
+      if (at < 0 || v > best || is_nan(v)) {
+        best = v;
+        at = iy * w + ix;
+      }
+    }
+  // A window wholly in the padding.
+  if (at < 0) best = std::numeric_limits<T>::has_infinity ? static_cast<T>(-std::numeric_limits<T>::infinity()) : std::numeric_limits<T>::lowest();
+  value = best;
+  index = at < 0 ? 0 : at;
+}
+
+/// Every second element of 2 * lanes, from the first.
+template <class V, std::size_t... I>
+TAPER_INLINE V even_lanes(const V& x, const V& y, std::index_sequence<I...>) {
+  return __builtin_shufflevector(x, y, (2 * I)...);
+}
+
+/// Windows [x, end) of a row of results, whose taps all lie in the plane; sw is 1 or 2. Returns where it stopped.
+template <class T, class A, int Stride>
+TAPER_INLINE std::int64_t row_max(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin, std::int64_t end, T* out,
+                                  std::int64_t* indices) {
+  std::int64_t x = begin;
+  using V = typename Native<T, A::vector_bytes>::type;
+  using I = decltype(V{} > V{});
+  using Lane = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  constexpr int lanes = static_cast<int>(sizeof(V) / sizeof(T));
+  constexpr Lane magnitude = std::numeric_limits<Lane>::max();
+  constexpr Lane infinity = sizeof(T) == 4 ? static_cast<Lane>(0x7f800000) : static_cast<Lane>(0x7ff0000000000000);
+  // Vectors may overlap, and reach into the next row, but not past the plane: not past the last row's last tap.
+  const std::int64_t inside = s.w + s.pw - s.kw + 1, windows = inside <= 0 ? 0 : (inside - 1) / Stride + 1;
+  if (windows < end) end = windows;
+  const std::int64_t below = (s.h - 1 - (y.last - 1)) * s.w;
+  while (x < end) {
+    if (x + lanes > end && end - lanes >= begin) x = end - lanes;
+    if (x + lanes > end || x * Stride - s.pw + s.kw - 1 + Stride * lanes > s.w + below) break;
+    V best{};
+    I at{};
+    bool first = true;
+    for (std::int64_t iy = y.first; iy < y.last; iy += y.step) {
+      const T* row = plane + iy * s.w + x * Stride - s.pw;
+      for (std::int64_t kx = 0; kx < s.kw; ++kx) {
+        V v = tiles::load<V>(row + kx);
+        if constexpr (Stride == 2) v = even_lanes(v, tiles::load<V>(row + kx + lanes), std::make_index_sequence<lanes>{});
+        const I here = I{} + static_cast<Lane>(iy * s.w + kx);
+        I bits;
+        __builtin_memcpy(&bits, &v, sizeof v);
+        const I wins = (v > best) | ((bits & magnitude) > infinity);
+        best = first ? v : wins ? v : best;
+        at = first ? here : wins ? here : at;
+        first = false;
+      }
+    }
+    tiles::store(out + x, best);
+    if (indices)
+      for (int l = 0; l < lanes; ++l) indices[x + l] = at[l] + (x + l) * Stride - s.pw;
+    x += lanes;
+  }
+  return x;
+}
+
+template <class T, class A>
+TAPER_KERNEL void max_plane(const Pool2dShape& s, std::int64_t oh, std::int64_t ow, const T* plane, T* out, std::int64_t* indices) {
+  for (std::int64_t oy = 0; oy < oh; ++oy, out += ow, indices += indices ? ow : 0) {
+    const Taps y(oy * s.sh - s.ph, s.kh, s.dh, s.h);
+    for (std::int64_t x = 0; x < ow; ++x) {
+      if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>)
+        if (s.dw == 1 && s.sw <= 2 && x * s.sw >= s.pw && y.first < y.last && s.h * s.w <= std::numeric_limits<std::int32_t>::max()) {
+          x = s.sw == 1 ? row_max<T, A, 1>(s, plane, y, x, ow, out, indices) : row_max<T, A, 2>(s, plane, y, x, ow, out, indices);
+          if (x == ow) break;
+        }
+      std::int64_t index;
+      window_max(plane, s.w, y, Taps(x * s.sw - s.pw, s.kw, s.dw, s.w), out[x], index);
+      if (indices) indices[x] = index;
+    }
+  }
+}
+
+}  // namespace pooling
+
+/// out (planes, oh, ow) = maxima of the windows; `indices` (may be null) = where each lies in its plane, row by row.
+/// Padding never wins. NaN propagates; of several, the last.
+template <class T, class A = Abi>
+void max_pool2d(const Pool2dShape& s, const T* x, T* out, std::int64_t* indices) {
+  const std::int64_t oh = s.oh(), ow = s.ow();
+  parallel_for(s.planes, pooling::grain(oh * ow * s.kh * s.kw), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t p = begin; p < end; ++p)
+      pooling::max_plane<T, A>(s, oh, ow, x + p * s.h * s.w, out + p * oh * ow, indices ? indices + p * oh * ow : nullptr);
+  });
+}
+
+/// dx (planes, in) = sums of dy (planes, out) over the places that `indices` names. For every max pooling.
+template <class T, class A = Abi>
+void max_pool2d_backward(std::int64_t planes, std::int64_t in, std::int64_t out, const T* dy, const std::int64_t* indices, T* dx) {
+  parallel_for(planes, pooling::grain(in + out), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t p = begin; p < end; ++p) {
+      T* to = dx + p * in;
+      for (std::int64_t i = 0; i < in; ++i) to[i] = T(0);
+      for (std::int64_t i = 0; i < out; ++i) {
+        T& target = to[indices[p * out + i]];
+        target = static_cast<T>(target + dy[p * out + i]);
+      }
+    }
+  });
+}
+
+/// Max pooling of planes h x w to oh x ow: window i covers floor(i h / oh) up to ceil((i + 1) h / oh).
+template <class T, class A = Abi>
+void adaptive_max_pool2d(std::int64_t planes, std::int64_t h, std::int64_t w, std::int64_t oh, std::int64_t ow, const T* x,
+                         T* out, std::int64_t* indices) {
+  parallel_for(planes, pooling::grain(h * w + oh * ow), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t p = begin; p < end; ++p)
+      for (std::int64_t i = 0; i < oh * ow; ++i) {
+        const pooling::Range y = pooling::adaptive_range(i / ow, h, oh), z = pooling::adaptive_range(i % ow, w, ow);
+        std::int64_t index;
+        pooling::window_max(x + p * h * w, w, pooling::Taps(y.first, y.last - y.first, 1, h),
+                         pooling::Taps(z.first, z.last - z.first, 1, w), out[p * oh * ow + i], index);
+        if (indices) indices[p * oh * ow + i] = index;
+      }
+  });
+}
+
+}  // namespace taper::inline TAPER_ABI::detail

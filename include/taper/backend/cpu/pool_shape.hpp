@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// The sizes of 2-d pooling. 1-d pooling has h = kh = 1.
+#pragma once
+
+#include <taper/config.hpp>
+
+#include <cstdint>
+
+namespace taper::inline TAPER_ABI::detail {
+
+/// Planes (images times channels) of h x w pooled by windows of kh x kw.
+struct Pool2dShape {
+  std::int64_t planes = 1, h = 1, w = 1;
+  std::int64_t kh = 1, kw = 1, sh = 1, sw = 1, ph = 0, pw = 0, dh = 1, dw = 1;
+  bool ceil_mode = false;
+
+  std::int64_t oh() const { return size(h, kh, sh, ph, dh); }
+  std::int64_t ow() const { return size(w, kw, sw, pw, dw); }
+
+ private:
+  std::int64_t size(std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t pad, std::int64_t dilation) const {
+    const std::int64_t room = in + 2 * pad - dilation * (kernel - 1) - 1 + (ceil_mode ? stride - 1 : 0);
+    if (room < 0) return 0;
+    const std::int64_t out = room / stride + 1;
+    // The last window must begin inside the image or its left padding.
+    return ceil_mode && (out - 1) * stride >= in + pad ? out - 1 : out;
+  }
+};
+
+namespace pooling {
+
+struct Range {
+  std::int64_t first, last;
+};
+
+/// The pixels of window i of an adaptive pooling of `in` pixels to `out`.
+inline Range adaptive_range(std::int64_t i, std::int64_t in, std::int64_t out) {
+  return {i * in / out, ((i + 1) * in + out - 1) / out};
+}
+
+/// Planes that make a task worth handing to a thread.
+inline std::int64_t grain(std::int64_t pixels) { return 1 + (std::int64_t{1} << 15) / (pixels > 0 ? pixels : 1); }
+
+}  // namespace pooling
+}  // namespace taper::inline TAPER_ABI::detail

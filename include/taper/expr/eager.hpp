@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// A value type whose every operation is a recorded one-op expression: an op's partials called with it are differentiable.
+#pragma once
+
+#include <taper/core/tensor.hpp>
+#include <taper/expr/pack.hpp>
+
+namespace taper::inline TAPER_ABI {
+
+/// A tensor in the role of an op's operand. Bodies of its operations are in ops/eager.hpp.
+template <Scalar T, Device D = Cpu>
+struct Eager {
+  Tensor<T, D> tensor;
+  Eager() = default;
+  explicit Eager(Tensor<T, D> t) : tensor(std::move(t)) {}
+  /// A constant, as a 0-dim tensor.
+  template <class S>
+    requires std::is_arithmetic_v<S>
+  Eager(S s) : tensor(detail::make_dense<D>(dtype_of<T>, Shape())) {
+    *tensor.data_ptr() = static_cast<T>(s);
+  }
+};
+
+namespace detail {
+template <class T, class D>
+struct PackTraits<Eager<T, D>> {
+  static constexpr bool is_pack = false;
+  static constexpr int lanes = 1;
+  using scalar = T;
+  template <class U>
+  using rebind = Eager<U, D>;
+};
+template <class V>
+inline constexpr bool is_eager = false;
+template <class T, class D>
+inline constexpr bool is_eager<Eager<T, D>> = true;
+}  // namespace detail
+
+template <class V>
+concept EagerValue = detail::is_eager<V>;
+
+template <EagerValue V>
+V operator+(const V& x, const V& y);
+template <EagerValue V>
+V operator-(const V& x, const V& y);
+template <EagerValue V>
+V operator*(const V& x, const V& y);
+template <EagerValue V>
+V operator/(const V& x, const V& y);
+template <EagerValue V>
+V operator-(const V& x);
+template <EagerValue V>
+mask_of<V> operator==(const V& x, const V& y);
+template <EagerValue V>
+mask_of<V> operator!=(const V& x, const V& y);
+template <EagerValue V>
+mask_of<V> operator<(const V& x, const V& y);
+template <EagerValue V>
+mask_of<V> operator<=(const V& x, const V& y);
+template <EagerValue V>
+mask_of<V> operator>(const V& x, const V& y);
+template <EagerValue V>
+mask_of<V> operator>=(const V& x, const V& y);
+template <EagerValue V>
+V operator&&(const V& x, const V& y);
+template <EagerValue V>
+V operator||(const V& x, const V& y);
+template <EagerValue V>
+V operator!(const V& x);
+template <class D, EagerValue V>
+V select(const Eager<bool, D>& mask, const V& x, const V& y);
+template <Scalar U, EagerValue V>
+rebind<V, U> convert(const V& x);
+
+#define TAPER_EAGER_UNARY(X)                                                                                          \
+  X(abs) X(sign) X(sqrt) X(rsqrt) X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan)       \
+  X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(sigmoid) X(log_sigmoid) X(erf) X(erfc) \
+  X(erfinv) X(lgamma) X(digamma) X(trigamma) X(floor) X(ceil) X(round) X(trunc) X(frac)
+#define TAPER_EAGER_TEST(X) X(isnan) X(isinf) X(isfinite) X(signbit)
+#define TAPER_EAGER_BINARY(X) X(pow) X(atan2) X(hypot) X(min) X(max) X(copysign) X(fmod) X(remainder)
+
+namespace math {
+#define TAPER_DECLARE(name) \
+  template <EagerValue V>   \
+  V name(const V& x);
+TAPER_EAGER_UNARY(TAPER_DECLARE)
+#undef TAPER_DECLARE
+#define TAPER_DECLARE(name) \
+  template <EagerValue V>   \
+  mask_of<V> name(const V& x);
+TAPER_EAGER_TEST(TAPER_DECLARE)
+#undef TAPER_DECLARE
+#define TAPER_DECLARE(name) \
+  template <EagerValue V>   \
+  V name(const V& x, const V& y);
+TAPER_EAGER_BINARY(TAPER_DECLARE)
+#undef TAPER_DECLARE
+}  // namespace math
+
+}  // namespace taper::inline TAPER_ABI

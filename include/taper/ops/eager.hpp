@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// Bodies of expr/eager.hpp: each operation is the public function of the same name, evaluated and recorded.
+#pragma once
+
+#include <taper/eval/replay.hpp>
+#include <taper/ops/pointwise.hpp>
+
+namespace taper::inline TAPER_ABI {
+
+namespace detail {
+template <TensorLike X>
+Eager<value_t<X>, device_t<X>> eager(X&& x) {
+  return Eager<value_t<X>, device_t<X>>(tensor_t<X>(std::forward<X>(x)));
+}
+}  // namespace detail
+
+template <EagerValue V>
+V operator+(const V& x, const V& y) { return detail::eager(x.tensor + y.tensor); }
+template <EagerValue V>
+V operator-(const V& x, const V& y) { return detail::eager(x.tensor - y.tensor); }
+template <EagerValue V>
+V operator*(const V& x, const V& y) { return detail::eager(x.tensor * y.tensor); }
+template <EagerValue V>
+V operator/(const V& x, const V& y) { return detail::eager(x.tensor / y.tensor); }
+template <EagerValue V>
+V operator-(const V& x) { return detail::eager(-x.tensor); }
+template <EagerValue V>
+mask_of<V> operator==(const V& x, const V& y) { return detail::eager(x.tensor == y.tensor); }
+template <EagerValue V>
+mask_of<V> operator!=(const V& x, const V& y) { return detail::eager(x.tensor != y.tensor); }
+template <EagerValue V>
+mask_of<V> operator<(const V& x, const V& y) { return detail::eager(x.tensor < y.tensor); }
+template <EagerValue V>
+mask_of<V> operator<=(const V& x, const V& y) { return detail::eager(x.tensor <= y.tensor); }
+template <EagerValue V>
+mask_of<V> operator>(const V& x, const V& y) { return detail::eager(x.tensor > y.tensor); }
+template <EagerValue V>
+mask_of<V> operator>=(const V& x, const V& y) { return detail::eager(x.tensor >= y.tensor); }
+template <EagerValue V>
+V operator&&(const V& x, const V& y) { return detail::eager(logical_and(x.tensor, y.tensor)); }
+template <EagerValue V>
+V operator||(const V& x, const V& y) { return detail::eager(logical_or(x.tensor, y.tensor)); }
+template <EagerValue V>
+V operator!(const V& x) { return detail::eager(logical_not(x.tensor)); }
+template <class D, EagerValue V>
+V select(const Eager<bool, D>& mask, const V& x, const V& y) { return detail::eager(where(mask.tensor, x.tensor, y.tensor)); }
+template <Scalar U, EagerValue V>
+rebind<V, U> convert(const V& x) {
+  if constexpr (std::same_as<U, scalar_of<V>>) return x;
+  else return detail::eager(cast<U>(x.tensor));
+}
+
+namespace math {
+#define TAPER_DEFINE(name) \
+  template <EagerValue V>  \
+  V name(const V& x) { return detail::eager(taper::name(x.tensor)); }
+TAPER_EAGER_UNARY(TAPER_DEFINE)
+#undef TAPER_DEFINE
+#define TAPER_DEFINE(name) \
+  template <EagerValue V>  \
+  mask_of<V> name(const V& x) { return detail::eager(taper::name(x.tensor)); }
+TAPER_EAGER_TEST(TAPER_DEFINE)
+#undef TAPER_DEFINE
+template <EagerValue V>
+V min(const V& x, const V& y) { return detail::eager(minimum(x.tensor, y.tensor)); }
+template <EagerValue V>
+V max(const V& x, const V& y) { return detail::eager(maximum(x.tensor, y.tensor)); }
+template <EagerValue V>
+V pow(const V& x, const V& y) { return detail::eager(taper::pow(x.tensor, y.tensor)); }
+template <EagerValue V>
+V atan2(const V& x, const V& y) { return detail::eager(taper::atan2(x.tensor, y.tensor)); }
+template <EagerValue V>
+V hypot(const V& x, const V& y) { return detail::eager(taper::hypot(x.tensor, y.tensor)); }
+template <EagerValue V>
+V copysign(const V& x, const V& y) { return detail::eager(taper::copysign(x.tensor, y.tensor)); }
+template <EagerValue V>
+V fmod(const V& x, const V& y) { return detail::eager(taper::fmod(x.tensor, y.tensor)); }
+template <EagerValue V>
+V remainder(const V& x, const V& y) { return detail::eager(taper::remainder(x.tensor, y.tensor)); }
+}  // namespace math
+
+}  // namespace taper::inline TAPER_ABI
+
+#undef TAPER_EAGER_UNARY
+#undef TAPER_EAGER_TEST
+#undef TAPER_EAGER_BINARY
