@@ -57,20 +57,21 @@ std::int64_t system_allocations() { return allocator_stats().system_allocations;
 
 TEST_CASE("every size gets the smallest class that holds it") {
   for (std::size_t bytes = 1; bytes < std::size_t{1} << 36; bytes += 1 + bytes / 7) {
-    const unsigned c = detail::size_class(bytes);
-    REQUIRE(c < detail::size_classes);
-    REQUIRE(detail::class_bytes(c) >= bytes);
-    if (c > 0) REQUIRE(detail::class_bytes(c - 1) < bytes);
-    REQUIRE(detail::class_bytes(c) % 64 == 0);
-    REQUIRE((bytes <= 1024 || detail::class_bytes(c) <= bytes + bytes / 4));
+    const unsigned c = detail::heap::size_class(bytes);
+    REQUIRE(c < detail::heap::size_classes);
+    REQUIRE(detail::heap::class_bytes(c) >= bytes);
+    if (c > 0) REQUIRE(detail::heap::class_bytes(c - 1) < bytes);
+    REQUIRE(detail::heap::class_bytes(c) % 64 == 0);
+    REQUIRE((bytes <= 1024 || detail::heap::class_bytes(c) <= bytes + bytes / 4));
     REQUIRE(capacity(bytes) >= bytes + 256);
   }
-  REQUIRE(detail::size_class(detail::max_block_bytes) < detail::size_classes);
+  REQUIRE(detail::heap::size_class(detail::heap::max_block_bytes) < detail::heap::size_classes);
 }
 
 TEST_CASE("blocks are aligned, distinct, and usable with their slack") {
   std::vector<Block> blocks;
-  for (const std::size_t bytes : Sizes{0, 1, 16, 63, 64, 65, 700, 768, 769, 1024, 4096, 65536, 70000, 1 << 20, 5 << 20}) {
+  for (const std::size_t bytes :
+       Sizes{0, 1, 16, 63, 64, 65, 700, 768, 769, 1024, 4096, 65536, 70000, 1 << 20, 5 << 20}) {
     for (int copy = 0; copy < 3; ++copy) blocks.push_back(make(bytes, static_cast<unsigned char>(blocks.size())));
     REQUIRE(reinterpret_cast<std::uintptr_t>(blocks.back().p) % 64 == 0);
 #if !TAPER_ASAN

@@ -79,8 +79,8 @@ TEST_CASE("outputs use the words of their blocks") {
     const auto f = filled<float>(first, 300, [&](auto* p, auto b, auto n) { fill_uniform(p, b, n, seed, offset); });
     const auto m =
         filled<std::uint8_t>(first, 300, [&](auto* p, auto b, auto n) { fill_bernoulli(p, b, n, seed, offset, 0.3); });
-    const auto k =
-        filled<std::int64_t>(first, 300, [&](auto* p, auto b, auto n) { fill_integers(p, b, n, seed, offset, -5, 95); });
+    const auto k = filled<std::int64_t>(first, 300,
+                                        [&](auto* p, auto b, auto n) { fill_integers(p, b, n, seed, offset, -5, 95); });
     for (std::uint64_t i = 0; i < 300; ++i) {
       const std::uint64_t at = static_cast<std::uint64_t>(first) + i;
       const PhiloxBlock block = philox(seed, offset, at / 64 * 16 + at % 16);
@@ -145,7 +145,8 @@ TEST_CASE("normals equal Box and Muller's formula") {
     const long double exact32 = std::sqrt(-2 * std::log(u32)) * exact_turn(std::uint64_t{t32} << 32, odd);
     const float got32 = random::normal<float>(a32, t32, odd);
     if (exact32 != 0)
-      worst_float = std::max(worst_float, static_cast<double>(std::fabs(got32 - exact32)) / ulp(static_cast<float>(exact32)));
+      worst_float =
+          std::max(worst_float, static_cast<double>(std::fabs(got32 - exact32)) / ulp(static_cast<float>(exact32)));
     REQUIRE(std::fabs(got32 - exact32) < 1e-5L);
 
     const std::uint64_t a64 = b[0] | std::uint64_t{b[1]} << 32, t64 = b[2] | std::uint64_t{b[3]} << 32;
@@ -154,7 +155,8 @@ TEST_CASE("normals equal Box and Muller's formula") {
     const long double exact64 = std::sqrt(-2 * std::log(u64)) * exact_turn(t64 >> 10 << 10, odd);
     const double got64 = random::normal<double>(a64, t64, odd);
     if (exact64 != 0)
-      worst_double = std::max(worst_double, static_cast<double>(std::fabs(got64 - exact64)) / ulp(static_cast<double>(exact64)));
+      worst_double =
+          std::max(worst_double, static_cast<double>(std::fabs(got64 - exact64)) / ulp(static_cast<double>(exact64)));
     REQUIRE(std::fabs(got64 - exact64) < 1e-13L);
   }
   INFO("worst error in ULP: float " << worst_float << ", double " << worst_double);
@@ -199,18 +201,21 @@ TEST_CASE("normals have the moments and tails of normals") {
 
 TEST_CASE("integers are even over their range, at any range") {
   std::vector<int> count(10);
-  for (const auto v : filled<std::int32_t>(0, 100000, [](auto* p, auto i, auto n) { fill_integers(p, i, n, 1, 2, -3, 7); }))
+  for (const auto v :
+       filled<std::int32_t>(0, 100000, [](auto*p, auto i, auto n) { fill_integers(p, i, n, 1, 2, -3, 7); }))
     ++count.at(static_cast<std::size_t>(v + 3));
   double chi2 = 0;
   for (const int c : count) chi2 += (c - 10000.0) * (c - 10000.0) / 10000.0;
   REQUIRE(chi2 < 33.7);  // nine degrees of freedom, one in ten thousand
   const std::int64_t least = std::numeric_limits<std::int64_t>::min(), most = std::numeric_limits<std::int64_t>::max();
   bool low = false, high = false;
-  for (const auto v : filled<std::int64_t>(0, 1000, [&](auto* p, auto i, auto n) { fill_integers(p, i, n, 1, 2, least, most); }))
+  for (const auto v :
+       filled<std::int64_t>(0, 1000, [&](auto*p, auto i, auto n) { fill_integers(p, i, n, 1, 2, least, most); }))
     (v < 0 ? low : high) = true;
   REQUIRE((low && high));
   for (const std::int64_t range : {std::int64_t{1}, std::int64_t{1} << 32, (std::int64_t{1} << 32) + 1, most}) {
-    for (const auto v : filled<std::int64_t>(0, 1000, [&](auto* p, auto i, auto n) { fill_integers(p, i, n, 1, 2, 0, range); })) {
+    for (const auto v :
+         filled<std::int64_t>(0, 1000, [&](auto*p, auto i, auto n) { fill_integers(p, i, n, 1, 2, 0, range); })) {
       REQUIRE(v >= 0);
       REQUIRE(v < range);
     }
@@ -222,7 +227,8 @@ TEST_CASE("integers are even over their range, at any range") {
 TEST_CASE("Bernoulli masks have their probability, and are certain at 0 and 1") {
   const auto share = [](double p) {
     double sum = 0;
-    for (const auto v : filled<float>(0, 100000, [&](auto* q, auto i, auto n) { fill_bernoulli(q, i, n, 8, 9, p); })) sum += v;
+    for (const auto v : filled<float>(0, 100000, [&](auto*q, auto i, auto n) { fill_bernoulli(q, i, n, 8, 9, p); }))
+      sum += v;
     return sum / 100000;
   };
   REQUIRE(share(0) == 0);

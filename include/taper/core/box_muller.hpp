@@ -53,15 +53,19 @@ struct NormalTraits<double> {
 // 1/(2K+1) + x/(2K+3) + ... up to the N-th term.
 template <int K, int N, class T>
 TAPER_HD TAPER_INLINE constexpr T odd_reciprocals(T x) {
-  if constexpr (K == N - 1) return T(1) / T(2 * K + 1);
-  else return T(1) / T(2 * K + 1) + x * odd_reciprocals<K + 1, N>(x);
+  if constexpr (K == N - 1)
+    return T(1) / T(2 * K + 1);
+  else
+    return T(1) / T(2 * K + 1) + x * odd_reciprocals<K + 1, N>(x);
 }
 // The power series of cos (First = 0) and sin (First = 1) as nested quotients: 1 - x/(1*2) (1 - x/(3*4) (1 - ...)).
 template <int First, int K, int N, class T>
 TAPER_HD TAPER_INLINE constexpr T alternating_factorials(T x) {
   constexpr T step = T(1) / T((First + 2 * K - 1) * (First + 2 * K));
-  if constexpr (K == N) return T(1) - x * step;
-  else return T(1) - x * step * alternating_factorials<First, K + 1, N>(x);
+  if constexpr (K == N)
+    return T(1) - x * step;
+  else
+    return T(1) - x * step * alternating_factorials<First, K + 1, N>(x);
 }
 
 /// -ln(u) for the uniform u in (0, 1] that the bits stand for.

@@ -60,7 +60,8 @@ class Generator {
   /// One number uniform in [low, high).
   double uniform(double low = 0, double high = 1) noexcept {
     const std::uint64_t bits = (*this)();
-    const double u = detail::random::unit_double(static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32));
+    const double u =
+        detail::random::unit_double(static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32));
     const double value = low + u * (high - low);
     return value < high ? value : low;
   }

@@ -37,6 +37,10 @@ class SerialRegion {
   SerialRegion& operator=(const SerialRegion&) = delete;
 };
 
+}  // namespace detail
+
+namespace detail::threads {
+
 // One parallel loop, on its caller's stack.
 struct Job {
   void (*body)(void* function, std::int64_t begin, std::int64_t end);
@@ -72,9 +76,10 @@ inline constexpr int max_threads = 1024;
 inline constexpr int spins = 1000;  // some tens of microseconds, about what waking a thread costs
 
 // The gate says in one word whether a job is open, how many helpers it wants and how many are inside. A worker enters
-// by one compare-exchange; the caller closes the gate when no chunk is left and waits for those inside only, so a worker
-// that wakes up late costs nothing. All of it is initialised at compile time and never destroyed.
-inline constexpr std::uint32_t gate_inside = 0x3ff, gate_helpers = 0x3ff << 10, gate_open = 1u << 20, gate_epoch = 1u << 21;
+// by one compare-exchange; the caller closes the gate when no chunk is left and waits for those inside only, so a
+// worker that wakes up late costs nothing. All of it is initialised at compile time and never destroyed.
+inline constexpr std::uint32_t gate_inside = 0x3ff, gate_helpers = 0x3ff << 10, gate_open = 1u << 20,
+                               gate_epoch = 1u << 21;
 
 struct Pool {
   alignas(64) std::atomic<std::uint32_t> gate{0};
@@ -208,16 +213,16 @@ inline int thread_count() noexcept {
   return true;
 }
 
-}  // namespace detail
+}  // namespace detail::threads
 
 /// Threads that a parallel loop uses, its caller included: at first what the affinity mask and the control group allow.
-inline int get_num_threads() { return detail::thread_count(); }
+inline int get_num_threads() { return detail::threads::thread_count(); }
 
 /// Sets how many threads parallel loops use, their caller included. Results do not depend on it.
 /// Throws: ValueError if n is below 1.
 inline void set_num_threads(int n) {
   if (n < 1) detail::raise<ValueError>("set_num_threads", "n must be at least 1, got ", n);
-  detail::pool.threads = n < detail::max_threads ? n : detail::max_threads;
+  detail::threads::pool.threads = n < detail::threads::max_threads ? n : detail::threads::max_threads;
 }
 
 /// Whether parallel loops run serially here, as inside another one and in a data worker.
@@ -233,20 +238,20 @@ void parallel_for(std::int64_t n, std::int64_t grain, F&& f) {
     f(std::int64_t{0}, n);
     return;
   }
-  const int threads = detail::serial_depth > 0 ? 1 : detail::thread_count();
+  const int threads = detail::serial_depth > 0 ? 1 : detail::threads::thread_count();
   if (threads > 1) {
     using Function = std::remove_reference_t<F>;
-    detail::Job job{};
+    detail::threads::Job job{};
     job.body = [](void* function, std::int64_t begin, std::int64_t end) {
       (*static_cast<Function*>(function))(begin, end);
     };
-    job.run = detail::run_chunks<>;
+    job.run = detail::threads::run_chunks<>;
     job.function = const_cast<void*>(static_cast<const void*>(std::addressof(f)));
     job.n = n;
     job.grain = grain;
     job.chunks = (n - 1) / grain + 1;
     job.context = detail::task_context;
-    if (detail::run_job(job, static_cast<int>(job.chunks < threads ? job.chunks : threads) - 1)) return;
+    if (detail::threads::run_job(job, static_cast<int>(job.chunks < threads ? job.chunks : threads) - 1)) return;
   }
   for (std::int64_t begin = 0; begin < n;) {
     const std::int64_t end = n - begin < grain ? n : begin + grain;

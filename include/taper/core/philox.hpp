@@ -36,7 +36,8 @@ TAPER_HD TAPER_INLINE constexpr PhiloxState philox_rounds(PhiloxState s) {
   return philox_round(philox_round(philox_round(philox_round(philox_round(s)))));
 }
 
-TAPER_HD TAPER_INLINE constexpr PhiloxState philox_start(std::uint64_t seed, std::uint64_t offset, std::uint64_t index) {
+TAPER_HD TAPER_INLINE constexpr PhiloxState philox_start(std::uint64_t seed, std::uint64_t offset,
+                                                         std::uint64_t index) {
   return {static_cast<std::uint32_t>(index),  static_cast<std::uint32_t>(index >> 32),
           static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(offset >> 32),
           static_cast<std::uint32_t>(seed),   static_cast<std::uint32_t>(seed >> 32)};
@@ -54,8 +55,8 @@ TAPER_HD constexpr PhiloxBlock philox(std::uint64_t seed, std::uint64_t offset, 
 namespace detail::random {
 
 // Which bits belong to output i. Sixteen blocks stand side by side, so that a vector of neighbours in the output is a
-// vector of neighbours in the counter and nothing is shuffled: of 64 outputs of 32 bits, l + 16 w has word w of block l;
-// of 32 outputs of 64 bits, l + 16 h has words 2h (low) and 2h + 1 (high) of block l.
+// vector of neighbours in the counter and nothing is shuffled: of 64 outputs of 32 bits, l + 16 w has word w of block
+// l; of 32 outputs of 64 bits, l + 16 h has words 2h (low) and 2h + 1 (high) of block l.
 inline constexpr int lanes = 16;
 
 TAPER_HD constexpr std::uint64_t block_of_32(std::uint64_t i) { return i / 64 * lanes + i % lanes; }
@@ -82,7 +83,8 @@ TAPER_HD TAPER_INLINE constexpr float unit_float(std::uint32_t bits) {
 /// In [0, 1), with 53 bits: 27 of the high word and 26 of the low one. Every step is exact.
 TAPER_HD TAPER_INLINE constexpr double unit_double(std::uint32_t low, std::uint32_t high) {
   return (static_cast<double>(static_cast<std::int32_t>(high >> 5)) * 0x1p26 +
-          static_cast<double>(static_cast<std::int32_t>(low >> 6))) * 0x1p-53;
+          static_cast<double>(static_cast<std::int32_t>(low >> 6))) *
+         0x1p-53;
 }
 
 /// The upper half of a 64 by 64 bit product. bits -> [0, n): the bias is below n / 2^64.

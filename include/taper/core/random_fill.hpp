@@ -112,7 +112,8 @@ struct Uniform<T, false> {
     for (int w = 0; w < 4; ++w) {
       if (unit) {
         for (int l = 0; l < lanes; ++l)
-          out[w * lanes + l] = T(static_cast<float>(static_cast<std::int32_t>(bits.word[w][l] >> (32 - digits))) * scale);
+          out[w * lanes + l] =
+              T(static_cast<float>(static_cast<std::int32_t>(bits.word[w][l] >> (32 - digits))) * scale);
       } else {
         // The product is exact in double, so that fused and separate arithmetic agree.
         for (int l = 0; l < lanes; ++l) {
@@ -244,8 +245,10 @@ struct Integers {
       }
       for (int l = 0; l < lanes; ++l) {
         const auto shifted = static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + value[l]);
-        if constexpr (sizeof(T) == 2 && Floating<T>) out[h * lanes + l] = T(static_cast<float>(shifted));
-        else out[h * lanes + l] = static_cast<T>(shifted);
+        if constexpr (sizeof(T) == 2 && Floating<T>)
+          out[h * lanes + l] = T(static_cast<float>(shifted));
+        else
+          out[h * lanes + l] = static_cast<T>(shifted);
       }
     }
   }

@@ -61,10 +61,10 @@ RecordPtr evaluate(const N& node, const Shape& shape) {
   using T = typename N::value_type;
   const Lowering<N> low(node);
   constexpr const ProgramInfo& info = InfoFor<typename Lowering<N>::P>::info;
-  RecordPtr out = run_forward<D>(info, low.leaves, &low.data, shape);
+  RecordPtr out = run_forward<D>(info, low.leaves, low.settings(), shape);
   if constexpr (info.vjp != nullptr) {
     if (wants_node(info, low.leaves)) {
-      const autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, low.leaves, &low.data, shape, out.get()));
+      const autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, low.leaves, low.settings(), shape, out.get()));
       autograd::set_slot(*out, autograd::make_output(recorded.get(), 0, grad_ops_of<T, D>(), shape));
     }
   }
@@ -101,13 +101,13 @@ void evaluate_into(const N& node, const Shape& shape, TensorRecord& target) {
     target_wants = autograd::wants_gradient(target);
     check_in_place(target);
   }
-  run_into(info, low.leaves, &low.data, target);
+  run_into(info, low.leaves, low.settings(), target);
   if constexpr (Differentiable<T> && !inference_only) {
     if (!grad_mode() || !(recorded || target_wants)) return;
     if (recorded) {
       // Leaves that a partial reads were saved with the version before this write where they are the target itself:
       // backward then says so, as it must.
-      const autograd::NodePtr<autograd::FusedNode> made(record_program(info, low.leaves, &low.data, target.shape, &target));
+      const autograd::NodePtr<autograd::FusedNode> made(record_program(info, low.leaves, low.settings(), target.shape, &target));
       autograd::rebase(target, autograd::make_output(made.get(), 0, grad_ops_of<T, D>(), target.shape));
     } else {
       // Overwritten by a constant: nothing flows to what was there before.

@@ -81,6 +81,11 @@ struct Lowering {
   using P = program_t<N>;
   LeafRef leaves[P::leaves];
   typename P::Data data{};
+  const void* settings() const {
+    if constexpr (std::is_empty_v<typename P::Data>) return &none;
+    else return &data;
+  }
+  static constexpr char none = 0;  // an empty program's data has an address and nothing more
   explicit Lowering(const N& node) { collect<0, 0, 0>(node, leaves, data); }
 };
 

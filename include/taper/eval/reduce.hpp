@@ -39,13 +39,13 @@ RecordPtr sum_scaled(std::string_view op, X&& x, const Dims& axes, bool keepdim,
   const Lowering<N> low(node);
   constexpr const ProgramInfo& info = ReducedInfoFor<typename Lowering<N>::P>::info;
   RecordPtr out = make_dense<D>(dtype_of<Out>, reduced.result);
-  run_reduce<SumReducer<compute_t<T>>, compute_t<T>>(info, low.leaves, &low.data, shape, reduced, [&](const auto* acc, std::int64_t n) {
+  run_reduce<SumReducer<compute_t<T>>, compute_t<T>>(info, low.leaves, low.settings(), shape, reduced, [&](const auto* acc, std::int64_t n) {
     Out* p = reinterpret_cast<Out*>(out->data);
     for (std::int64_t i = 0; i < n; ++i) p[i] = narrow_result<Out>(acc[i], factor);
   });
   if constexpr (info.vjp != nullptr) {
     if (wants_node(info, low.leaves)) {
-      const autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, low.leaves, &low.data, shape, nullptr));
+      const autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, low.leaves, low.settings(), shape, nullptr));
       recorded->mask = reduced.mask;
       recorded->reduced = true;
       recorded->factor = factor;
@@ -66,7 +66,7 @@ RecordPtr fold(std::string_view op, X&& x, const Dims& axes, bool keepdim) {
   const Lowering<N> low(node);
   constexpr const ProgramInfo& info = ReducedInfoFor<typename Lowering<N>::P>::info;
   RecordPtr out = make_dense<device_t<X>>(dtype_of<Out>, reduced.result);
-  run_reduce<R<C>, C>(info, low.leaves, &low.data, shape, reduced, [&](const auto* acc, std::int64_t n) {
+  run_reduce<R<C>, C>(info, low.leaves, low.settings(), shape, reduced, [&](const auto* acc, std::int64_t n) {
     Out* p = reinterpret_cast<Out*>(out->data);
     for (std::int64_t i = 0; i < n; ++i) p[i] = narrow_result<Out>(acc[i], 1.0);
   });

@@ -242,7 +242,7 @@ auto let(X&& x, const F& body) {
   auto inner = body(Var({}, shape));
   static_assert(ExprLike<decltype(inner)>, "the function given to let() must return an expression of its argument");
   const Shape out = detail::broadcast_shapes("let", shape, inner.shape());
-  using Node = detail::Bind<F, decltype(bound), typename decltype(inner)::node_type>;
+  using Node = detail::Let<F, decltype(bound), typename decltype(inner)::node_type>;
   return Expr<Node>(Node{std::move(bound), std::move(inner).node()}, out);
 }
 

@@ -106,7 +106,7 @@ struct Apply {
 
 /// let x = X in Body: X is computed once, in registers.
 template <class F, class X, class Body>
-struct Bind {
+struct Let {
   using value_type = typename Body::value_type;
   using device_type = typename X::device_type;
   static constexpr int leaves = X::leaves + Body::leaves;

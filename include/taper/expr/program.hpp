@@ -21,18 +21,18 @@ struct Instruction {};
 template <class Leaves, class Constants, class Instructions>
 struct Flat;
 
-struct NoBinding {};
+struct NoLet {};
 template <class F, int C, class Rest>
-struct Binding {};
+struct LetBinding {};
 
 template <class F, class Env>
 struct Lookup {
-  static_assert(!std::same_as<Env, NoBinding>, "the variable of a let() was used outside the function given to let()");
+  static_assert(!std::same_as<Env, NoLet>, "the variable of a let() was used outside the function given to let()");
 };
 template <class F, int C, class Rest>
-struct Lookup<F, Binding<F, C, Rest>> { static constexpr int code = C; };
+struct Lookup<F, LetBinding<F, C, Rest>> { static constexpr int code = C; };
 template <class F, class G, int C, class Rest>
-struct Lookup<F, Binding<G, C, Rest>> : Lookup<F, Rest> {};
+struct Lookup<F, LetBinding<G, C, Rest>> : Lookup<F, Rest> {};
 
 /// Lower<Node, State, Env>: `flat` is the state with the node's instructions added, `code` says where its value is.
 template <class N, class State, class Env>
@@ -59,9 +59,9 @@ struct Lower<Variable<F, T, D>, State, Env> {
   static constexpr int code = Lookup<F, Env>::code;
 };
 template <class F, class X, class Body, class State, class Env>
-struct Lower<Bind<F, X, Body>, State, Env> {
+struct Lower<Let<F, X, Body>, State, Env> {
   using bound = Lower<X, State, Env>;
-  using body = Lower<Body, typename bound::flat, Binding<F, bound::code, Env>>;
+  using body = Lower<Body, typename bound::flat, LetBinding<F, bound::code, Env>>;
   using flat = typename body::flat;
   static constexpr int code = body::code;
 };
@@ -293,7 +293,7 @@ struct ProgramOf<N, Flat<L, C, I>> {
   using type = Program<typename N::value_type, L, C, I, RootCode>;
 };
 template <class N>
-using Lowered = Lower<N, Flat<List<>, List<>, List<>>, NoBinding>;
+using Lowered = Lower<N, Flat<List<>, List<>, List<>>, NoLet>;
 /// The program of an expression node.
 template <class N>
 using program_t = typename ProgramOf<N, typename Lowered<N>::flat>::template type<Lowered<N>::code>;
@@ -323,7 +323,7 @@ void collect(const Produced<P>& p, LeafRef* leaves, Data&) {
 template <int L, int C, int I, class F, class T, class D, class Data>
 void collect(const Variable<F, T, D>&, LeafRef*, Data&) {}
 template <int L, int C, int I, class F, class X, class Body, class Data>
-void collect(const Bind<F, X, Body>& n, LeafRef* leaves, Data& data) {
+void collect(const Let<F, X, Body>& n, LeafRef* leaves, Data& data) {
   collect<L, C, I>(n.bound, leaves, data);
   collect<L + X::leaves, C + X::constants, I + X::ops>(n.body, leaves, data);
 }

@@ -11,15 +11,6 @@
 
 namespace taper::inline TAPER_ABI::detail::convolution {
 
-template <class T, class A>
-TAPER_INLINE void add_run(const T* from, Index n, T* to) {
-  constexpr Index lanes = tiles::Tile<T, A>::lanes;
-  using V = typename tiles::Native<T, A::vector_bytes>::type;
-  Index i = 0;
-  for (; i + lanes <= n; i += lanes) tiles::store(to + i, tiles::load<V>(to + i) + tiles::load<V>(from + i));
-  for (; i < n; ++i) to[i] += from[i];
-}
-
 /// Adds taps (channels * kh * kw) x pixels of the block at (y0, x0) to the channels of an image.
 template <class T, class A>
 TAPER_KERNEL [[gnu::noinline]] void scatter_columns(const Conv2dShape& s, const T* taps, Index channels, Index y0, Index rows,

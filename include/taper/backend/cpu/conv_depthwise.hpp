@@ -8,8 +8,6 @@
 #include <taper/config.hpp>
 #include <taper/core/parallel.hpp>
 
-#include <utility>
-
 namespace taper::inline TAPER_ABI::detail::convolution {
 
 /// A channel with its padding, as far as the windows reach, and where in it the taps of the first window lie.
@@ -64,10 +62,7 @@ TAPER_KERNEL [[gnu::noinline]] void depthwise_taps(Index oh, Index ow, const T* 
       const V g = tiles::load<V>(dy + x);
 #pragma GCC unroll 16
       for (int t = 0; t < taps_at_once; ++t) {
-        const T* from = channel + at[t] + x * Stride;
-        V seen = tiles::load<V>(from);
-        if constexpr (Stride == 2) seen = even_lanes(seen, tiles::load<V>(from + lanes), std::make_index_sequence<lanes>{});
-        sum[t] += g * seen;
+        sum[t] += g * tiles::load_strided<Stride, V>(channel + at[t] + x * Stride);
       }
     }
     if (rest) {
@@ -76,10 +71,7 @@ TAPER_KERNEL [[gnu::noinline]] void depthwise_taps(Index oh, Index ow, const T* 
       const V g = tiles::load<V>(last);
 #pragma GCC unroll 16
       for (int t = 0; t < taps_at_once; ++t) {
-        const T* from = channel + at[t] + x * Stride;
-        V seen = tiles::load<V>(from);
-        if constexpr (Stride == 2) seen = even_lanes(seen, tiles::load<V>(from + lanes), std::make_index_sequence<lanes>{});
-        sum[t] += g * (keep ? seen : V{});
+        sum[t] += g * (keep ? tiles::load_strided<Stride, V>(channel + at[t] + x * Stride) : V{});
       }
     }
   }

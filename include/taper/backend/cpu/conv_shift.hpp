@@ -9,9 +9,6 @@
 #include <taper/config.hpp>
 #include <taper/core/parallel.hpp>
 
-#include <cstddef>
-#include <utility>
-
 namespace taper::inline TAPER_ABI::detail::convolution {
 
 using tiles::Index;
@@ -60,17 +57,20 @@ TAPER_INLINE void copy_run(const T* from, Index n, T* to) {
   constexpr Index lanes = tiles::Tile<T, A>::lanes;
   using V = typename tiles::Native<T, A::vector_bytes>::type;
   using Half = typename tiles::Native<T, 16>::type;
-  constexpr Index narrow = tiles::Tile<T, A>::narrow;
+  constexpr Index narrow = 16 / sizeof(T);
   Index i = 0;
   for (; i + lanes <= n; i += lanes) tiles::store(to + i, tiles::load<V>(from + i));
   for (; i + narrow <= n; i += narrow) tiles::store(to + i, tiles::load<Half>(from + i));
   for (; i < n; ++i) to[i] = from[i];
 }
 
-/// Every second element, from the first.
-template <class V, std::size_t... I>
-TAPER_INLINE V even_lanes(const V& x, const V& y, std::index_sequence<I...>) {
-  return __builtin_shufflevector(x, y, (2 * I)...);
+template <class T, class A>
+TAPER_INLINE void add_run(const T* from, Index n, T* to) {
+  constexpr Index lanes = tiles::Tile<T, A>::lanes;
+  using V = typename tiles::Native<T, A::vector_bytes>::type;
+  Index i = 0;
+  for (; i + lanes <= n; i += lanes) tiles::store(to + i, tiles::load<V>(to + i) + tiles::load<V>(from + i));
+  for (; i < n; ++i) to[i] += from[i];
 }
 
 /// to[i] = from[i * stride]. May read and write up to a vector too much: both are scratch, and filled front to back.
@@ -79,14 +79,13 @@ TAPER_INLINE void copy_loose(const T* from, Index stride, Index n, T* to) {
   constexpr int lanes = tiles::Tile<T, A>::lanes;
   using V = typename tiles::Native<T, A::vector_bytes>::type;
   using Half = typename tiles::Native<T, 16>::type;
-  if (stride == 1 && n <= tiles::Tile<T, A>::narrow)
+  if (stride == 1 && n <= static_cast<Index>(16 / sizeof(T)))
     tiles::store(to, tiles::load<Half>(from));
   else if (stride == 1)
     for (Index i = 0; i < n; i += lanes) tiles::store(to + i, tiles::load<V>(from + i));
   else if (stride == 2)
     for (Index i = 0; i < n; i += lanes)
-      tiles::store(to + i, even_lanes(tiles::load<V>(from + 2 * i), tiles::load<V>(from + 2 * i + lanes),
-                                      std::make_index_sequence<lanes>{}));
+      tiles::store(to + i, tiles::load_strided<2, V>(from + 2 * i));
   else
     for (Index i = 0; i < n; ++i) to[i] = from[i * stride];
 }
@@ -165,7 +164,9 @@ void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
   const Scratch<Index> offsets(plan.channels * taps);
   plan.offsets(s, offsets.data());
   const Index blocks = plan.row_blocks * plan.column_blocks, parts = ceil_div(in, plan.channels) * s.groups;
-  const Index chunk = even_blocks(s.n, parts >= 16 ? s.n : ceil_div(s.n * parts, 16)), chunks = ceil_div(s.n, chunk);
+  // A chunk sees at least 256 pixels: far more work than its partial sums are.
+  const Index chunk = even_blocks(s.n, parts >= 16 ? s.n : larger(ceil_div(s.n * parts, 16), ceil_div(256, pixels)));
+  const Index chunks = ceil_div(s.n, chunk);
   const Index strips = ceil_div(out, R::columns), size = plan.channels * taps * out;
   const Scratch<T> partial(chunks * parts * size);
   // Small images: several of them in one product, so that C is read and written once for all.
@@ -196,17 +197,15 @@ void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
         }
     }
   });
-  for (Index part = 0; part < parts; ++part) {
-    const Index group = part % s.groups, c = part / s.groups * plan.channels, count = smaller(plan.channels, in - c) * taps;
-    for (Index o = 0; o < out; ++o) {
-      T* to = dw + ((group * out + o) * in + c) * taps;
-      for (Index t = 0; t < count; ++t) {
-        T sum = T(0);
-        for (Index q = 0; q < chunks; ++q) sum += partial.data()[(q * parts + part) * size + t * out + o];
-        to[t] = sum;
-      }
+  parallel_for(parts, 1 + (Index{1} << 16) / (size * chunks), [&](Index begin, Index end) {
+    for (Index part = begin; part < end; ++part) {
+      const Index group = part % s.groups, c = part / s.groups * plan.channels, count = smaller(plan.channels, in - c) * taps;
+      T* sum = partial.data() + part * size;
+      for (Index q = 1; q < chunks; ++q) add_run<T, A>(partial.data() + (q * parts + part) * size, count * out, sum);
+      for (Index o = 0; o < out; ++o)
+        for (Index t = 0; t < count; ++t) dw[((group * out + o) * in + c) * taps + t] = sum[t * out + o];
     }
-  }
+  });
 }
 
 }  // namespace taper::inline TAPER_ABI::detail::convolution

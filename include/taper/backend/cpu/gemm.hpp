@@ -41,6 +41,8 @@ struct Grid {
   Index rows, columns;  // of a task
   Index down, across;   // tasks
 
+  Grid(Index m, Index n, Index task_rows, Index task_columns)
+      : rows(task_rows), columns(task_columns), down((m + rows - 1) / rows), across((n + columns - 1) / columns) {}
   Grid(const Index m, const Index n, const Index k, Index row_unit, Index column_unit, bool rows_first) : rows(m), columns(n) {
     constexpr Index enough = 16;
     const auto count = [&] { return ((m + rows - 1) / rows) * ((n + columns - 1) / columns); };
@@ -62,16 +64,26 @@ struct Grid {
 
 inline Index at_most(Index x, Index limit) { return x < limit ? x : limit; }
 
-/// f(first row, rows, first column, columns) for every task of the grid.
-template <class F>
-void for_tasks(const Grid& grid, Index m, Index n, const F& f) {
-  if (grid.down * grid.across == 1) return f(Index{0}, m, Index{0}, n);
+/// A block of C.
+struct Area {
+  Index row, rows, column, columns;
+};
+
+// One loop for all kinds of tasks: every instance of parallel_for costs compile time.
+inline void run_tasks(const Grid& grid, Index m, Index n, void (*task)(const void*, const Area&), const void* what) {
+  if (grid.down * grid.across == 1) return task(what, {0, m, 0, n});
   parallel_for(grid.down * grid.across, 1, [&](Index begin, Index end) {
     for (Index t = begin; t < end; ++t) {
       const Index i = t % grid.down * grid.rows, j = t / grid.down * grid.columns;
-      f(i, at_most(grid.rows, m - i), j, at_most(grid.columns, n - j));
+      task(what, {i, at_most(grid.rows, m - i), j, at_most(grid.columns, n - j)});
     }
   });
+}
+
+/// f(area) for every task of the grid.
+template <class F>
+void for_tasks(const Grid& grid, Index m, Index n, const F& f) {
+  run_tasks(grid, m, n, [](const void* what, const Area& area) { (*static_cast<const F*>(what))(area); }, &f);
 }
 
 /// k cut into nearly equal blocks.
@@ -105,7 +117,8 @@ void direct_product(const Problem<T>& g) {
   const KBlocks blocks(g.k, k_block<T>);
   const Grid grid(g.m, g.n, g.k, R::rows * 4, R::columns * 4, false);
   const Index end = (g.k - 1) * g.b_row + g.n;
-  for_tasks(grid, g.m, g.n, [&](Index i, Index rows, Index j, Index columns) {
+  for_tasks(grid, g.m, g.n, [&](const Area& area) {
+    const auto [i, rows, j, columns] = area;
     const bool copy = rows >= 24 && crowded<T>(g.b_row, blocks.size);
     const Scratch<T> strip(copy ? blocks.size * R::columns : 0);
     for (Index q = 0; q < blocks.count; ++q) {
@@ -120,12 +133,13 @@ void direct_product(const Problem<T>& g) {
 /// Rows of A against columns of B that are contiguous along k; `a` has unit column stride.
 template <class T, class A>
 void dot_tasks(const Problem<T>& g) {
-  if (g.m * g.n * g.k <= serial_work && g.n * g.k <= 65536)
+  if (g.m * g.n * g.k <= serial_work && g.n * g.k <= 4096)
     return dot_product<T, A>(g.m, g.n, {g.k, g.a, g.a_row, g.b, g.b_column, g.c, g.c_row, 1, g.accumulate});
   const Grid grid(g.m, g.n, g.k, 24, 32, false);
-  for_tasks(grid, g.m, g.n, [&](Index i, Index rows, Index j, Index columns) {
-    // Blocks of columns that stay in the second-level cache while all rows pass.
-    const Index block = at_most(columns, g.k > 16384 ? 4 : 65536 / g.k);
+  for_tasks(grid, g.m, g.n, [&](const Area& area) {
+    const auto [i, rows, j, columns] = area;
+    // Blocks of columns that stay in the first-level cache while all rows pass.
+    const Index block = at_most(columns, g.k >= 1024 ? 4 : 4096 / g.k / 4 * 4);
     for (Index q = 0; q < columns; q += block)
       dot_product<T, A>(rows, at_most(block, columns - q),
                         {g.k, g.a + i * g.a_row, g.a_row, g.b + (j + q) * g.b_column, g.b_column,
@@ -143,15 +157,15 @@ void packed_product(const Problem<T>& g) {
   const Scratch<T> packed(g.k * most);
   for (Index first = 0; first < g.n; first += most) {
     const Index n = at_most(most, g.n - first), strips = (n + R::columns - 1) / R::columns, width = strips * R::columns;
-    parallel_for(blocks.count * strips, 8, [&](Index begin, Index end) {
-      for (Index u = begin; u < end; ++u) {
-        const Index p = blocks.begin(u / strips), kc = blocks.length(u / strips), s = u % strips, j = s * R::columns;
-        pack_strip<T, A>(g.b + p * g.b_row + (first + j) * g.b_column, g.b_row, g.b_column, kc,
-                         at_most(R::columns, n - j), packed.data() + p * width + s * kc * R::columns);
-      }
+    for_tasks({blocks.count, strips, 1, 8}, blocks.count, strips, [&](const Area& area) {
+      const Index p = blocks.begin(area.row), kc = blocks.length(area.row);
+      for (Index s = area.column; s < area.column + area.columns; ++s)
+        pack_strip<T, A>(g.b + p * g.b_row + (first + s * R::columns) * g.b_column, g.b_row, g.b_column, kc,
+                         at_most(R::columns, n - s * R::columns), packed.data() + p * width + s * kc * R::columns);
     });
     const Grid grid(g.m, n, g.k, R::rows * 8, R::columns * 8, true);
-    for_tasks(grid, g.m, n, [&](Index i, Index rows, Index j, Index columns) {
+    for_tasks(grid, g.m, n, [&](const Area& area) {
+    const auto [i, rows, j, columns] = area;
       const bool pack = g.a_column != 1 && columns >= 8 * R::columns;
       const Scratch<T> left(pack ? rows * blocks.size : 0);
       for (Index q = 0; q < blocks.count; ++q) {
@@ -189,8 +203,8 @@ void multiply(Problem<T> g) {
     if (g.a_column == 1 && g.k >= R::lanes) {  // a vector times the rows of A
       if (g.b_row == 1) {
         const Grid grid(1, g.m, g.k, 1, 64, false);
-        return for_tasks(grid, 1, g.m, [&](Index, Index, Index i, Index rows) {
-          dot_product<T, A>(1, rows, {g.k, g.b, 0, g.a + i * g.a_row, g.a_row, g.c + i * g.c_row, 0, g.c_row, g.accumulate});
+        return for_tasks(grid, 1, g.m, [&](const Area& area) {
+          dot_product<T, A>(1, area.columns, {g.k, g.b, 0, g.a + area.column * g.a_row, g.a_row, g.c + area.column * g.c_row, 0, g.c_row, g.accumulate});
         });
       }
       const Scratch<T> copy(g.k);

@@ -117,28 +117,22 @@ TAPER_KERNEL [[gnu::noinline]] void dot_kernel(const DotArgs<T>& args) {
 
 /// C (m x n) = or += A B^T for k of at least one vector.
 template <class T, class A>
-TAPER_KERNEL [[gnu::noinline]] void dot_product(Index m, Index n, DotArgs<T> args) {
-  using Run = void (*)(const DotArgs<T>&);
-  static constexpr Run kernels[3][3] = {{dot_kernel<T, A, 1, 1>, dot_kernel<T, A, 1, 2>, dot_kernel<T, A, 1, 4>},
-                                        {dot_kernel<T, A, 2, 1>, dot_kernel<T, A, 2, 2>, dot_kernel<T, A, 2, 4>},
-                                        {dot_kernel<T, A, 3, 1>, dot_kernel<T, A, 3, 2>, dot_kernel<T, A, 3, 4>}};
-  const RowTiles tiles(m, 3);
-  const DotArgs<T> origin = args;
-  for (Index j = 0; j < n;) {
-    const Index left = n - j;
-    const bool wide = m == 1 && left >= 8;
-    const int width = wide ? 3 : left >= 4 ? 2 : left >= 2 ? 1 : 0;
-    args.b = origin.b + j * origin.b_row;
-    for (Index t = 0, i = 0; t < tiles.count; ++t) {
-      args.a = origin.a + i * origin.a_row;
-      args.c = origin.c + i * origin.c_row + j * origin.c_column;
-      if (wide)
-        dot_kernel<T, A, 1, 8>(args);
+TAPER_KERNEL [[gnu::noinline]] void dot_product(Index m, Index n, const DotArgs<T>& whole) {
+  DotArgs<T> args = whole;
+  for (Index i = 0; i < m;) {
+    const Index rows = m - i >= 3 ? 3 : 1;
+    args.a = whole.a + i * whole.a_row;
+    for (Index j = 0; j < n;) {
+      const Index columns = rows == 1 && n - j >= 8 ? 8 : n - j >= 4 ? 4 : 1;
+      args.b = whole.b + j * whole.b_row;
+      args.c = whole.c + i * whole.c_row + j * whole.c_column;
+      if (rows == 3)
+        columns == 4 ? dot_kernel<T, A, 3, 4>(args) : dot_kernel<T, A, 3, 1>(args);
       else
-        kernels[tiles.rows(t) - 1][width](args);
-      i += tiles.rows(t);
+        columns == 8 ? dot_kernel<T, A, 1, 8>(args) : columns == 4 ? dot_kernel<T, A, 1, 4>(args) : dot_kernel<T, A, 1, 1>(args);
+      j += columns;
     }
-    j += Index{1} << width;
+    i += rows;
   }
 }
 

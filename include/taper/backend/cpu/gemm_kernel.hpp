@@ -4,7 +4,9 @@
 
 #include <taper/config.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace taper::inline TAPER_ABI::detail::tiles {
 
@@ -26,6 +28,21 @@ TAPER_INLINE void store(T* p, const V& v) {
   __builtin_memcpy(p, &v, sizeof v);
 }
 
+template <class V, std::size_t... I>
+TAPER_INLINE V even_lanes(const V& x, const V& y, std::index_sequence<I...>) {
+  return __builtin_shufflevector(x, y, (2 * I)...);
+}
+/// Every element, or every second one; reads Stride vectors.
+template <int Stride, class V, class T>
+TAPER_INLINE V load_strided(const T* p) {
+  static_assert(Stride == 1 || Stride == 2);
+  constexpr std::size_t lanes = sizeof(V) / sizeof(T);
+  if constexpr (Stride == 1)
+    return load<V>(p);
+  else
+    return even_lanes(load<V>(p), load<V>(p + lanes), std::make_index_sequence<lanes>{});
+}
+
 /// The register tile of a scalar type: 6 rows by 2 vectors fill 16 registers, 6 by 4 fill the 32 of AVX-512.
 template <class T, class A>
 struct Tile {
@@ -33,7 +50,6 @@ struct Tile {
   static constexpr int vectors = A::vector_bytes == 64 ? 4 : 2;
   static constexpr int rows = 6;
   static constexpr int columns = lanes * vectors;
-  static constexpr int narrow = 16 / static_cast<int>(sizeof(T));  // columns of a tile of one 16-byte vector
 };
 
 /// What one register tile reads and writes. Rows of A lie a_row apart, or where a_rows says; rows of B likewise. The
@@ -77,10 +93,10 @@ TAPER_KERNEL [[gnu::noinline]] void store_edge(const T* tile, int tile_row, int 
 
 /// C (rows x columns) = or += A (rows x k) B (k x columns) in registers. Every element is summed in the order of k,
 /// whatever the tile, so that how C is cut does not change its bits.
-template <class T, class A, int Bytes, int Rows, int Vectors, bool Indirect>
+template <class T, class A, int Rows, int Vectors, bool Indirect>
 TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
-  using V = typename Native<T, Bytes>::type;
-  constexpr int lanes = Bytes / static_cast<int>(sizeof(T));
+  using V = typename Native<T, A::vector_bytes>::type;
+  constexpr int lanes = Tile<T, A>::lanes;
   V sum[Rows][Vectors];
   const T* a[Rows];
 #pragma GCC unroll 16
@@ -146,19 +162,16 @@ struct Kernel {
 template <class T, class A, bool Indirect, int Rows>
 Kernel<T> kernel_of_height(Index columns) {
   using R = Tile<T, A>;
-  constexpr int bytes = A::vector_bytes;
   // Few rows leave registers free: a wider tile hides the latency of its sums.
   constexpr int wide = Rows == 1 ? 8 : Rows <= 3 ? 4 : R::vectors;
   if constexpr (wide > R::vectors)
-    if (columns >= wide * R::lanes) return {tile_kernel<T, A, bytes, Rows, wide, Indirect>, wide * R::lanes};
+    if (columns >= wide * R::lanes) return {tile_kernel<T, A, Rows, wide, Indirect>, wide * R::lanes};
   if constexpr (R::vectors == 4) {
-    if (columns > 3 * R::lanes) return {tile_kernel<T, A, bytes, Rows, 4, Indirect>, 4 * R::lanes};
-    if (columns > 2 * R::lanes) return {tile_kernel<T, A, bytes, Rows, 3, Indirect>, 3 * R::lanes};
+    if (columns > 3 * R::lanes) return {tile_kernel<T, A, Rows, 4, Indirect>, 4 * R::lanes};
+    if (columns > 2 * R::lanes) return {tile_kernel<T, A, Rows, 3, Indirect>, 3 * R::lanes};
   }
-  if (columns > R::lanes) return {tile_kernel<T, A, bytes, Rows, 2, Indirect>, 2 * R::lanes};
-  if constexpr (bytes > 16)
-    if (columns <= R::narrow) return {tile_kernel<T, A, 16, Rows, 1, Indirect>, R::narrow};
-  return {tile_kernel<T, A, bytes, Rows, 1, Indirect>, R::lanes};
+  if (columns > R::lanes) return {tile_kernel<T, A, Rows, 2, Indirect>, 2 * R::lanes};
+  return {tile_kernel<T, A, Rows, 1, Indirect>, R::lanes};
 }
 
 /// The tile for `rows` (1 to 6) rows and as many of `columns` columns as fit.

@@ -56,6 +56,24 @@ TAPER_INLINE void spread(Sum<T>* plane, std::int64_t w, const Window& at, T g) {
     for (std::int64_t x = at.x.first; x < at.x.last; ++x) plane[y * w + x] += share;
 }
 
+/// Windows [begin, end) of a row of results whose columns all lie in the plane. Returns where it stopped.
+template <class T, class A, int Stride>
+TAPER_INLINE std::int64_t row_average(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin, std::int64_t end,
+                                      T divisor, T* out) {
+  using V = typename tiles::Native<T, A::vector_bytes>::type;
+  std::int64_t x = begin;
+  end = last_inside(s, end);
+  while (next_vector(s, y, x, begin, end, static_cast<std::int64_t>(sizeof(V) / sizeof(T)))) {
+    V sum{};
+    for (std::int64_t iy = y.first; iy < y.last; ++iy)
+      for (std::int64_t kx = 0; kx < s.kw; ++kx)
+        sum += tiles::load_strided<Stride, V>(plane + iy * s.w + x * Stride - s.pw + kx);
+    tiles::store(out + x, sum / divisor);
+    x += static_cast<std::int64_t>(sizeof(V) / sizeof(T));
+  }
+  return x;
+}
+
 // How windows follow one another in a plane.
 struct Plain {
   const Pool2dShape& s;
@@ -63,12 +81,25 @@ struct Plain {
   bool count_include_pad;
   std::int64_t divisor_override;
   Window operator()(std::int64_t y, std::int64_t x) const { return average_window(s, y, x, count_include_pad, divisor_override); }
+  template <class T, class A>
+  TAPER_INLINE std::int64_t row(const T* plane, std::int64_t y, std::int64_t x, T* out) const {
+    if (s.sw > 2 || x * s.sw < s.pw) return x;
+    const Window at = (*this)(y, x);
+    const Taps taps(at.y.first, at.y.last - at.y.first, 1, h);
+    if (taps.first >= taps.last || last_inside(s, ow) <= x) return x;
+    const T divisor = static_cast<T>(at.divisor);
+    return s.sw == 1 ? row_average<T, A, 1>(s, plane, taps, x, ow, divisor, out) : row_average<T, A, 2>(s, plane, taps, x, ow, divisor, out);
+  }
 };
 struct Adaptive {
   std::int64_t h, w, oh, ow;
   Window operator()(std::int64_t y, std::int64_t x) const {
     const Range rows = adaptive_range(y, h, oh), columns = adaptive_range(x, w, ow);
     return {rows, columns, (rows.last - rows.first) * (columns.last - columns.first)};
+  }
+  template <class T, class A>
+  TAPER_INLINE std::int64_t row(const T*, std::int64_t, std::int64_t x, T*) const {
+    return x;
   }
 };
 
@@ -77,8 +108,14 @@ TAPER_KERNEL void average_planes(std::int64_t begin, std::int64_t end, const W& 
   x += begin * windows.h * windows.w;
   y += begin * windows.oh * windows.ow;
   for (std::int64_t p = begin; p < end; ++p, x += windows.h * windows.w)
-    for (std::int64_t oy = 0; oy < windows.oh; ++oy)
-      for (std::int64_t ox = 0; ox < windows.ow; ++ox) *y++ = window_average(x, windows.w, windows(oy, ox));
+    for (std::int64_t oy = 0; oy < windows.oh; ++oy, y += windows.ow)
+      for (std::int64_t ox = 0; ox < windows.ow; ++ox) {
+        if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
+          ox = windows.template row<T, A>(x, oy, ox, y);
+          if (ox == windows.ow) break;
+        }
+        y[ox] = window_average(x, windows.w, windows(oy, ox));
+      }
 }
 
 template <class T, class A, class W>

@@ -34,16 +34,6 @@ TAPER_INLINE bool is_nan(T x) {
   }
 }
 
-/// The pixels a window may touch in one direction, `step` apart.
-struct Taps {
-  std::int64_t first, last, step;
-  Taps(std::int64_t start, std::int64_t kernel, std::int64_t dilation, std::int64_t in)
-      : first(start), last(start + (kernel - 1) * dilation + 1), step(dilation) {
-    if (first < 0) first += (-first + step - 1) / step * step;
-    if (last > in) last = in;
-  }
-};
-
 /// The maximum of one window and where it lies in its plane.
 template <class T>
 TAPER_INLINE void window_max(const T* plane, std::int64_t w, const Taps& y, const Taps& x, T& value, std::int64_t& index) {
@@ -63,12 +53,6 @@ TAPER_INLINE void window_max(const T* plane, std::int64_t w, const Taps& y, cons
   index = at < 0 ? 0 : at;
 }
 
-/// Every second element of 2 * lanes, from the first.
-template <class V, std::size_t... I>
-TAPER_INLINE V even_lanes(const V& x, const V& y, std::index_sequence<I...>) {
-  return __builtin_shufflevector(x, y, (2 * I)...);
-}
-
 /// Windows [x, end) of a row of results, whose taps all lie in the plane; sw is 1 or 2. Returns where it stopped.
 template <class T, class A, int Stride>
 TAPER_INLINE std::int64_t row_max(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin, std::int64_t end, T* out,
@@ -80,21 +64,15 @@ TAPER_INLINE std::int64_t row_max(const Pool2dShape& s, const T* plane, const Ta
   constexpr int lanes = static_cast<int>(sizeof(V) / sizeof(T));
   constexpr Lane magnitude = std::numeric_limits<Lane>::max();
   constexpr Lane infinity = sizeof(T) == 4 ? static_cast<Lane>(0x7f800000) : static_cast<Lane>(0x7ff0000000000000);
-  // Vectors may overlap, and reach into the next row, but not past the plane: not past the last row's last tap.
-  const std::int64_t inside = s.w + s.pw - s.kw + 1, windows = inside <= 0 ? 0 : (inside - 1) / Stride + 1;
-  if (windows < end) end = windows;
-  const std::int64_t below = (s.h - 1 - (y.last - 1)) * s.w;
-  while (x < end) {
-    if (x + lanes > end && end - lanes >= begin) x = end - lanes;
-    if (x + lanes > end || x * Stride - s.pw + s.kw - 1 + Stride * lanes > s.w + below) break;
+  end = last_inside(s, end);
+  while (next_vector(s, y, x, begin, end, lanes)) {
     V best{};
     I at{};
     bool first = true;
     for (std::int64_t iy = y.first; iy < y.last; iy += y.step) {
       const T* row = plane + iy * s.w + x * Stride - s.pw;
       for (std::int64_t kx = 0; kx < s.kw; ++kx) {
-        V v = tiles::load<V>(row + kx);
-        if constexpr (Stride == 2) v = even_lanes(v, tiles::load<V>(row + kx + lanes), std::make_index_sequence<lanes>{});
+        const V v = tiles::load_strided<Stride, V>(row + kx);
         const I here = I{} + static_cast<Lane>(iy * s.w + kx);
         I bits;
         __builtin_memcpy(&bits, &v, sizeof v);

@@ -38,6 +38,30 @@ inline Range adaptive_range(std::int64_t i, std::int64_t in, std::int64_t out) {
   return {i * in / out, ((i + 1) * in + out - 1) / out};
 }
 
+/// The pixels a window may touch in one direction, `step` apart.
+struct Taps {
+  std::int64_t first, last, step;
+  Taps(std::int64_t start, std::int64_t kernel, std::int64_t dilation, std::int64_t in)
+      : first(start), last(start + (kernel - 1) * dilation + 1), step(dilation) {
+    if (first < 0) first += (-first + step - 1) / step * step;
+    if (last > in) last = in;
+  }
+};
+
+/// One past the last window of a row, at most `end`, whose columns all lie in the plane.
+inline std::int64_t last_inside(const Pool2dShape& s, std::int64_t end) {
+  const std::int64_t room = s.w + s.pw - s.kw, windows = room < 0 ? 0 : room / s.sw + 1;
+  return windows < end ? windows : end;
+}
+
+/// Whether a vector of windows can begin at x. It may go back to overlap the one before, and read into the next row, but
+/// not past the plane.
+inline bool next_vector(const Pool2dShape& s, const Taps& y, std::int64_t& x, std::int64_t begin, std::int64_t end, std::int64_t lanes) {
+  if (x >= end) return false;
+  if (x + lanes > end && end - lanes >= begin) x = end - lanes;
+  return x + lanes <= end && (y.last - 1) * s.w + x * s.sw - s.pw + s.kw - 1 + s.sw * lanes <= s.h * s.w;
+}
+
 /// Planes that make a task worth handing to a thread.
 inline std::int64_t grain(std::int64_t pixels) { return 1 + (std::int64_t{1} << 15) / (pixels > 0 ? pixels : 1); }
 

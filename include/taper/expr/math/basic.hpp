@@ -45,11 +45,11 @@ TAPER_PACK X sqrt_of(X x) {
 }
 template <class X>
 TAPER_PACK X rsqrt_of(X x) {
-  return splat<X>(1) / simd::sqrt(x);
+  return divide(splat<X>(1), simd::sqrt(x));
 }
 template <class X>
 TAPER_PACK X reciprocal_of(X x) {
-  return splat<X>(1) / x;
+  return divide(splat<X>(1), x);
 }
 template <class X>
 TAPER_PACK X copysign_of(X x, X s) {

@@ -63,6 +63,8 @@ concept RealScalar = std::is_arithmetic_v<T> && !std::is_same_v<T, bool>;
 
 namespace taper::inline TAPER_ABI::detail::simd {
 
+TAPER_PRECISE_BEGIN
+
 /// c0 + x c1 + x^2 c2 + ...
 template <class X>
 TAPER_PACK X horner(X, double c0) {
@@ -121,6 +123,10 @@ template <class X>
 inline constexpr int fraction_bits = is_double<X> ? 52 : 23;
 template <class X>
 inline constexpr int bias = is_double<X> ? 1023 : 127;
+template <class X>
+TAPER_PACK X without_magic(X z) {
+  return barrier(barrier(z) - splat<X>(magic<X>));
+}
 /// 2^i for i in the normal range.
 template <class X>
 TAPER_PACK X power_of_two(int_t<X> i) {
@@ -129,7 +135,7 @@ TAPER_PACK X power_of_two(int_t<X> i) {
 /// Integer lanes, |i| < 2^22 (2^51), as floating ones.
 template <class X>
 TAPER_PACK X small_to_float(int_t<X> i) {
-  return barrier(from_bits<X>(i + bits(splat<X>(magic<X>)))) - splat<X>(magic<X>);
+  return without_magic(barrier(from_bits<X>(i + bits(splat<X>(magic<X>)))));
 }
 
 // ln 2 and pi / 2 in parts: products of a high part with a small integer are exact.
@@ -146,13 +152,15 @@ struct Two {
 /// a + b for |a| >= |b|.
 template <class X>
 TAPER_PACK Two<X> fast_two_sum(X a, X b) {
+  a = barrier(a), b = barrier(b);
   const X s = barrier(a + b);
-  return {s, b - barrier(s - a)};
+  return {s, barrier(b - barrier(s - a))};
 }
 template <class X>
 TAPER_PACK Two<X> two_sum(X a, X b) {
+  a = barrier(a), b = barrier(b);
   const X s = barrier(a + b), t = barrier(s - a);
-  return {s, barrier(a - barrier(s - t)) + barrier(b - t)};
+  return {s, barrier(barrier(a - barrier(s - t)) + barrier(b - t))};
 }
 /// The upper half of x's fraction: products of two such are exact.
 template <class X>
@@ -170,5 +178,7 @@ TAPER_PACK Two<X> two_product(X a, X b) {
   return {p, barrier(barrier(barrier(barrier(ah * bh) - p) + ah * bl) + al * bh) + al * bl};
 #endif
 }
+
+TAPER_PRECISE_END
 
 }  // namespace taper::inline TAPER_ABI::detail::simd

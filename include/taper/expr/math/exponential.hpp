@@ -8,6 +8,8 @@ namespace taper::inline TAPER_ABI {
 
 namespace detail::simd {
 
+TAPER_PRECISE_BEGIN
+
 /// x = n ln 2 + r with |r| <= ln 2 / 2; i is n as an integer.
 template <class X>
 struct Reduced {
@@ -17,7 +19,7 @@ struct Reduced {
 template <class X>
 TAPER_PACK Reduced<X> reduce_ln2(X x) {
   const X z = barrier(fma(x, splat<X>(0x1.71547652b82fep0), splat<X>(magic<X>)));
-  const X n = z - splat<X>(magic<X>);
+  const X n = without_magic(z);
   const X r = barrier(fma(n, splat<X>(-ln2_high<X>), x));
   return {fma(n, splat<X>(-ln2_low<X>), r), bits(z) - bits(splat<X>(magic<X>))};
 }
@@ -59,7 +61,7 @@ template <class X>
 TAPER_PACK X exp2_of(X x) {
   x = greater(splat<X>(is_double<X> ? -1076.0 : -151.0), lesser(splat<X>(is_double<X> ? 1025.0 : 129.0), x));
   const X z = barrier(x + splat<X>(magic<X>));
-  const X r = x - (z - splat<X>(magic<X>));
+  const X r = barrier(x - without_magic(z));
   // r ln 2 with ln 2 in two parts.
   const X high = splat<X>(0x1.62e42fefa39efp-1), low = splat<X>(is_double<X> ? 0x1.abc9e3b39803fp-56 : -0x1.05c610ca86c39p-29);
   return scale(splat<X>(1) + exp_small(fma(r, low, r * high)), bits(z) - bits(splat<X>(magic<X>)));
@@ -76,7 +78,7 @@ template <class X>
 TAPER_PACK X expm1_of(X x) {
   const Reduced<X> t = reduce_ln2(greater(splat<X>(is_double<X> ? -40.0 : -20.0), lesser(splat<X>(is_double<X> ? 710.0 : 89.0), x)));
   const X y = expm1_reduced(t, 1);
-  return with_sign(magnitude(y + y), x);
+  return choose<X>(magnitude(x) < splat<X>(is_double<X> ? 0x1p-54 : 0x1p-25), x, y + y);
 }
 
 /// 1 / d for d in [a, 2 a], to 6 %: a line through it.
@@ -91,7 +93,7 @@ template <class X>
 TAPER_PACK X sigmoid_of(X x) {
   const X e = exp_of(-magnitude(x));
   const Two<X> d = fast_two_sum(splat<X>(1), e);
-  const X q = choose<X>(x < splat<X>(0), e, splat<X>(1)) / d.high;
+  const X q = divide(choose<X>(x < splat<X>(0), e, splat<X>(1)), d.high);
   return fma(-q, d.low * rough_reciprocal(d.high, 1), q);
 }
 
@@ -101,8 +103,8 @@ TAPER_PACK X tanh_of(X x) {
   const X y = lesser(splat<X>(is_double<X> ? 19.1 : 9.02), magnitude(x));
   const X t = expm1_reduced(reduce_ln2(y + y), 0);
   const X d = barrier(t + splat<X>(2));
-  const X lost = choose<X>(t < splat<X>(2), t - barrier(d - splat<X>(2)), splat<X>(0));
-  const X q = t / d;
+  const X lost = choose<X>(t < splat<X>(2), barrier(t - barrier(d - splat<X>(2))), splat<X>(0));
+  const X q = divide(t, d);
   return with_sign(fma(-q, lost * rough_reciprocal(d, 2), q), x);
 }
 
@@ -111,7 +113,8 @@ template <class X>
 TAPER_PACK X sinh_of(X x) {
   const X y = lesser(splat<X>(is_double<X> ? 711.0 : 90.0), magnitude(x));
   const X t = expm1_reduced(reduce_ln2(y), 3);
-  return with_sign((t + t / fma(t, splat<X>(8), splat<X>(1))) * splat<X>(4), x);
+  const X r = (t + divide(t, fma(t, splat<X>(8), splat<X>(1)))) * splat<X>(4);
+  return with_sign(choose<X>(y < splat<X>(is_double<X> ? 0x1p-28 : 0x1p-13), y, r), x);
 }
 
 template <class X>
@@ -119,9 +122,11 @@ TAPER_PACK X cosh_of(X x) {
   const X y = lesser(splat<X>(is_double<X> ? 711.0 : 90.0), magnitude(x));
   const Reduced<X> t = reduce_ln2(y);
   const X e = (splat<X>(1) + exp_small(t.r)) * power_of_two<X>(t.i - 2);
-  const X r = e + splat<X>(0.0625) / e;
+  const X r = e + divide(splat<X>(0.0625), e);
   return r + r;
 }
+
+TAPER_PRECISE_END
 
 }  // namespace detail::simd
 

@@ -8,6 +8,8 @@ namespace taper::inline TAPER_ABI {
 
 namespace detail::simd {
 
+TAPER_PRECISE_BEGIN
+
 /// x = 2^e (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), for positive finite x.
 template <class X>
 struct Decomposed {
@@ -22,14 +24,14 @@ TAPER_PACK Decomposed<X> decompose(X x) {
   const I i = bits(x) - root;
   const X m = from_bits<X>((i & splat<I>((std::int64_t(1) << fraction_bits<X>)-1)) + root);
   const X shift = choose<X>(tiny, splat<X>(is_double<X> ? -54 : -25), splat<X>(0));
-  return {small_to_float<X>(i >> fraction_bits<X>) + shift, m - splat<X>(1)};
+  return {small_to_float<X>(i >> fraction_bits<X>) + shift, barrier(m - splat<X>(1))};
 }
 
 /// log(1 + f) - f for 1 + f in [sqrt(1/2), sqrt(2)).
 template <class X>
 TAPER_PACK X log_tail(X f) {
   if constexpr (is_double<X>) {
-    const X s = f / (f + splat<X>(2)), z = s * s, h = splat<X>(0.5) * f * f;
+    const X s = divide(f, f + splat<X>(2)), z = s * s, h = splat<X>(0.5) * f * f;
     const X r = z * horner(z, 0x1.5555555555555p-1, 0x1.9999999999dfep-2, 0x1.249249242b5aap-2, 0x1.c71c7258e1b35p-3, 0x1.745cde3df6598p-3,
                            0x1.3b20aa2f71c0dp-3, 0x1.0f5ce7357a979p-3, 0x1.0f620516d93cfp-3);
     return fma(s, h + r, -h);
@@ -53,17 +55,17 @@ template <class X>
 TAPER_PACK X log_of(X x) {
   const Decomposed<X> d = decompose(x);
   const X tail = fma(d.e, splat<X>(ln2_low<X>), log_tail(d.f));
-  return log_edges(x, fma(d.e, splat<X>(ln2_high<X>), d.f + tail));
+  return log_edges(x, fma(d.e, splat<X>(ln2_high<X>), barrier(d.f + tail)));
 }
 
 /// log in base b: (f + tail) / ln b + e log_b 2. Both factors are split so that the leading products are exact.
 template <class X>
 TAPER_PACK X log_base(X x, double high, double low, double e_high, double e_low) {
   const Decomposed<X> d = decompose(x);
-  const X fh = upper_half(d.f), fl = (d.f - fh) + log_tail(d.f);
+  const X fh = upper_half(d.f), fl = barrier(d.f - fh) + log_tail(d.f);
   const Two<X> sum = fast_two_sum(d.e * splat<X>(e_high), fh * splat<X>(high));
   const X rest = fma(fh + fl, splat<X>(low), fma(fl, splat<X>(high), d.e * splat<X>(e_low)));
-  return log_edges(x, sum.high + (sum.low + rest));
+  return log_edges(x, sum.high + barrier(sum.low + rest));
 }
 template <class X>
 TAPER_PACK X log2_of(X x) {
@@ -82,12 +84,12 @@ TAPER_PACK X log1p_of(X x) {
   const X one = splat<X>(1);
   const X u = barrier(one + x);
   const Decomposed<X> d = decompose(u);
-  X lost = choose<X>(x < one, x - barrier(u - one), one - barrier(u - x));
+  X lost = choose<X>(x < one, barrier(x - barrier(u - one)), barrier(one - barrier(u - x)));
   // 2^-e, from u's exponent; where that is too small there is nothing to add.
   const X scaled = lost * from_bits<X>(bits(one) - (bits(u) - bits(one + d.f)));
   const X f = choose<X>(magnitude(u) < splat<X>(is_double<X> ? 0x1p60 : 0x1p30), d.f + scaled, d.f);
   const X tail = fma(d.e, splat<X>(ln2_low<X>), log_tail(f));
-  const X r = fma(d.e, splat<X>(ln2_high<X>), f + tail);
+  const X r = fma(d.e, splat<X>(ln2_high<X>), barrier(f + tail));
   return choose<X>(magnitude(x) < splat<X>(is_double<X> ? 0x1p-54 : 0x1p-25), x, log_edges(u, r));
 }
 
@@ -107,7 +109,7 @@ TAPER_PACK X asinh_of(X x) {
   const X a = magnitude(x), one = splat<X>(1), zero = splat<X>(0);
   const auto far = (mask_t<X>)(a > splat<X>(is_double<X> ? 0x1p28 : 0x1p13));
   const X s = choose<X>(far, one, a);
-  const X u = choose<X>(far, a - one, a + s * s / (one + simd::sqrt(fma(s, s, one))));
+  const X u = choose<X>(far, a - one, a + divide(s * s, one + simd::sqrt(fma(s, s, one))));
   return with_sign(log1p_of(u) + choose<X>(far, splat<X>(0x1.62e42fefa39efp-1), zero), x);
 }
 template <class X>
@@ -122,8 +124,10 @@ TAPER_PACK X acosh_of(X x) {
 template <class X>
 TAPER_PACK X atanh_of(X x) {
   const X a = magnitude(x);
-  return with_sign(splat<X>(0.5) * log1p_of((a + a) / (splat<X>(1) - a)), x);
+  return with_sign(splat<X>(0.5) * log1p_of(divide(a + a, splat<X>(1) - a)), x);
 }
+
+TAPER_PRECISE_END
 
 }  // namespace detail::simd
 

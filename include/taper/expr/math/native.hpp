@@ -26,6 +26,15 @@
 #define TAPER_CONTRACT
 #endif
 
+// Formulas that are written for one order of operations keep it under clang's -ffast-math. (g++ has barriers.)
+#if defined(__clang__)
+#define TAPER_PRECISE_BEGIN _Pragma("float_control(precise, on, push)")
+#define TAPER_PRECISE_END _Pragma("float_control(pop)")
+#else
+#define TAPER_PRECISE_BEGIN
+#define TAPER_PRECISE_END
+#endif
+
 namespace taper::inline TAPER_ABI::detail::simd {
 
 #if TAPER_DEVICE_PASS
@@ -129,6 +138,8 @@ TAPER_PACK X barrier(X x) {
 #endif
   return x;
 }
+
+TAPER_PRECISE_BEGIN
 
 /// a * b + c, rounded once where the target has the instruction.
 template <class X>
@@ -271,6 +282,32 @@ TAPER_PACK bool any_lane(M m) {
 #endif
 }
 
+// Under -ffast-math g++ would divide by an approximate reciprocal; the instructions by name stay exact.
+#if defined(__x86_64__) && !defined(__clang__) && TAPER_FAST_MATH && !TAPER_DEVICE_PASS
+#define TAPER_NAME_DIVISIONS 1
+#else
+#define TAPER_NAME_DIVISIONS 0
+#endif
+template <class X>
+TAPER_PACK X divide(X a, X b) {
+#if TAPER_NAME_DIVISIONS
+  a = barrier(a), b = barrier(b);
+  if constexpr (std::is_arithmetic_v<X>) return barrier(a / b);
+  else if constexpr (sizeof(X) == 16 && !is_double<X>) return __builtin_ia32_divps(a, b);
+  else if constexpr (sizeof(X) == 16) return __builtin_ia32_divpd(a, b);
+#if defined(__AVX__)
+  else if constexpr (sizeof(X) == 32 && !is_double<X>) return __builtin_ia32_divps256(a, b);
+  else if constexpr (sizeof(X) == 32) return __builtin_ia32_divpd256(a, b);
+#endif
+#if defined(__AVX512F__)
+  else if constexpr (!is_double<X>) return __builtin_ia32_divps512_mask(a, b, a, -1, 4);
+  else return __builtin_ia32_divpd512_mask(a, b, a, -1, 4);
+#endif
+#else
+  return a / b;
+#endif
+}
+
 template <class X, int... I>
 TAPER_PACK X sqrt_lanes(X x, seq<I...>) {
   ((x[I] = __builtin_sqrt(x[I])), ...);
@@ -284,15 +321,41 @@ TAPER_PACK X sqrt(X x) {
   if constexpr (std::is_same_v<X, float>) return __builtin_sqrtf(x);
   else if constexpr (std::is_same_v<X, double>) return __builtin_sqrt(x);
 #if defined(__x86_64__)
+#if defined(__clang__) && TAPER_FAST_MATH  // clang approximates the builtin
+#if defined(__AVX__)
+#define TAPER_V "v"
+#else
+#define TAPER_V ""
+#endif
+  else if constexpr (!is_double<X>) {
+    __asm__(TAPER_V "sqrtps %1, %0" : "=x"(x) : "x"(x));
+    return x;
+  } else {
+    __asm__(TAPER_V "sqrtpd %1, %0" : "=x"(x) : "x"(x));
+    return x;
+  }
+#undef TAPER_V
+#else
   else if constexpr (sizeof(X) == 16 && !is_double<X>) return __builtin_ia32_sqrtps(x);
   else if constexpr (sizeof(X) == 16) return __builtin_ia32_sqrtpd(x);
 #if defined(__AVX__)
   else if constexpr (sizeof(X) == 32 && !is_double<X>) return __builtin_ia32_sqrtps256(x);
   else if constexpr (sizeof(X) == 32) return __builtin_ia32_sqrtpd256(x);
 #endif
+#if defined(__AVX512F__) && !defined(__clang__)
+  else if constexpr (!is_double<X>) return __builtin_ia32_sqrtps512_mask(x, x, -1, 4);
+  else return __builtin_ia32_sqrtpd512_mask(x, x, -1, 4);
+#elif defined(__AVX512F__)
+  else if constexpr (!is_double<X>) return __builtin_ia32_sqrtps512(x, 4);
+  else return __builtin_ia32_sqrtpd512(x, 4);
 #endif
+#endif
+#else
   else return sqrt_lanes(x, iota<Lanes<X>::count>());
 #endif
+#endif
 }
+
+TAPER_PRECISE_END
 
 }  // namespace taper::inline TAPER_ABI::detail::simd

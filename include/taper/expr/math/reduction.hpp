@@ -6,6 +6,8 @@
 
 namespace taper::inline TAPER_ABI::detail::simd {
 
+TAPER_PRECISE_BEGIN
+
 /// x = q pi / 2 + r + low with |r| <= pi / 4, q modulo 4.
 template <class X>
 struct Angle {
@@ -79,7 +81,7 @@ TAPER_COLD void reduce_lanes(const E* x, E* r, E* low, I* q, int lanes) {
 // Floats reduced in double, natives split in two.
 template <class D>
 TAPER_PACK Two<D> reduce_in_double(D x) {
-  const D n = barrier(x * splat<D>(0x1.45f306dc9c883p-1) + splat<D>(0x1.8p52)) - splat<D>(0x1.8p52);
+  const D n = without_magic(x * splat<D>(0x1.45f306dc9c883p-1) + splat<D>(magic<D>));
   return {barrier(x - n * splat<D>(0x1.921fb544p+0)) - n * splat<D>(0x1.0b4611a626331p-34), n};
 }
 #endif
@@ -92,7 +94,7 @@ TAPER_PACK Angle<X> reduce_pio2(X x) {
   const X m = splat<X>(magic<X>);
   if constexpr (is_double<X>) {
     // pi / 2 in three parts of 33 bits and a rest; the sums keep what they lose.
-    const X z = barrier(fma(x, splat<X>(0x1.45f306dc9c883p-1), m)), n = z - m;
+    const X z = barrier(fma(x, splat<X>(0x1.45f306dc9c883p-1), m)), n = without_magic(z);
     const X r0 = barrier(x - barrier(n * splat<X>(0x1.921fb544p+0)));
     const Two<X> r1 = two_sum(r0, barrier(n * splat<X>(-0x1.0b4611a6p-34)));
     const Two<X> r2 = two_sum(r1.high, barrier(n * splat<X>(-0x1.3198a2ep-69)));
@@ -101,7 +103,7 @@ TAPER_PACK Angle<X> reduce_pio2(X x) {
     a = {r.high, r.low, bits(z) - bits(m)};
   } else {
 #if TAPER_HAS_FMA
-    const X z = barrier(fma(x, splat<X>(0x1.45f306dc9c883p-1), m)), n = z - m;
+    const X z = barrier(fma(x, splat<X>(0x1.45f306dc9c883p-1), m)), n = without_magic(z);
     X r = barrier(fma(n, splat<X>(-0x1.921fb6p+0), x));
     r = barrier(fma(n, splat<X>(0x1.777a5cp-25), r));
     a = {fma(n, splat<X>(0x1.ee59dap-50), r), splat<X>(0), bits(z) - bits(m)};
@@ -139,5 +141,7 @@ TAPER_PACK Angle<X> reduce_pio2(X x) {
   }
   return a;
 }
+
+TAPER_PRECISE_END
 
 }  // namespace taper::inline TAPER_ABI::detail::simd

@@ -8,6 +8,8 @@ namespace taper::inline TAPER_ABI {
 
 namespace detail::simd {
 
+TAPER_PRECISE_BEGIN
+
 template <class X>
 struct SinCos {
   X sin, cos;
@@ -16,7 +18,7 @@ struct SinCos {
 template <class X>
 TAPER_PACK SinCos<X> sin_cos_small(X r, X low) {
   const X z = r * r, half = splat<X>(0.5) * z, one = splat<X>(1);
-  const X h = barrier(one - half), lost = barrier(one - h) - half;
+  const X h = barrier(one - half), lost = barrier(barrier(one - h) - half);
   if constexpr (is_double<X>) {
     const X s = horner(z, -0x1.5555555555549p-3, 0x1.111111110f899p-7, -0x1.a01a019c1312fp-13, 0x1.71de357789649p-19, -0x1.ae5e6538f7adcp-26,
                        0x1.5d9282dfb4a5fp-33);
@@ -57,7 +59,7 @@ TAPER_PACK X tan_of(X x) {
   const Angle<X> a = reduce_pio2(magnitude(x));
   const SinCos<X> t = sin_cos_small(a.r, a.low);
   const auto swap = odd<X>(a.q);
-  const X y = choose<X>(swap, t.cos, t.sin) / choose<X>(swap, -t.sin, t.cos);
+  const X y = divide(choose<X>(swap, t.cos, t.sin), choose<X>(swap, -t.sin, t.cos));
   return from_bits<X>(bits(y) ^ sign_of(x));
 }
 
@@ -68,7 +70,7 @@ TAPER_PACK X atan_quotient(X y, X x) {
   const auto steep = (mask_t<X>)(y > x * splat<X>(0x1.3504f333f9de6p+1)), middle = (mask_t<X>)(y > x * splat<X>(0x1.a827999fcef32p-2));
   const X num = choose<X>(steep, -x, choose<X>(middle, y - x, y));
   const X den = choose<X>(steep, y, choose<X>(middle, y + x, x));
-  const X t = num / den, z = t * t;
+  const X t = divide(num, den), z = t * t;
   constexpr double pio2 = 0x1.921fb54442d18p+0, pio2_low = is_double<X> ? 0x1.1a62633145c07p-54 : -0x1.777a5c1p-25;
   const X base = choose<X>(steep, splat<X>(pio2), choose<X>(middle, splat<X>(pio2 / 2), zero));
   const X base_low = choose<X>(steep, splat<X>(pio2_low), choose<X>(middle, splat<X>(pio2_low / 2), zero));
@@ -80,7 +82,7 @@ TAPER_PACK X atan_quotient(X y, X x) {
   } else {
     p = horner(z, -0x1.55554ap-2, 0x1.9991e6p-3, -0x1.23b9f6p-3, 0x1.b2286cp-4, -0x1.f2f426p-5);
   }
-  return base + (fma(t * z, p, base_low) + t);
+  return base + barrier(fma(t * z, p, base_low) + t);
 }
 template <class X>
 TAPER_PACK X atan_of(X x) {
@@ -100,7 +102,7 @@ TAPER_PACK X atan2_of(X y, X x) {
                              choose<X>(both<mask_t<X>>(ay < small, ax < small), splat<X>(is_double<X> ? 0x1p60 : 0x1p30), one));
   const X r = atan_quotient(ay * factor, ax * factor);
   constexpr double pi = 0x1.921fb54442d18p+1, pi_low = is_double<X> ? 0x1.1a62633145c07p-53 : -0x1.777a5c1p-24;
-  const X turned = splat<X>(pi) - (r - splat<X>(pi_low));
+  const X turned = splat<X>(pi) - barrier(r - splat<X>(pi_low));
   const X s = choose<X>((mask_t<X>)(bits(x) < splat<int_t<X>>(0)), turned, r);
   return choose<X>(either<mask_t<X>>(nan_mask(x), nan_mask(y)), x + y, with_sign(magnitude(s), y));
 }
@@ -129,7 +131,7 @@ TAPER_PACK AsinParts<X> asin_parts(X x) {
   const X z = choose<X>(far, fma(a, -half, half), a * a);
   const X root = simd::sqrt(z), t = choose<X>(far, root, a);
   const Two<X> square = two_product(root, root);
-  const X lost = ((z - square.high) - square.low) / choose<X>(z == splat<X>(0), splat<X>(1), root + root);
+  const X lost = divide(barrier(z - square.high) - square.low, choose<X>(z == splat<X>(0), splat<X>(1), root + root));
   return {far, t, fma(t * z, asin_tail(z), choose<X>(far, lost, splat<X>(0)))};
 }
 template <class X>
@@ -138,7 +140,7 @@ TAPER_PACK X asin_of(X x) {
   const AsinParts<X> p = asin_parts(x);
   const X near = p.t + p.tail;
   const Two<X> d = fast_two_sum(splat<X>(pio2), -(p.t + p.t));
-  const X far = d.high + (d.low + (splat<X>(pio2_low) - (p.tail + p.tail)));
+  const X far = d.high + barrier(d.low + barrier(splat<X>(pio2_low) - (p.tail + p.tail)));
   return from_bits<X>(bits(choose<X>(p.far, far, near)) ^ sign_of(x));
 }
 template <class X>
@@ -154,8 +156,10 @@ TAPER_PACK X acos_of(X x) {
   const X sign = choose<X>((mask_t<X>)(bits(choose<X>(p.far, -x, x)) < splat<int_t<X>>(0)), factor, -factor);
   const X t = sign * p.t, tail = sign * p.tail;
   const Two<X> d = two_sum(base, t);
-  return d.high + (d.low + (base_low + tail));
+  return d.high + barrier(d.low + barrier(base_low + tail));
 }
+
+TAPER_PRECISE_END
 
 }  // namespace detail::simd
 

@@ -26,12 +26,20 @@ enum class ReflectFault {
 // Initialises any field but an lvalue reference. Converting to a prvalue needs neither a copy nor a move constructor.
 struct AnyValue {
   template <class U>
-  operator U() const;
+  operator U() const {
+    __builtin_unreachable();
+  }
 };
 
-struct AnyClass {
+template <class U>
+struct OneField {
+  U field;
+};
+
+// Initialises what {} initialises.
+struct AnyFromBraces {
   template <class U>
-    requires std::is_class_v<U>
+    requires requires { OneField<U>{{}}; }
   operator U() const;
 };
 
@@ -57,7 +65,8 @@ struct AnyEmptyBase {
   operator U() const;
 };
 
-struct NoBase {};
+// Initialises only what takes everything, and so says nothing about the type of the field.
+struct Unrelated {};
 
 template <class...>
 struct Arguments {};
@@ -66,7 +75,8 @@ template <class T, class... Any>
 inline constexpr bool braces_take = requires { T{Any{}...}; };
 
 // No value converts to a C array, so its braces are elided and it takes one argument for each element. Parentheses know no
-// elision: they refuse as many arguments. Front ends that get this wrong take the elements of the probe for its fields.
+// elision: they refuse as many arguments. nvcc's front end takes the probe's all the same, and is asked in another way,
+// which leaves it blind to arrays of a type without default constructor.
 template <class T, class... Any>
 inline constexpr bool parentheses_take = sizeof...(Any) < 2 || requires { T(Any{}...); };
 
@@ -99,35 +109,20 @@ struct FieldCount {
   ReflectFault fault;
 };
 
-// Is the element behind Before... an array of as many elements as Inside has, or more? Then the whole list does not leave
-// room for one argument for each of the others.
-template <class T, class... Before, class... Inside, class First, class... After>
-consteval bool is_array(Arguments<Before...> before, Arguments<Inside...>, Arguments<First, After...>) {
-  using Others = Arguments<Inside..., After...>;
-  using Grown = Arguments<Inside..., First>;
-  if constexpr (nested_braces_take<T, Arguments<Before...>, Grown, Arguments<After...>> &&
-                !nested_braces_take<T, Arguments<Before...>, Grown, Others>) {
-    return true;
-  } else if constexpr (sizeof...(After) == 0) {
-    return false;
-  } else {
-    return is_array<T>(before, Grown{}, Arguments<After...>{});
-  }
-}
-
+// Where the elements of an array can be initialised by {}, the array can, too, but then its other arguments are too many.
 template <class T, class... Before>
 consteval bool has_array_from(Arguments<Before...>, Arguments<>) {
   return false;
 }
 
-// Nearly every field that is no array takes {} or a class in the place of its own arguments, which spares the search.
 template <class T, class... Before, class First, class... After>
-consteval bool has_array_from(Arguments<Before...> before, Arguments<First, After...> rest) {
+consteval bool has_array_from(Arguments<Before...>, Arguments<First, After...>) {
   if constexpr (!nested_braces_take<T, Arguments<Before...>, Arguments<>, Arguments<After...>> &&
-                !nested_braces_take<T, Arguments<Before...>, Arguments<AnyClass>, Arguments<After...>>) {
-    if constexpr (is_array<T>(before, Arguments<>{}, rest)) return true;
+                braces_take<T, Before..., AnyFromBraces, After...> && !braces_take<T, Before..., Unrelated, After...>) {
+    return true;
+  } else {
+    return has_array_from<T>(Arguments<Before..., First>{}, Arguments<After...>{});
   }
-  return has_array_from<T>(Arguments<Before..., First>{}, Arguments<After...>{});
 }
 
 template <class T, class... Any>
@@ -148,7 +143,7 @@ consteval FieldCount split_bases(Arguments<Bases...>, Arguments<Rest...>) {
 template <class T, class... Bases, class First, class... Rest>
 consteval FieldCount split_bases(Arguments<Bases...>, Arguments<First, Rest...>) {
   // A first field that takes everything takes an AnyBase, too, but it is no base.
-  if constexpr (!braces_take<T, Bases..., AnyBase<T>, Rest...> || braces_take<T, Bases..., NoBase, Rest...>) {
+  if constexpr (!braces_take<T, Bases..., AnyBase<T>, Rest...> || braces_take<T, Bases..., Unrelated, Rest...>) {
     return {sizeof...(Bases), 1 + sizeof...(Rest), ReflectFault::none};
   } else if constexpr (!braces_take<T, Bases..., AnyEmptyBase<T>, Rest...>) {
     return {0, 0, ReflectFault::base_with_fields};

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+// tensor(...): tensors from C++ values, nested braces and containers. The data are copied.
+#pragma once
+
+#include <taper/core/checked_cast.hpp>
+#include <taper/core/tensor.hpp>
+
+#include <initializer_list>
+#include <iterator>
+
+namespace taper::inline TAPER_ABI {
+
+namespace detail {
+
+/// A dense tensor whose elements the host is about to write.
+template <Scalar T, Device D>
+Tensor<T, D> host_dense(std::string_view op, const Shape& shape) {
+  static_assert(std::same_as<D, Cpu>, "making a tensor of values on this device needs its backend: make it on Cpu and write to<D>(x)");
+  check_shape(op, shape);
+  return Tensor<T, D>(make_dense<D>(dtype_of<T>, shape));
+}
+
+[[noreturn]] TAPER_COLD inline void raise_ragged(int depth, std::int64_t size, std::int64_t expected) {
+  raise<ShapeError>("tensor", "the nested list is ragged: at depth ", depth, " a list of ", size, " stands where the first has ", expected,
+                    "; all lists of one depth must have one length");
+}
+[[noreturn]] TAPER_COLD inline void raise_mixed(int depth) {
+  raise<ShapeError>("tensor", "the nested list is ragged: at depth ", depth, " a value stands beside a list");
+}
+
+/// Braces within braces around values: {{1, 2}, {3, 4}}. Lives no longer than the call it is written in.
+template <Scalar T>
+class Nested {
+ public:
+  template <FitsIn<T> S>
+  Nested(S value) : value_(checked_cast<T>("tensor", value)) {}
+  Nested(std::initializer_list<Nested> items) : items_(items.begin()), count_(static_cast<std::int64_t>(items.size())) {}
+
+  /// As deep and wide as its first items are.
+  Shape shape() const {
+    Shape out;
+    for (const Nested* n = this; n->is_list(); n = n->items_) {
+      out.push_back(n->count_);
+      if (n->count_ == 0) break;
+    }
+    return out;
+  }
+  void write(const Shape& shape, int depth, T*& out) const {
+    if (is_list() != (depth < shape.size())) raise_mixed(depth);
+    if (!is_list()) {
+      *out++ = value_;
+      return;
+    }
+    if (count_ != shape[depth]) raise_ragged(depth, count_, shape[depth]);
+    for (std::int64_t i = 0; i < count_; ++i) items_[i].write(shape, depth + 1, out);
+  }
+
+ private:
+  bool is_list() const { return count_ >= 0; }
+
+  T value_{};
+  const Nested* items_ = nullptr;
+  std::int64_t count_ = -1;
+};
+
+/// A container of values, or of containers: vector, array, span, initializer_list, C array.
+template <class R>
+concept List = !TensorLike<R> && requires(const R& r) {
+  std::begin(r);
+  std::end(r);
+  std::size(r);
+};
+
+template <class R>
+struct LeafOf { using type = R; };
+template <List R>
+struct LeafOf<R> : LeafOf<std::remove_cvref_t<decltype(*std::begin(std::declval<const R&>()))>> {};
+template <class R>
+using leaf_t = typename LeafOf<std::remove_cvref_t<R>>::type;
+
+/// The dtype that holds what a container holds. long long is another type than std::int64_t on most systems.
+template <class S>
+struct DTypeFor {};
+template <Scalar S>
+struct DTypeFor<S> { using type = S; };
+template <class S>
+  requires(!Scalar<S> && (std::same_as<S, long> || std::same_as<S, long long>) && sizeof(S) == 8)
+struct DTypeFor<S> { using type = std::int64_t; };
+
+template <class T, class Leaf>
+struct ListElement { using type = T; };
+template <class Leaf>
+struct ListElement<void, Leaf> : DTypeFor<Leaf> {};
+/// The element type of a tensor made from R: T where it is given.
+template <class T, class R>
+using list_element_t = typename ListElement<T, leaf_t<R>>::type;
+
+template <class R>
+void list_shape(Shape& out, const R& r) {
+  if constexpr (List<R>) {
+    out.push_back(static_cast<std::int64_t>(std::size(r)));
+    if (std::size(r) > 0) list_shape(out, *std::begin(r));
+  }
+}
+
+template <class T, class R>
+void write_list(const R& r, const Shape& shape, int depth, T*& out) {
+  if constexpr (List<R>) {
+    const auto n = static_cast<std::int64_t>(std::size(r));
+    if (n != shape[depth]) raise_ragged(depth, n, shape[depth]);
+    using Item = std::iter_value_t<decltype(std::begin(r))>;
+    for (auto i = std::begin(r); i != std::end(r); ++i) write_list<T>(static_cast<const Item&>(*i), shape, depth + 1, out);
+  } else {
+    *out++ = checked_cast<T>("tensor", r);
+  }
+}
+
+template <Scalar T, Device D, class R>
+Tensor<T, D> tensor_of_list(const R& r) {
+  Shape shape;
+  list_shape(shape, r);
+  Tensor<T, D> out = host_dense<T, D>("tensor", shape);
+  T* p = out.data_ptr();
+  write_list<T>(r, shape, 0, p);
+  return out;
+}
+
+template <class S, class T>
+concept Literal = std::is_void_v<T> && ScalarLike<S>;
+
+}  // namespace detail
+
+/// tensor<float>({{1, 2}, {3, 4}}): nested braces, to any depth a tensor may have.
+/// Throws: ShapeError where lists of one depth differ in length; ValueError where an integer dtype cannot hold a value.
+template <Scalar T, Device D = Cpu>
+Tensor<T, D> tensor(const detail::Nested<T>& values) {
+  const Shape shape = values.shape();
+  Tensor<T, D> out = detail::host_dense<T, D>("tensor", shape);
+  T* p = out.data_ptr();
+  values.write(shape, 0, p);
+  return out;
+}
+
+/// tensor(3.5), tensor<double>(1): a 0-dim tensor. Without a dtype int64 for integers and float for floating values.
+template <class T = void, Device D = Cpu, ScalarLike S>
+auto tensor(S value) {
+  using U = std::conditional_t<std::is_void_v<T>, detail::literal_t<S>, T>;
+  static_assert(detail::FitsIn<S, U>, "a complex value does not fit a tensor of real numbers");
+  Tensor<U, D> out = detail::host_dense<U, D>("tensor", {});
+  *out.data_ptr() = detail::checked_cast<U>("tensor", value);
+  return out;
+}
+
+/// tensor({1, 2, 3}), tensor({{1.5, 2}, {3, 4}}) without a dtype: int64 for integers and float for floating values.
+template <class T = void, Device D = Cpu, detail::Literal<T> S>
+auto tensor(std::initializer_list<S> values) {
+  return detail::tensor_of_list<detail::literal_t<S>, D>(values);
+}
+template <class T = void, Device D = Cpu, detail::Literal<T> S>
+auto tensor(std::initializer_list<std::initializer_list<S>> values) {
+  return detail::tensor_of_list<detail::literal_t<S>, D>(values);
+}
+template <class T = void, Device D = Cpu, detail::Literal<T> S>
+auto tensor(std::initializer_list<std::initializer_list<std::initializer_list<S>>> values) {
+  return detail::tensor_of_list<detail::literal_t<S>, D>(values);
+}
+template <class T = void, Device D = Cpu, detail::Literal<T> S>
+auto tensor(std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<S>>>> values) {
+  return detail::tensor_of_list<detail::literal_t<S>, D>(values);
+}
+
+/// A copy of a container, also of containers of containers: its elements' dtype where none is given.
+template <class T = void, Device D = Cpu, detail::List R>
+  requires detail::FitsIn<detail::leaf_t<R>, detail::list_element_t<T, R>>
+Tensor<detail::list_element_t<T, R>, D> tensor(const R& values) {
+  return detail::tensor_of_list<detail::list_element_t<T, R>, D>(values);
+}
+/// A copy of a flat container in the given shape.
+template <class T = void, Device D = Cpu, detail::List R>
+  requires detail::FitsIn<std::remove_cvref_t<decltype(*std::begin(std::declval<const R&>()))>, detail::list_element_t<T, R>>
+Tensor<detail::list_element_t<T, R>, D> tensor(const R& values, const Shape& shape) {
+  using U = detail::list_element_t<T, R>;
+  detail::check_shape("tensor", shape);
+  const auto n = static_cast<std::int64_t>(std::size(values));
+  if (n != shape.numel()) detail::raise<ShapeError>("tensor", n, " values do not fill the shape ", shape, " of ", shape.numel());
+  Tensor<U, D> out = detail::host_dense<U, D>("tensor", shape);
+  U* p = out.data_ptr();
+  detail::write_list<U>(values, {n}, 0, p);
+  return out;
+}
+/// A copy of [first, last).
+template <class T = void, Device D = Cpu, std::forward_iterator I>
+  requires detail::FitsIn<std::iter_value_t<I>, detail::list_element_t<T, std::iter_value_t<I>>>
+Tensor<detail::list_element_t<T, std::iter_value_t<I>>, D> tensor(I first, I last) {
+  using U = detail::list_element_t<T, std::iter_value_t<I>>;
+  Tensor<U, D> out = detail::host_dense<U, D>("tensor", {static_cast<std::int64_t>(std::distance(first, last))});
+  U* p = out.data_ptr();
+  for (; first != last; ++first) *p++ = detail::checked_cast<U>("tensor", static_cast<std::iter_value_t<I>>(*first));
+  return out;
+}
+
+}  // namespace taper::inline TAPER_ABI

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+// Containers of modules: Sequential, ModuleList, ModuleDict, ParameterList.
+#pragma once
+
+#include <taper/nn/module.hpp>
+
+namespace taper::inline TAPER_ABI::nn {
+
+/// Calls its modules one after another. Anything callable may be one; rvalues are passed on, so that pointwise neighbours
+/// fuse. Children are named 0, 1, 2, ... as in PyTorch.
+template <class... M>
+class Sequential {
+ public:
+  using hides_field_names = void;
+
+  Sequential()
+    requires(sizeof...(M) > 0)
+  = default;
+  explicit Sequential(M... modules)
+    requires(sizeof...(M) > 0)
+      : modules_(std::move(modules)...) {}
+
+  template <class X>
+  decltype(auto) operator()(X&& x) const {
+    return call<0>(std::forward<X>(x));
+  }
+
+  template <std::size_t I>
+  auto& get() {
+    return std::get<I>(modules_);
+  }
+  template <std::size_t I>
+  const auto& get() const {
+    return std::get<I>(modules_);
+  }
+  static constexpr std::size_t size() { return sizeof...(M); }
+
+ private:
+  template <std::size_t I, class X>
+  decltype(auto) call(X&& x) const {
+    using Layer = std::tuple_element_t<I, std::tuple<M...>>;
+    static_assert(std::is_invocable_v<const Layer&, X>, "a layer of this Sequential cannot take what the layer before it gives");
+    if constexpr (I + 1 == sizeof...(M)) return std::get<I>(modules_)(std::forward<X>(x));
+    else return call<I + 1>(std::get<I>(modules_)(std::forward<X>(x)));
+  }
+
+  std::tuple<M...> modules_;
+
+ public:
+  using members = Members<&Sequential::modules_>;
+};
+
+/// A list of modules of one type; each element is made anew. Children are named 0, 1, 2, ...
+template <class M>
+class ModuleList {
+ public:
+  using hides_field_names = void;
+
+  ModuleList() = default;
+  explicit ModuleList(std::vector<M> modules) : modules_(std::move(modules)) {}
+  /// n modules, each M(args...).
+  template <class... Args>
+  static ModuleList make(std::size_t n, const Args&... args) {
+    ModuleList out;
+    out.modules_.reserve(n);
+    for (std::size_t i = 0; i < n; ++i) out.modules_.emplace_back(args...);
+    return out;
+  }
+  /// n copies of one module would all start from the same weights: use make(n, args...).
+  ModuleList(std::size_t n, const M& module) = delete;
+
+  void push_back(M module) { modules_.push_back(std::move(module)); }
+  M& operator[](std::size_t i) { return modules_[i]; }
+  const M& operator[](std::size_t i) const { return modules_[i]; }
+  std::size_t size() const { return modules_.size(); }
+  auto begin() { return modules_.begin(); }
+  auto end() { return modules_.end(); }
+  auto begin() const { return modules_.begin(); }
+  auto end() const { return modules_.end(); }
+
+ private:
+  std::vector<M> modules_;
+
+ public:
+  using members = Members<&ModuleList::modules_>;
+};
+
+/// Modules of one type by name.
+template <class M>
+class ModuleDict {
+ public:
+  using hides_field_names = void;
+
+  ModuleDict() = default;
+  ModuleDict(std::map<std::string, M> modules) : modules_(std::move(modules)) {}
+  M& operator[](const std::string& name) { return modules_[name]; }
+  const M& at(const std::string& name) const {
+    const auto it = modules_.find(name);
+    if (it == modules_.end()) detail::raise<StateError>("ModuleDict", "there is no module named '", name, "'");
+    return it->second;
+  }
+  void insert(std::string name, M module) { modules_.insert_or_assign(std::move(name), std::move(module)); }
+  bool contains(const std::string& name) const { return modules_.contains(name); }
+  std::size_t size() const { return modules_.size(); }
+  auto begin() { return modules_.begin(); }
+  auto end() { return modules_.end(); }
+  auto begin() const { return modules_.begin(); }
+  auto end() const { return modules_.end(); }
+
+ private:
+  std::map<std::string, M> modules_;
+
+ public:
+  using members = Members<&ModuleDict::modules_>;
+};
+
+/// Parameters in a list, named 0, 1, 2, ...
+template <Scalar T = float, Device D = Cpu>
+class ParameterList {
+ public:
+  using hides_field_names = void;
+
+  ParameterList() = default;
+  explicit ParameterList(std::vector<Parameter<T, D>> parameters) : parameters_(std::move(parameters)) {}
+  void push_back(Parameter<T, D> p) { parameters_.push_back(std::move(p)); }
+  Parameter<T, D>& operator[](std::size_t i) { return parameters_[i]; }
+  const Parameter<T, D>& operator[](std::size_t i) const { return parameters_[i]; }
+  std::size_t size() const { return parameters_.size(); }
+  auto begin() { return parameters_.begin(); }
+  auto end() { return parameters_.end(); }
+  auto begin() const { return parameters_.begin(); }
+  auto end() const { return parameters_.end(); }
+
+ private:
+  std::vector<Parameter<T, D>> parameters_;
+
+ public:
+  using members = Members<&ParameterList::parameters_>;
+};
+
+}  // namespace taper::inline TAPER_ABI::nn

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// A module's tensors by name, and loading them back with every difference named before anything is written.
+#pragma once
+
+#include <taper/core/any_tensor.hpp>
+#include <taper/nn/module.hpp>
+
+namespace taper::inline TAPER_ABI {
+
+/// Tensors by name, in the order they were added.
+class StateDict {
+ public:
+  using value_type = std::pair<std::string, AnyTensor>;
+
+  StateDict() = default;
+  StateDict(std::initializer_list<value_type> items) : items_(items) {}
+
+  const AnyTensor* find(std::string_view name) const {
+    for (const auto& [key, tensor] : items_)
+      if (key == name) return &tensor;
+    return nullptr;
+  }
+  bool contains(std::string_view name) const { return find(name) != nullptr; }
+  /// Throws: StateError where there is no such name.
+  const AnyTensor& at(std::string_view name) const {
+    const AnyTensor* found = find(name);
+    if (!found) detail::raise<StateError>("state_dict", "there is no tensor named '", name, "'");
+    return *found;
+  }
+  /// Adds a tensor, or replaces the one of that name.
+  void set(std::string name, AnyTensor tensor) {
+    for (auto& [key, value] : items_)
+      if (key == name) {
+        value = std::move(tensor);
+        return;
+      }
+    items_.emplace_back(std::move(name), std::move(tensor));
+  }
+  std::size_t size() const { return items_.size(); }
+  bool empty() const { return items_.empty(); }
+  auto begin() const { return items_.begin(); }
+  auto end() const { return items_.end(); }
+
+ private:
+  std::vector<value_type> items_;
+};
+
+/// What load_state_dict found: names the module has and the dictionary lacks, the reverse, and what does not fit.
+struct LoadResult {
+  std::vector<std::string> missing, unexpected, mismatched;
+  bool complete() const { return missing.empty() && unexpected.empty() && mismatched.empty(); }
+};
+
+/// strict: any missing or unexpected name is an error. A tensor that does not fit is always one.
+struct LoadOptions {
+  bool strict = true;
+};
+
+namespace nn {
+
+namespace internal {
+
+template <class F>
+struct EachState : Visitor {
+  F& f;
+  explicit EachState(F& fn) : f(fn) {}
+  template <class P>
+  void parameter(const std::string& name, P& p) {
+    f(name, p);
+  }
+  template <class B>
+  void buffer(const std::string& name, B& b) {
+    f(name, b);
+  }
+};
+
+inline std::string list_of(std::string_view what, const std::vector<std::string>& names) {
+  if (names.empty()) return {};
+  std::string out = detail::concat("; ", what, ": ");
+  for (std::size_t i = 0; i < names.size(); ++i) out += (i ? ", " : "") + names[i];
+  return out;
+}
+
+}  // namespace internal
+
+/// f(name, tensor) for every parameter and buffer, each with its own type.
+template <class M, class F>
+void for_each_state(M& module, F&& f) {
+  visit(module, internal::EachState<F>(f));
+}
+
+/// Parameters and buffers by PyTorch's names. The tensors share the module's memory.
+template <class M>
+StateDict state_dict(const M& module) {
+  StateDict out;
+  for_each_state(module, [&](const std::string& name, const auto& tensor) { out.set(name, AnyTensor(detach(tensor))); });
+  return out;
+}
+
+/// Copies tensors of the same names into the module; other floating dtypes are cast.
+/// Throws: StateError, before anything is written, with all missing, unexpected and mis-shaped names (see LoadOptions).
+template <class M>
+LoadResult load_state_dict(M& module, const StateDict& state, const LoadOptions& options = {}) {
+  LoadResult result;
+  std::vector<std::string> known;
+  for_each_state(module, [&](const std::string& name, const auto& tensor) {
+    using T = value_t<decltype(tensor)>;
+    known.push_back(name);
+    const AnyTensor* found = state.find(name);
+    if (!found) result.missing.push_back(name);
+    else if (!(found->shape() == tensor.shape()))
+      result.mismatched.push_back(detail::concat(name, " is ", found->shape(), " here and ", tensor.shape(), " in the module"));
+    else if (detail::category(found->dtype()) != detail::category(dtype_of<T>))
+      result.mismatched.push_back(detail::concat(name, " is ", found->dtype(), " here and ", dtype_of<T>, " in the module"));
+  });
+  std::sort(known.begin(), known.end());
+  for (const auto& [name, tensor] : state)
+    if (!std::binary_search(known.begin(), known.end(), name)) result.unexpected.push_back(name);
+  if (!result.mismatched.empty() || (options.strict && !result.complete()))
+    detail::raise<StateError>("load_state_dict", "the state does not fit the module", internal::list_of("missing", result.missing),
+                              internal::list_of("unexpected", result.unexpected), internal::list_of("not fitting", result.mismatched));
+  const NoGrad guard;
+  for_each_state(module, [&](const std::string& name, auto& tensor) {
+    using T = value_t<decltype(tensor)>;
+    const AnyTensor* found = state.find(name);
+    if (!found) return;
+    dispatch_dtype(found->dtype(), [&]<class S>() {
+      if constexpr (detail::category(dtype_of<S>) == detail::category(dtype_of<T>)) tensor.copy_(found->template as<S>());
+    });
+  });
+  return result;
+}
+
+}  // namespace nn
+}  // namespace taper::inline TAPER_ABI
