@@ -10,6 +10,7 @@
 // CASE 8: error_not_a_class_whose_fields_can_be_visited
 // CASE 9: HasNoCArrayUseStdArray
 // CASE 10: is_member_object_pointer
+// CASE 11: two members in nn::Members have the same name
 #include <taper/nn/reflect.hpp>
 
 #ifndef CASE
@@ -54,12 +55,18 @@ class Private {
 struct FineMembers {
   explicit FineMembers(int) {}
   float* a = nullptr;
-  void call();
+  [[maybe_unused]] void call() {}
   using members = taper::nn::Members<&FineMembers::a>;
 };
 struct Inherits : FineMembers {
   using FineMembers::FineMembers;
   float* b = nullptr;
+};
+
+struct Twice : FineMembers {
+  using FineMembers::FineMembers;
+  float* a = nullptr;
+  using members = taper::nn::Members<&FineMembers::a, &Twice::a>;
 };
 
 template <class T>
@@ -94,4 +101,6 @@ void wrong(int& x) { visit(x); }
 static_assert(taper::nn::Reflected<ArrayField>);
 #elif CASE == 10
 using Wrong = taper::nn::Members<&FineMembers::call>;
+#elif CASE == 11
+void wrong(Twice& x) { visit(x); }
 #endif

@@ -53,11 +53,11 @@ struct Pinned {
 };
 struct Anything {
   template <class T>
-  Anything(T&&) {}
+  [[maybe_unused]] Anything(T&&) {}
 };
 struct AnythingConst {
   template <class T>
-  AnythingConst(const T&) {}
+  [[maybe_unused]] AnythingConst(const T&) {}
 };
 struct Empty {};
 

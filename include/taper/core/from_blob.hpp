@@ -61,13 +61,15 @@ Tensor<T, D> from_blob(T* data, const Shape& shape, Deleter deleter = {}) {
 }
 
 /// The same over untyped memory: from_blob<float>(pointer, {2, 3}).
-template <Scalar T, Device D = Cpu, class... Rest>
-Tensor<T, D> from_blob(void* data, const Shape& shape, Rest&&... rest) {
-  return from_blob<T, D>(static_cast<T*>(data), shape, std::forward<Rest>(rest)...);
+template <Scalar T, Device D = Cpu, std::same_as<void> V, class Deleter = detail::KeepBlob>
+  requires std::invocable<Deleter&, void*>
+Tensor<T, D> from_blob(V* data, const Shape& shape, const Strides& strides, Deleter deleter = {}) {
+  return from_blob<T, D>(static_cast<T*>(data), shape, strides, std::move(deleter));
 }
-template <Scalar T, Device D = Cpu, class... Rest>
-Tensor<T, D> from_blob(void* data, const Shape& shape, const Strides& strides, Rest&&... rest) {
-  return from_blob<T, D>(static_cast<T*>(data), shape, strides, std::forward<Rest>(rest)...);
+template <Scalar T, Device D = Cpu, std::same_as<void> V, class Deleter = detail::KeepBlob>
+  requires std::invocable<Deleter&, void*>
+Tensor<T, D> from_blob(V* data, const Shape& shape, Deleter deleter = {}) {
+  return from_blob<T, D>(static_cast<T*>(data), shape, std::move(deleter));
 }
 
 template <class T, class... Rest>

@@ -34,33 +34,32 @@ class Nested {
  public:
   template <FitsIn<T> S>
   Nested(S value) : value_(checked_cast<T>("tensor", value)) {}
-  Nested(std::initializer_list<Nested> items) : items_(items.begin()), count_(static_cast<std::int64_t>(items.size())) {}
+  Nested(std::initializer_list<Nested> items) : items_(items), list_(true) {}
 
   /// As deep and wide as its first items are.
   Shape shape() const {
     Shape out;
-    for (const Nested* n = this; n->is_list(); n = n->items_) {
-      out.push_back(n->count_);
-      if (n->count_ == 0) break;
+    for (const Nested* n = this; n->list_; n = n->items_.begin()) {
+      out.push_back(static_cast<std::int64_t>(n->items_.size()));
+      if (n->items_.size() == 0) break;
     }
     return out;
   }
   void write(const Shape& shape, int depth, T*& out) const {
-    if (is_list() != (depth < shape.size())) raise_mixed(depth);
-    if (!is_list()) {
+    if (list_ != (depth < shape.size())) raise_mixed(depth);
+    if (!list_) {
       *out++ = value_;
       return;
     }
-    if (count_ != shape[depth]) raise_ragged(depth, count_, shape[depth]);
-    for (std::int64_t i = 0; i < count_; ++i) items_[i].write(shape, depth + 1, out);
+    const auto n = static_cast<std::int64_t>(items_.size());
+    if (n != shape[depth]) raise_ragged(depth, n, shape[depth]);
+    for (const Nested& item : items_) item.write(shape, depth + 1, out);
   }
 
  private:
-  bool is_list() const { return count_ >= 0; }
-
   T value_{};
-  const Nested* items_ = nullptr;
-  std::int64_t count_ = -1;
+  std::initializer_list<Nested> items_{};
+  bool list_ = false;
 };
 
 /// A container of values, or of containers: vector, array, span, initializer_list, C array.

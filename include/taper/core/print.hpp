@@ -11,19 +11,14 @@ namespace detail {
 
 inline constinit PrintOptions print_options{};
 
-/// The elements to show as text, in row-major order, and how wide one is.
-struct PrintedCells {
-  std::vector<std::string> cells;
-  std::size_t width = 0;
-};
-
+/// Writes one tensor.
 class TensorPrinter {
  public:
   TensorPrinter(const TensorRecord& r, const PrintOptions& options)
       : r_(r), options_(options), summarise_(r.numel > options.threshold) {}
 
   std::string operator()() {
-    std::string out = prefix;
+    std::string out(prefix);
     if (r_.numel == 0) {
       out += "[]";
     } else {
@@ -35,8 +30,7 @@ class TensorPrinter {
   }
 
  private:
-  static constexpr std::string_view prefix_text = "tensor(";
-  const std::string prefix{prefix_text};
+  static constexpr std::string_view prefix = "tensor(";
 
   /// True where an axis of this size shows its edges only.
   bool cut(std::int64_t size) const { return summarise_ && size > 2 * options_.edgeitems; }

@@ -218,7 +218,7 @@ void visit(M& module, V&& visitor) {
 }
 
 /// Sets every Mode in the module: dropout and batch norm behave as in training.
-template <class M>
+template <Module M>
 void train(M& module, bool on = true) {
   struct Set : Visitor {
     bool on;
@@ -229,7 +229,7 @@ void train(M& module, bool on = true) {
   visit(module, set);
 }
 /// Sets every Mode in the module for evaluation.
-template <class M>
+template <Module M>
 void eval(M& module) {
   train(module, false);
 }

@@ -19,6 +19,7 @@ namespace taper::inline TAPER_ABI {
 
 namespace detail {
 
+// The two ways to reach fields offer the same: fault, size, types, names() and apply(object, f).
 template <class T>
 struct FieldsOf : AggregateFields<T> {};
 template <ListsMembers T>
@@ -50,10 +51,9 @@ template <class T>
 inline constexpr ReflectFault reflect_fault<const T> = reflect_fault<T>;
 
 // One concept a fault, so that a failed assertion names it.
-template <class T, ReflectFault Fault>
-concept Without = reflect_fault<T> != Fault;
 template <class T>
-concept IsAggregateOrListsMembers = reflect_fault<T> != ReflectFault::no_class && reflect_fault<T> != ReflectFault::no_aggregate;
+concept IsAggregateOrListsMembers =
+    reflect_fault<T> != ReflectFault::no_class && reflect_fault<T> != ReflectFault::no_aggregate;
 template <class T>
 concept FieldsCanBeCounted = reflect_fault<T> != ReflectFault::uncountable;
 template <class T>
@@ -87,7 +87,7 @@ namespace detail {
 template <class T>
 using reflect_error_t = typename ReflectError<std::remove_const_t<T>, reflect_fault<T>>::type;
 
-/// FieldTypes of the declared types.
+/// FieldTypes of T, to decide concepts on types alone.
 template <nn::Reflected T>
 using field_types = typename FieldsOf<std::remove_const_t<T>>::types;
 

@@ -111,9 +111,6 @@ const T* bias(const Problem<T>& g, Index row, Index block) {
 template <class T, class A>
 void direct_product(const Problem<T>& g) {
   using R = Tile<T, A>;
-  if (g.m * g.n * g.k <= serial_work && g.k <= k_block<T> && !(g.m >= 24 && crowded<T>(g.b_row, g.k)))
-    return product<T, A, false>(g.m, g.n, g.k, {g.a, g.a_row, g.a_column, nullptr, false, g.bias}, {g.b, g.b_row, 0, (g.k - 1) * g.b_row + g.n}, g.c,
-                                g.c_row, g.accumulate);
   const KBlocks blocks(g.k, k_block<T>);
   const Grid grid(g.m, g.n, g.k, R::rows * 4, R::columns * 4, false);
   const Index end = (g.k - 1) * g.b_row + g.n;
@@ -264,12 +261,17 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64
         for (std::int64_t j = 0; j < n; ++j) c[i * c_row_stride + j] = T(0);
     return;
   }
-  const tiles::Problem<T> problem{m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride,
-                                   accumulate};
-  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>)
-    tiles::multiply<T, A>(problem);
-  else
-    tiles::generic_product<T, A>(problem);
+  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
+    // Small products go straight to the tiles.
+    if (b_col_stride == 1 && b_row_stride > 0 && n > 1 && m <= 64 && k <= 128 && n <= 64)
+      tiles::product<T, A, false>(m, n, k, {a, a_row_stride, a_col_stride}, {b, b_row_stride, 0, (k - 1) * b_row_stride + n}, c,
+                                  c_row_stride, accumulate);
+    else
+      tiles::multiply<T, A>({m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride, accumulate});
+  } else {
+    tiles::generic_product<T, A>(tiles::Problem<T>{m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c,
+                                                   c_row_stride, accumulate});
+  }
 }
 
 /// C[i] = or += A[i] B[i] for `batch` products whose operands lie a_batch, b_batch and c_batch elements apart (0: shared).

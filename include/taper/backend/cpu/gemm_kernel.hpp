@@ -66,7 +66,6 @@ struct TileArgs {
   const Index* b_rows = nullptr;
   Index tail = 0;
   const T* b_tail = nullptr;
-  Index b_tail_row = 0;
   Index segments = 1, a_jump = 0;
   const T* bias = nullptr;  // of each row of C
   T* c = nullptr;
@@ -109,7 +108,8 @@ TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
   const T* b = args.b;
   const Index* b_rows = args.b_rows;
   const Index a_column = args.a_column;
-  Index b_row = args.b_row, k = args.k, segments = args.segments, at = 0;
+  const Index b_row = args.b_row;
+  Index k = args.k, segments = args.segments, at = 0;
   for (;;) {
 #pragma GCC unroll 4
     for (Index p = 0; p < k; ++p) {
@@ -130,7 +130,6 @@ TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
     at += args.a_jump;
     if (args.tail) {
       b = args.b_tail;
-      b_row = args.b_tail_row;
       k = args.tail;
     }
   }

@@ -6,6 +6,9 @@
 #include <taper/backend/cpu/gemm_pack.hpp>
 #include <taper/config.hpp>
 
+#include <cstddef>
+#include <cstring>
+
 namespace taper::inline TAPER_ABI::detail::tiles {
 
 /// A, as the tiles read it. `packed`: tile after tile, each k x height. C starts from the bias of its row.
@@ -37,7 +40,8 @@ TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Lef
                                             Index c_row, bool accumulate) {
   using R = Tile<T, A>;
   const RowTiles tiles(m, R::rows);
-  alignas(64) T tail[R::lanes * R::columns];
+  // Rows that a tile would read past the end of B: less than two tiles' width, and a tile's width of slack.
+  alignas(64) T tail[3 * R::columns];
   TileArgs<T> args;
   args.a_row = left.packed ? 1 : left.row;
   args.b_rows = right.rows;
@@ -66,10 +70,7 @@ TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Lef
       args.k = room < 0 ? 0 : room / right.row + 1;
       args.tail = k - args.k;
       args.segments = 2;
-      args.b_tail_row = kernel.width;
-      for (Index p = 0; p < args.tail; ++p)
-        for (Index q = 0; q < kernel.width; ++q)
-          tail[p * kernel.width + q] = q < columns ? args.b[(args.k + p) * right.row + q] : T(0);
+      std::memcpy(tail, args.b + args.k * right.row, static_cast<std::size_t>((args.tail - 1) * right.row + columns) * sizeof(T));
     }
     for (Index t = 0, i = 0; t < tiles.count; ++t) {
       const Index rows = tiles.rows(t);

@@ -23,7 +23,8 @@ enum class ReflectFault {
   inherited_members,  // the list of members is that of the base: it would drop the fields of the derived class
 };
 
-// Initialises any field but an lvalue reference. Converting to a prvalue needs neither a copy nor a move constructor.
+// Initialises any field but an lvalue reference. Converting to a prvalue needs neither a copy nor a move constructor. Never
+// called, but defined: constructors that compilers look into while they count use it with types without linkage.
 struct AnyValue {
   template <class U>
   operator U() const {
@@ -46,9 +47,13 @@ struct AnyFromBraces {
 // Initialises lvalue references too. For a value the first operator is the better one: it adds no const to its object.
 struct AnyField {
   template <class U>
-  operator U();
+  operator U() {
+    __builtin_unreachable();
+  }
   template <class U>
-  operator U&() const;
+  operator U&() const {
+    __builtin_unreachable();
+  }
 };
 
 template <class T>

@@ -52,6 +52,14 @@ inline constexpr bool drops_fields<T, Owner> =
     std::is_same_v<typename T::members, typename Owner::members> &&
     (sizeof(T) != sizeof(Owner) || alignof(Owner) > alignof(void*));
 
+template <std::size_t Size>
+consteval bool distinct(const std::array<std::string_view, Size>& names) {
+  for (std::size_t i = 0; i < Size; ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (names[i] == names[j]) return false;
+  return true;
+}
+
 template <class T, class List>
 struct ListedFields;
 
@@ -68,7 +76,11 @@ struct ListedFields<T, nn::Members<Fields...>> {
     return f(object.*Fields...);
   }
 
-  static consteval std::array<std::string_view, size> names() { return {last_name<Fields>()...}; }
+  static consteval std::array<std::string_view, size> names() {
+    constexpr std::array<std::string_view, size> result{last_name<Fields>()...};
+    static_assert(distinct(result), "two members in nn::Members have the same name: rename one of them");
+    return result;
+  }
 };
 
 }  // namespace detail
