@@ -53,11 +53,11 @@ struct Pinned {
 };
 struct Anything {
   template <class T>
-  [[maybe_unused]] Anything(T&&) {}
+  Anything(T&&) {}
 };
 struct AnythingConst {
   template <class T>
-  [[maybe_unused]] AnythingConst(const T&) {}
+  AnythingConst(const T&) {}
 };
 struct Empty {};
 
@@ -77,13 +77,17 @@ template <class T>
 constexpr bool counts_as_one = field_count<One<T>>() == 1 && field_count<Middle<T>>() == 3 &&
                                std::is_same_v<field_types<Middle<T>>, FieldTypes<int, T, Linear>>;
 
-static_assert(counts_as_one<int> && counts_as_one<const float> && counts_as_one<double*> && counts_as_one<std::nullptr_t>);
-static_assert(counts_as_one<Options> && counts_as_one<Empty> && counts_as_one<One<int>> && counts_as_one<Middle<Linear>>);
+static_assert(counts_as_one<int> && counts_as_one<const float> && counts_as_one<double*> &&
+              counts_as_one<std::nullptr_t>);
+static_assert(counts_as_one<Options> && counts_as_one<Empty> && counts_as_one<One<int>> &&
+              counts_as_one<Middle<Linear>>);
 static_assert(counts_as_one<Linear> && counts_as_one<const Linear> && counts_as_one<MoveOnly> && counts_as_one<Pinned>);
-static_assert(counts_as_one<std::array<Linear, 3>> && counts_as_one<std::array<int, 2>> && counts_as_one<std::array<int, 0>>);
+static_assert(counts_as_one<std::array<Linear, 3>> && counts_as_one<std::array<int, 2>> &&
+              counts_as_one<std::array<int, 0>>);
 static_assert(counts_as_one<std::array<std::array<Linear, 2>, 2>> && counts_as_one<std::complex<float>>);
 static_assert(counts_as_one<std::vector<MoveOnly>> && counts_as_one<std::string> && counts_as_one<std::string_view>);
-static_assert(counts_as_one<std::unique_ptr<int>> && counts_as_one<std::shared_ptr<int>> && counts_as_one<std::atomic<int>>);
+static_assert(counts_as_one<std::unique_ptr<int>> && counts_as_one<std::shared_ptr<int>> &&
+              counts_as_one<std::atomic<int>>);
 static_assert(counts_as_one<std::mutex> && counts_as_one<std::map<std::string, Linear>> && counts_as_one<std::any>);
 static_assert(counts_as_one<std::optional<int>> && counts_as_one<std::optional<Linear>>);
 static_assert(counts_as_one<std::optional<MoveOnly>> && counts_as_one<std::optional<std::unique_ptr<int>>>);
@@ -263,7 +267,8 @@ static_assert(reflect_fault<OtherMembers> == ReflectFault::no_aggregate);
 static_assert(reflect_fault<Linear> == ReflectFault::no_aggregate);
 static_assert(reflect_fault<Union> == ReflectFault::no_class);
 static_assert(!nn::Reflected<int> && !nn::Reflected<int*> && !nn::Reflected<int[2]> && !nn::Reflected<int&>);
-static_assert(!nn::Reflected<Array> && !nn::Reflected<Reference> && !nn::Reflected<Overfull> && !nn::Reflected<WithFields>);
+static_assert(!nn::Reflected<Array> && !nn::Reflected<Reference> && !nn::Reflected<Overfull> &&
+              !nn::Reflected<WithFields>);
 static_assert(nn::Reflected<Initialised> && nn::Reflected<const Initialised> && nn::Reflected<Hidden>);
 
 template <class D>

@@ -2,7 +2,8 @@
 // Golden files as tensors, and the comparison that every test shares: shape first, NaN only meets NaN, errors printed.
 #pragma once
 
-#include <taper/eval/evaluate.hpp>
+#include <taper/eval/replay.hpp>
+#include <taper/eval/tensor.hpp>
 #include <taper/io/mapped_file.hpp>
 #include <taper/io/safetensors.hpp>
 

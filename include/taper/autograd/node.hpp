@@ -65,7 +65,7 @@ class Node {
     const std::size_t bytes = bytes_;
     void* block = block_;
     this->~Node();
-    Cpu::deallocate(block, bytes);
+    detail::deallocate_object(block, bytes);
   }
 
   std::atomic<std::int32_t> refs_{1};
@@ -87,7 +87,7 @@ N* make_node(int inputs, int outputs, std::size_t extra, Args&&... args) {
   constexpr std::size_t head = (sizeof(N) + 15) / 16 * 16;
   const std::size_t lists = (static_cast<std::size_t>(inputs + outputs) * sizeof(void*) + 15) / 16 * 16;
   const std::size_t bytes = head + lists + extra;
-  auto* block = static_cast<std::byte*>(Cpu::allocate(bytes));
+  auto* block = static_cast<std::byte*>(detail::allocate_object(bytes));
   N* node = ::new (block) N(std::forward<Args>(args)...);
   Node* base = node;
   base->bytes_ = bytes;
@@ -117,12 +117,12 @@ inline void destroy_slot(detail::SlotBase* base) noexcept {
       if (producer->outputs_[i] == s) producer->outputs_[i] = nullptr;
   while (s->hooks) delete std::exchange(s->hooks, s->hooks->next);
   s->~Slot();
-  Cpu::deallocate(s, sizeof(Slot));
+  detail::deallocate_object(s, sizeof(Slot));
   if (producer) Node::release(producer);
 }
 
 inline SlotPtr make_slot(const GradOps* ops, const Shape& shape) {
-  auto* s = ::new (Cpu::allocate(sizeof(Slot))) Slot;
+  auto* s = ::new (detail::allocate_object(sizeof(Slot))) Slot;
   s->destroy = &destroy_slot;
   s->ops = ops;
   s->shape = shape;

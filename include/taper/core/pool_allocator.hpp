@@ -14,8 +14,8 @@ struct PoolAllocator {
   PoolAllocator() = default;
   template <class U>
   PoolAllocator(const PoolAllocator<U>&) noexcept {}
-  T* allocate(std::size_t n) { return static_cast<T*>(detail::allocate(n * sizeof(T))); }
-  void deallocate(T* p, std::size_t n) noexcept { detail::deallocate(p, n * sizeof(T)); }
+  T* allocate(std::size_t n) { return static_cast<T*>(detail::allocate_object(n * sizeof(T))); }
+  void deallocate(T* p, std::size_t n) noexcept { detail::deallocate_object(p, n * sizeof(T)); }
   friend bool operator==(const PoolAllocator&, const PoolAllocator&) noexcept { return true; }
 };
 

@@ -65,8 +65,7 @@ template <Scalar T>
 void check_integers(std::string_view op, std::int64_t low, std::int64_t high) {
   if (low >= high) raise<ValueError>(op, "low must be below high: ", low, " >= ", high);
   if constexpr (Integral<T>) {
-    if (!std::in_range<std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>>(low) || high - 1 > std::int64_t{std::numeric_limits<T>::max()} ||
-        (std::is_same_v<T, bool> && low > 1))
+    if (low < std::int64_t{std::numeric_limits<T>::lowest()} || high - 1 > std::int64_t{std::numeric_limits<T>::max()})
       raise<ValueError>(op, "the integers from ", low, " to ", high - 1, " are out of range for ", name(dtype_of<T>));
   } else {
     constexpr std::int64_t limit = std::int64_t{1} << std::numeric_limits<T>::digits;

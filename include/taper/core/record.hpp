@@ -56,12 +56,12 @@ inline void destroy(TensorRecord* r) noexcept {
     if (r->link) {
       parent = r->link->parent;
       r->link->~ViewLink();
-      Cpu::deallocate(r->link, sizeof(ViewLink));
+      detail::deallocate_object(r->link, sizeof(ViewLink));
     }
     if (r->slot) release(r->slot);
     if (r->storage) release(r->storage);
     r->~TensorRecord();
-    Cpu::deallocate(r, sizeof(TensorRecord));
+    detail::deallocate_object(r, sizeof(TensorRecord));
     r = parent && parent->refs.fetch_sub(1, std::memory_order_acq_rel) == 1 ? parent : nullptr;
   }
 }
@@ -99,7 +99,7 @@ class RecordPtr {
 
 /// A record over storage (one reference to it is taken over) with the given geometry.
 inline RecordPtr make_record(DType dtype, Storage* storage, const Geometry& g) {
-  auto* r = ::new (Cpu::allocate(sizeof(TensorRecord))) TensorRecord;
+  auto* r = ::new (detail::allocate_object(sizeof(TensorRecord))) TensorRecord;
   r->dtype = dtype;
   r->storage = storage;
   r->data = storage->data + g.offset * static_cast<std::int64_t>(size_of(dtype));
@@ -115,7 +115,7 @@ template <Device D>
 RecordPtr make_dense(DType dtype, const Shape& shape) {
   const std::int64_t numel = shape.numel();
   Storage* storage = make_storage<D>(static_cast<std::size_t>(numel) * size_of(dtype));
-  auto* r = ::new (Cpu::allocate(sizeof(TensorRecord))) TensorRecord;
+  auto* r = ::new (detail::allocate_object(sizeof(TensorRecord))) TensorRecord;
   r->dtype = dtype;
   r->storage = storage;
   r->data = storage->data;
@@ -140,7 +140,7 @@ inline RecordPtr make_view(TensorRecord* r, const ViewOp& op) {
   RecordPtr out = make_alias(*r, apply(op, geometry_of(*r)));
   if constexpr (!inference_only) {
     if (r->dtype >= DType::float16 && grad_mode()) {
-      out->link = ::new (Cpu::allocate(sizeof(ViewLink))) ViewLink{r, op, r->epoch - 1};
+      out->link = ::new (detail::allocate_object(sizeof(ViewLink))) ViewLink{r, op, r->epoch - 1};
       retain(r);
     }
   }

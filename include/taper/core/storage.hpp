@@ -42,12 +42,12 @@ Storage* make_storage(std::size_t bytes) {
     return s;
   } else {
     auto* data = static_cast<std::byte*>(D::allocate(bytes));
-    auto* s = ::new (Cpu::allocate(sizeof(Storage))) Storage;
+    auto* s = ::new (detail::allocate_object(sizeof(Storage))) Storage;
     s->data = data;
     s->bytes = bytes;
     s->release = [](Storage* self) noexcept {
       D::deallocate(self->data, self->bytes);
-      Cpu::deallocate(self, sizeof(Storage));
+      detail::deallocate_object(self, sizeof(Storage));
     };
     return s;
   }
@@ -61,7 +61,7 @@ Storage* adopt_storage(void* data, std::size_t bytes, Deleter deleter) {
     explicit Adopted(Deleter d) : deleter(std::move(d)) {}
   };
   static_assert(alignof(Adopted) <= 64);
-  auto* s = ::new (Cpu::allocate(sizeof(Adopted))) Adopted(std::move(deleter));
+  auto* s = ::new (detail::allocate_object(sizeof(Adopted))) Adopted(std::move(deleter));
   s->data = static_cast<std::byte*>(data);
   s->bytes = bytes;
   s->has_slack = false;
@@ -69,7 +69,7 @@ Storage* adopt_storage(void* data, std::size_t bytes, Deleter deleter) {
     auto* self = static_cast<Adopted*>(base);
     self->deleter(static_cast<void*>(self->data));
     self->~Adopted();
-    Cpu::deallocate(self, sizeof(Adopted));
+    detail::deallocate_object(self, sizeof(Adopted));
   };
   return s;
 }

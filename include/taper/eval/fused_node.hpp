@@ -101,7 +101,42 @@ class FusedNode final : public Node {
                                    now, ", saved at ", version, "): clone() it before the in-place operation");
   }
 
+  /// The short way: everything dense or one element, nothing broadcast.
+  bool run_small_kernel(Pass& pass, const TensorRecord& g) {
+    const int n = info.leaves;
+    const std::int64_t elements = shape.numel();
+    if (elements == 0 || elements > detail::small_elements || 3 * n + 2 > detail::small_operands) return false;
+    detail::SmallOperand operands[detail::small_operands];
+    const auto nothing = [](detail::SmallOperand& o, std::size_t size) {
+      o = {const_cast<std::byte*>(detail::zero_pack), static_cast<std::uint32_t>(size), true};
+    };
+    for (int i = 0; i < n; ++i) {
+      const DType type = info.leaf_types[i];
+      if (const SlotPtr& slot = input(i); slot && (size_of(type) == 2 || !(slot->shape == shape))) return false;
+      nothing(operands[i], size_of(type));
+      if (saved()[i] && !detail::small_operand(operands[i], *saved()[i], size_of(type), shape)) return false;
+    }
+    nothing(operands[n], size_of(info.result));
+    if (output && !detail::small_operand(operands[n], *output, size_of(info.result), shape)) return false;
+    if (!detail::small_operand(operands[n + 1], g, size_of(info.result), shape)) return false;
+    for (int i = 0; i < n; ++i) {
+      const DType type = info.leaf_types[i];
+      const std::size_t compute = size_of(type) == 2 && detail::is_floating(type) ? 4 : size_of(type);
+      nothing(operands[n + 2 + i], compute);
+      operands[2 * n + 2 + i] = {nullptr, static_cast<std::uint32_t>(compute), false};
+      const SlotPtr& slot = input(i);
+      if (!slot || !pass.slot_wanted(*slot)) continue;
+      bool fresh = false;
+      std::byte* target = pass.buffer(slot, fresh).data;
+      operands[2 * n + 2 + i].data = target;
+      if (!fresh) operands[n + 2 + i] = {target, static_cast<std::uint32_t>(compute), false};
+    }
+    detail::run_small(info.vjp, data(), operands, 2 * n + 2, n, elements, false);
+    return true;
+  }
+
   void run_kernel(Pass& pass, const TensorRecord& g) {
+    if (run_small_kernel(pass, g)) return;
     const int n = info.leaves;
     
     detail::LazyArray<MapOperand, detail::max_inputs> in_memory;

@@ -2,6 +2,7 @@
 // Runs a lowered program over its leaves, into fresh memory or into a given target. Knows programs as data, not as types.
 #pragma once
 
+#include <taper/backend/cpu/map_small.hpp>
 #include <taper/backend/cpu/reduce.hpp>
 
 namespace taper::inline TAPER_ABI::detail {
@@ -48,8 +49,28 @@ struct LazyArray {
   T* data() { return reinterpret_cast<T*>(raw); }
 };
 
+/// A tensor as an operand of a small job over `shape`; false where it is neither dense nor one element.
+inline bool small_operand(SmallOperand& o, const TensorRecord& r, std::size_t size, const Shape& shape) {
+  o.data = r.data;
+  o.size = static_cast<std::uint32_t>(size);
+  o.constant = r.numel == 1;
+  return o.constant || (r.contiguous && r.shape == shape);
+}
+
 /// Evaluates a program into memory that holds `shape` densely.
 inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out) {
+  const std::int64_t n = shape.numel();
+  if (n > 0 && n <= small_elements && info.leaves < small_operands) {
+    SmallOperand operands[small_operands];
+    bool small = true;
+    for (int i = 0; i < info.leaves && small; ++i)
+      small = small_operand(operands[i], *leaves[i].record, size_of(info.leaf_types[i]), shape);
+    if (small) {
+      operands[info.leaves] = {out, static_cast<std::uint32_t>(size_of(info.result)), false};
+      run_small(info.forward, data, operands, info.leaves, 1, n, info.may_throw);
+      return;
+    }
+  }
   LazyArray<MapOperand, 64> in;
   for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
   fill_leaves(in.data(), info, leaves, shape);

@@ -19,7 +19,7 @@ struct OnceCell {
   static void drop(OnceCell* c) noexcept {
     if (c && c->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       c->~OnceCell();
-      Cpu::deallocate(c, sizeof(OnceCell));
+      detail::deallocate_object(c, sizeof(OnceCell));
     }
   }
 };
@@ -122,7 +122,7 @@ class [[nodiscard]] Expr : public detail::Methods<Expr<N>> {
   detail::OnceCell* cell() const {
     detail::OnceCell* c = cell_.load(std::memory_order_acquire);
     if (!c) {
-      auto* fresh = ::new (Cpu::allocate(sizeof(detail::OnceCell))) detail::OnceCell;
+      auto* fresh = ::new (detail::allocate_object(sizeof(detail::OnceCell))) detail::OnceCell;
       if (cell_.compare_exchange_strong(c, fresh, std::memory_order_acq_rel)) c = fresh;
       else detail::OnceCell::drop(fresh);
     }

@@ -82,8 +82,8 @@ concept Reflected = detail::IsAggregateOrListsMembers<T> && detail::FieldsCanBeC
 
 namespace detail {
 
-/// An incomplete type whose name says why T is not Reflected. The return type of the deleted overload that stands beside
-/// a function of a Reflected argument.
+/// An incomplete type whose name says why T is not Reflected. The return type of the deleted overload that stands
+/// beside a function of a Reflected argument.
 template <class T>
 using reflect_error_t = typename ReflectError<std::remove_const_t<T>, reflect_fault<T>>::type;
 

@@ -15,7 +15,7 @@ TAPER_PACK X abs_of(X x) {
   else return magnitude(x);
 }
 template <class X>
-TAPER_PACK X sign_value_of(X x) {
+TAPER_PACK X sign_of(X x) {
   const X one = splat<X>(1), zero = splat<X>(0);
   const X positive = choose<X>(x > zero, one, zero);
   if constexpr (std::is_unsigned_v<element_t<X>>) return positive;
@@ -82,7 +82,7 @@ TAPER_PACK X nextafter_of(X x, X y) {
   // Away from zero the bits of a magnitude count up.
   const auto outward = (mask_t<X>)((x < y) == (x > splat<X>(0)));
   const I step = choose<I>(outward, splat<I>(1), splat<I>(-1));
-  const X next = choose<X>(zero, from_bits<X>(sign_of(y) | splat<I>(1)), from_bits<X>(bits(x) + step));
+  const X next = choose<X>(zero, from_bits<X>(sign_bits(y) | splat<I>(1)), from_bits<X>(bits(x) + step));
   const X r = choose<X>(x == y, y, next);
   return choose<X>(either<mask_t<X>>(nan_mask(x), nan_mask(y)), x + y, r);
 }
@@ -127,6 +127,7 @@ inline constexpr auto infinity_bits = std::bit_cast<typename IntOf<sizeof(T)>::t
 // Error of each: none, except rsqrt (at most 1 ULP).
 TAPER_MATH_UNARY(sqrt, ::sqrt(x))
 TAPER_MATH_UNARY(rsqrt, ::rsqrt(x))
+TAPER_MATH_UNARY(reciprocal, 1 / x)
 TAPER_MATH_UNARY(floor, ::floor(x))
 TAPER_MATH_UNARY(ceil, ::ceil(x))
 TAPER_MATH_UNARY(round, ::rint(x))
@@ -137,17 +138,13 @@ TAPER_MATH_BINARY(fmin, ::fmin(x, y))
 TAPER_MATH_BINARY(copysign, ::copysign(x, y))
 TAPER_MATH_BINARY(nextafter, ::nextafter(x, y))
 TAPER_MATH_UNARY_OF(detail::RealScalar, abs, x < T(0) ? T(-x) : x)
-TAPER_MATH_UNARY_OF(detail::RealScalar, sign_value, T((x > T(0)) - (x < T(0))))
+/// -1, 0 or 1; of NaN 0.
+TAPER_MATH_UNARY_OF(detail::RealScalar, sign, T((x > T(0)) - (x < T(0))))
 TAPER_MATH_BINARY_OF(detail::RealScalar, max, x != x || x > y ? x : y)
 TAPER_MATH_BINARY_OF(detail::RealScalar, min, x != x || x < y ? x : y)
 
 namespace math {
 
-/// -1, 0 or 1; of NaN 0, as PyTorch.
-template <class V>
-TAPER_INLINE TAPER_HD V sign(const V& x) {
-  return sign_value(x);
-}
 
 /// a * b + c, rounded once where the target has the instruction.
 template <std::floating_point T, int N, class A>

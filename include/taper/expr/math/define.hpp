@@ -87,13 +87,13 @@ TAPER_PACK X magnitude(X x) {
   return from_bits<X>(bits(x) & splat<int_t<X>>(~sign_bit<X>));
 }
 template <class X>
-TAPER_PACK int_t<X> sign_of(X x) {
+TAPER_PACK int_t<X> sign_bits(X x) {
   return bits(x) & splat<int_t<X>>(sign_bit<X>);
 }
 /// x with the sign of s added (x >= 0).
 template <class X>
 TAPER_PACK X with_sign(X x, X s) {
-  return from_bits<X>(bits(x) | sign_of(s));
+  return from_bits<X>(bits(x) | sign_bits(s));
 }
 /// NaN by its bits, which -ffast-math leaves alone.
 template <class X>

@@ -74,19 +74,26 @@ TAPER_PACK X erfc_of(X x) {
 
 TAPER_PRECISE_END
 
+}  // namespace detail::simd
+
+TAPER_MATH_UNARY(erf, ::erf(x))
+TAPER_MATH_UNARY(erfc, ::erfc(x))
+
+namespace detail::simd {
+
 // One double at a time, out of line: these are rare and long.
 
 /// A first guess of the inverse from its asymptotic form, then Halley's steps on erf or, near the ends, on erfc.
 template <class A>
-TAPER_COLD double erfinv_one(double x) {
-  const double a = __builtin_fabs(x);
+TAPER_HD TAPER_COLD double erfinv_one(double x) {
+  const double a = math::abs(x);
   if (!(a < 1)) return a == 1 ? x * std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
-  if (a < 1e-9) return x * 0x1.c5bf891b4ef6ap-1;
-  const double l = log_of((1 - a) * (1 + a)), b = 2 / (3.14159265358979323846 * 0.147) + l / 2;
-  double y = simd::sqrt(simd::sqrt(b * b - l / 0.147) - b);
+  if (a < 1e-9) return x * 0x1.c5bf891b4ef6bp-1;
+  const double l = math::log((1 - a) * (1 + a)), b = 2 / (3.14159265358979323846 * 0.147) + l / 2;
+  double y = math::sqrt(math::sqrt(b * b - l / 0.147) - b);
   for (int i = 0; i < 3; ++i) {
-    const double error = a < 0.5 ? erf_of(y) - a : (1 - a) - erfc_of(y);
-    const double step = error / (0x1.20dd750429b6dp+0 * exp_of(-y * y));
+    const double error = a < 0.5 ? math::erf(y) - a : (1 - a) - math::erfc(y);
+    const double step = error / (0x1.20dd750429b6dp+0 * math::exp(-y * y));
     y -= step / (1 + y * step);
   }
   return x < 0 ? -y : y;
@@ -94,48 +101,55 @@ TAPER_COLD double erfinv_one(double x) {
 
 /// psi(x) by its recurrence up to 10 and its asymptotic series; by reflection below 0.
 template <class A>
-TAPER_COLD double digamma_one(double x) {
+TAPER_HD TAPER_COLD double digamma_one(double x) {
   constexpr double pi = 3.14159265358979323846;
-  if (x == 0) return __builtin_copysign(std::numeric_limits<double>::infinity(), -x);
+  if (x == 0) return math::copysign(std::numeric_limits<double>::infinity(), -x);
   double r = 0;
   if (x < 0) {
-    const double f = x - round_by<3>(x);
+    const double f = math::frac(x);
     if (!(f != 0)) return std::numeric_limits<double>::quiet_NaN();
-    r = -pi / tan_of(pi * f);
+    r = -pi / math::tan(pi * f);
     x = 1 - x;
   }
   for (; x < 10; x += 1) r -= 1 / x;
   const double z = 1 / (x * x);
-  const double series = z * horner(z, 1.0 / 12, -1.0 / 120, 1.0 / 252, -1.0 / 240, 1.0 / 132, -691.0 / 32760, 1.0 / 12);
-  return r + (log_of(x) - 0.5 / x - series);
+  double series = 1.0 / 12;
+  constexpr double terms[] = {-691.0 / 32760, 1.0 / 132, -1.0 / 240, 1.0 / 252, -1.0 / 120, 1.0 / 12};
+  for (const double c : terms) series = series * z + c;
+  return r + (math::log(x) - 0.5 / x - series * z);
 }
 
 template <class A>
-TAPER_COLD double lgamma_one(double x) {
+TAPER_HD TAPER_COLD double lgamma_one(double x) {
+#if defined(__CUDA_ARCH__)
+  return ::lgamma(x);
+#else
   int sign = 0;
   return ::lgamma_r(x, &sign);  // std::lgamma writes a global
+#endif
 }
 
 }  // namespace detail::simd
 
-TAPER_MATH_UNARY(erf, ::erf(x))
-TAPER_MATH_UNARY(erfc, ::erfc(x))
+namespace math {
 
-// Functions of one double, lane by lane.
-#define TAPER_MATH_LANES(name, device)                                                       \
-  namespace math {                                                                           \
-  template <std::floating_point T, int N, class A>                                           \
-  TAPER_PACK Pack<T, N, A> name(const Pack<T, N, A>& x) {                                    \
-    Pack<T, N, A> r;                                                                         \
-    for (int i = 0; i < N; ++i) r.v[i] = static_cast<T>(detail::simd::name##_one<A>(x.v[i])); \
-    return r;                                                                                \
-  }                                                                                          \
-  template <std::floating_point T>                                                           \
-  TAPER_INLINE TAPER_HD T name(T x) {                                                        \
-    TAPER_SCALAR_MATH(static_cast<T>(detail::simd::name##_one<Abi>(x)), device)              \
-  }                                                                                          \
+// Lane by lane, in double.
+#define TAPER_MATH_LANES(name)                                                                     \
+  template <std::floating_point T, int N, class A>                                                 \
+  TAPER_PACK Pack<T, N, A> name(const Pack<T, N, A>& x) {                                          \
+    Pack<T, N, A> r;                                                                               \
+    for (int i = 0; i < N; ++i) r.v[i] = static_cast<T>(detail::simd::name##_one<A>(x.v[i]));      \
+    return r;                                                                                      \
+  }                                                                                                \
+  template <std::floating_point T>                                                                 \
+  TAPER_INLINE TAPER_HD T name(T x) {                                                              \
+    return static_cast<T>(detail::simd::name##_one<Abi>(x));                                       \
   }
-TAPER_MATH_LANES(lgamma, ::lgamma(x))
+TAPER_MATH_LANES(erfinv)
+TAPER_MATH_LANES(digamma)
+TAPER_MATH_LANES(lgamma)
 #undef TAPER_MATH_LANES
+
+}  // namespace math
 
 }  // namespace taper::inline TAPER_ABI

@@ -46,7 +46,7 @@ template <class X>
 TAPER_PACK X sin_of(X x) {
   const Angle<X> a = reduce_pio2(magnitude(x));
   const SinCos<X> t = sin_cos_small(a.r, a.low);
-  return from_bits<X>(bits(choose<X>(odd<X>(a.q), t.cos, t.sin)) ^ second_half<X>(a.q) ^ sign_of(x));
+  return from_bits<X>(bits(choose<X>(odd<X>(a.q), t.cos, t.sin)) ^ second_half<X>(a.q) ^ sign_bits(x));
 }
 template <class X>
 TAPER_PACK X cos_of(X x) {
@@ -60,7 +60,7 @@ TAPER_PACK X tan_of(X x) {
   const SinCos<X> t = sin_cos_small(a.r, a.low);
   const auto swap = odd<X>(a.q);
   const X y = divide(choose<X>(swap, t.cos, t.sin), choose<X>(swap, -t.sin, t.cos));
-  return from_bits<X>(bits(y) ^ sign_of(x));
+  return from_bits<X>(bits(y) ^ sign_bits(x));
 }
 
 /// atan(y / x) of x, y >= 0: the quotient is taken where it is below tan(pi / 8), from pi / 4 or from pi / 2.
@@ -141,7 +141,7 @@ TAPER_PACK X asin_of(X x) {
   const X near = p.t + p.tail;
   const Two<X> d = fast_two_sum(splat<X>(pio2), -(p.t + p.t));
   const X far = d.high + barrier(d.low + barrier(splat<X>(pio2_low) - (p.tail + p.tail)));
-  return from_bits<X>(bits(choose<X>(p.far, far, near)) ^ sign_of(x));
+  return from_bits<X>(bits(choose<X>(p.far, far, near)) ^ sign_bits(x));
 }
 template <class X>
 TAPER_PACK X acos_of(X x) {

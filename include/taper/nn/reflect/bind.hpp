@@ -50,23 +50,25 @@ struct Bind<0> {
 
 #define TAPER_BIND_NAME(name) name
 #define TAPER_BIND_NAMES(of, rows, last, p) TAPER_BIND_ROWS##rows(of) TAPER_BIND_##last(of, p)
-#define TAPER_BIND(rows, last, p)                                            \
-  template <>                                                                \
-  struct Bind<8 * rows + last> {                                             \
-    template <class T, class F>                                              \
-    TAPER_INLINE static constexpr decltype(auto) apply(T& object, F&& f) {   \
-      auto& [TAPER_BIND_NAMES(TAPER_BIND_NAME, rows, last, p)] = object;     \
-      return f(TAPER_BIND_NAMES(TAPER_BIND_NAME, rows, last, p));            \
-    }                                                                        \
-    template <class T>                                                       \
-    static constexpr auto types(T& object) {                                 \
-      auto& [TAPER_BIND_NAMES(TAPER_BIND_NAME, rows, last, p)] = object;     \
-      return FieldTypes<TAPER_BIND_NAMES(decltype, rows, last, p)>{};        \
-    }                                                                        \
+#define TAPER_BIND(rows, last, p)                                          \
+  template <>                                                              \
+  struct Bind<8 * rows + last> {                                           \
+    template <class T, class F>                                            \
+    TAPER_INLINE static constexpr decltype(auto) apply(T& object, F&& f) { \
+      auto& [TAPER_BIND_NAMES(TAPER_BIND_NAME, rows, last, p)] = object;   \
+      return f(TAPER_BIND_NAMES(TAPER_BIND_NAME, rows, last, p));          \
+    }                                                                      \
+    template <class T>                                                     \
+    static constexpr auto types(T& object) {                               \
+      auto& [TAPER_BIND_NAMES(TAPER_BIND_NAME, rows, last, p)] = object;   \
+      return FieldTypes<TAPER_BIND_NAMES(decltype, rows, last, p)>{};      \
+    }                                                                      \
   };
-#define TAPER_BIND_ROW(rows, p)                                                                               \
-  TAPER_BIND(rows, 1, p) TAPER_BIND(rows, 2, p) TAPER_BIND(rows, 3, p) TAPER_BIND(rows, 4, p)                 \
+// clang-format off
+#define TAPER_BIND_ROW(rows, p)                                                               \
+  TAPER_BIND(rows, 1, p) TAPER_BIND(rows, 2, p) TAPER_BIND(rows, 3, p) TAPER_BIND(rows, 4, p) \
   TAPER_BIND(rows, 5, p) TAPER_BIND(rows, 6, p) TAPER_BIND(rows, 7, p) TAPER_BIND(rows, 8, p)
+// clang-format on
 
 TAPER_BIND_ROW(0, a)
 TAPER_BIND_ROW(1, b)

@@ -23,8 +23,8 @@ enum class ReflectFault {
   inherited_members,  // the list of members is that of the base: it would drop the fields of the derived class
 };
 
-// Initialises any field but an lvalue reference. Converting to a prvalue needs neither a copy nor a move constructor. Never
-// called, but defined: constructors that compilers look into while they count use it with types without linkage.
+// Initialises any field but an lvalue reference. Converting to a prvalue needs neither a copy nor a move constructor.
+// Never called, but defined: constructors that compilers look into while they count use it with types without linkage.
 struct AnyValue {
   template <class U>
   operator U() const {
@@ -79,9 +79,9 @@ struct Arguments {};
 template <class T, class... Any>
 inline constexpr bool braces_take = requires { T{Any{}...}; };
 
-// No value converts to a C array, so its braces are elided and it takes one argument for each element. Parentheses know no
-// elision: they refuse as many arguments. nvcc's front end takes the probe's all the same, and is asked in another way,
-// which leaves it blind to arrays of a type without default constructor.
+// No value converts to a C array, so its braces are elided and it takes one argument for each element. Parentheses know
+// no elision: they refuse as many arguments. nvcc's front end takes the probe's all the same, and is asked in another
+// way, which leaves it blind to arrays of a type without default constructor.
 template <class T, class... Any>
 inline constexpr bool parentheses_take = sizeof...(Any) < 2 || requires { T(Any{}...); };
 
@@ -101,12 +101,12 @@ template <class T, class... Before, class... Inside, class... After>
 inline constexpr bool nested_braces_take<T, Arguments<Before...>, Arguments<Inside...>, Arguments<After...>> =
     requires { T{Before{}..., {Inside{}...}, After{}...}; };
 
-// One more element that takes several arguments, but not one.
+// One more element that takes two to six arguments, but not one: an array whose elements have no default constructor.
 template <class T, class A, class... Any>
-inline constexpr bool array_follows = requires { T{Any{}..., {A{}, A{}}}; } || requires { T{Any{}..., {A{}, A{}, A{}}}; } ||
-                                      requires { T{Any{}..., {A{}, A{}, A{}, A{}}}; } ||
-                                      requires { T{Any{}..., {A{}, A{}, A{}, A{}, A{}}}; } ||
-                                      requires { T{Any{}..., {A{}, A{}, A{}, A{}, A{}, A{}}}; };
+inline constexpr bool array_follows =
+    requires { T{Any{}..., {A{}, A{}}}; } || requires { T{Any{}..., {A{}, A{}, A{}}}; } ||
+    requires { T{Any{}..., {A{}, A{}, A{}, A{}}}; } || requires { T{Any{}..., {A{}, A{}, A{}, A{}, A{}}}; } ||
+    requires { T{Any{}..., {A{}, A{}, A{}, A{}, A{}, A{}}}; };
 
 struct FieldCount {
   std::size_t bases;
@@ -114,7 +114,7 @@ struct FieldCount {
   ReflectFault fault;
 };
 
-// Where the elements of an array can be initialised by {}, the array can, too, but then its other arguments are too many.
+// An array whose elements can be initialised by {} can be, too, but that leaves its other arguments without a place.
 template <class T, class... Before>
 consteval bool has_array_from(Arguments<Before...>, Arguments<>) {
   return false;

@@ -16,8 +16,8 @@ namespace taper::inline TAPER_ABI {
 
 namespace nn {
 
-/// The fields of a class that is no plain aggregate (it has constructors, private members or a base with fields), listed
-/// by the class itself, publicly and after the fields: `using members = nn::Members<&Net::conv, &Net::fc>;`
+/// The fields of a class that is no plain aggregate (it has constructors, private members or a base with fields),
+/// listed by the class itself, publicly and after the fields: `using members = nn::Members<&Net::conv, &Net::fc>;`
 template <auto... Fields>
   requires(std::is_member_object_pointer_v<decltype(Fields)> && ...)
 struct Members {};
@@ -42,8 +42,8 @@ inline constexpr bool is_member_list<nn::Members<Fields...>> = true;
 template <class T>
 concept ListsMembers = is_member_list<typename T::members>;
 
-// A derived class that adds fields must write its own list: the one it inherits would drop them. It adds no parameter if
-// it is no larger and the base has no padding where a pointer fits.
+// A derived class that adds fields must write its own list: the one it inherits would drop them. It adds no parameter
+// if it is no larger and the base has no padding where a pointer fits.
 template <class T, class Owner>
 inline constexpr bool drops_fields = false;
 template <class T, class Owner>

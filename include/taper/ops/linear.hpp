@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// The affine map of neural networks, y = x W^T + b, as one product each way.
+#pragma once
+
+#include <taper/backend/cpu/rows.hpp>
+#include <taper/ops/matmul.hpp>
+
+namespace taper::inline TAPER_ABI {
+
+namespace detail {
+
+/// Backward of linear: three products with the rows of x one below another, written where the gradients belong.
+template <Scalar T, Device D>
+struct LinearBackward {
+  Saved<T, D> x, weight;
+
+  void operator()(const autograd::BackwardContext& ctx) const {
+    const Tensor<T, D>& w = weight.get();
+    const std::int64_t out = w.shape()[0], in = w.shape()[1];
+    if (ctx.create_graph() || Complex<T>) {
+      const Tensor<T, D> g = ctx.grad<T, D>();
+      if (ctx.wants(0)) ctx.give(0, matmul(g, conjugate(w)));
+      const Tensor<T, D> rows = reshape(g, {-1, out});
+      if (ctx.wants(1)) ctx.give(1, matmul(t(rows), conjugate(reshape(x.get(), {-1, in}))));
+      if (ctx.wants(2)) ctx.give(2, reshape(sum_to(rows, Shape{1, out}), {out}));
+      return;
+    }
+    const Tensor<T, D> g = dense(ctx.grad<T, D>());
+    const Tensor<T, D>& input = x.get();
+    const std::int64_t m = out > 0 ? g.numel() / out : 0;
+    bool fresh = false;
+    if (ctx.wants(0)) {
+      T* dx = gradient_memory<T>(ctx, 0, fresh);
+      count_pass();
+      gemm<T>(m, in, out, g.data_ptr(), out, 1, w.data_ptr(), w.strides()[0], w.strides()[1], dx, in, !fresh);
+    }
+    if (ctx.wants(1)) {
+      T* dw = gradient_memory<T>(ctx, 1, fresh);
+      count_pass();
+      gemm<T>(out, in, m, g.data_ptr(), 1, out, input.data_ptr(), in, 1, dw, in, !fresh);
+    }
+    if (ctx.wants(2)) {
+      T* db = gradient_memory<T>(ctx, 2, fresh);
+      count_pass();
+      sum_rows<T>(m, out, g.data_ptr(), db, !fresh);
+    }
+  }
+};
+
+template <Scalar T, Device D>
+struct LinearProducer : ProducerBase<T, D> {
+  Held<T, D> x, weight, bias;
+
+  LinearProducer(const Shape& shape, const Tensor<T, D>& input, const Tensor<T, D>& w, const Tensor<T, D>& b)
+      : ProducerBase<T, D>{shape}, x(input), weight(w), bias(b) {}
+  Tensor<T, D> operator()() const {
+    const GradMode mode(this->record);
+    const Tensor<T, D> input = contiguous(x.get());
+    const Tensor<T, D>&w = weight.get(), &b = bias.get();
+    const std::int64_t out = w.shape()[0], in = w.shape()[1];
+    Tensor<T, D> y = empty_tensor<T, D>(this->result);
+    const std::int64_t m = out > 0 ? y.numel() / out : 0;
+    if (b.defined()) fill_rows<T>(m, out, dense(b).data_ptr(), y.data_ptr());
+    count_pass();
+    gemm<T>(m, out, in, input.data_ptr(), in, 1, w.data_ptr(), w.strides()[1], w.strides()[0], y.data_ptr(), out, b.defined());
+    return record_op("linear", std::move(y), false, LinearBackward<T, D>{Saved<T, D>(input), Saved<T, D>(w)}, input, w, b);
+  }
+};
+
+}  // namespace detail
+
+/// y = x W^T + b. Shapes: x (.., in), weight (out, in), bias (out) or undefined -> (.., out). Dtypes: equal, not bool.
+/// Gradient: g W, g^T x, the sum of g's rows. Throws: ShapeError where sizes differ.
+template <TensorLike X, TensorLike W>
+  requires detail::OfOneDType<X, W>
+auto linear(X&& x, W&& weight, const std::type_identity_t<tensor_t<X>>& bias = {}) {
+  const Shape &xs = x.shape(), &ws = weight.shape();
+  detail::check_rank("linear", "weight", ws, 2);
+  if (xs.empty()) detail::raise<ShapeError>("linear", "x has no dimension: its last one must have ", ws[1], " elements");
+  if (xs.back() != ws[1])
+    detail::raise<ShapeError>("linear", "the last size of x ", xs, " must equal the last size of weight ", ws, ": ", xs.back(), " != ", ws[1]);
+  if (bias.defined() && !(bias.shape() == Shape{ws[0]}))
+    detail::raise<ShapeError>("linear", "bias ", bias.shape(), " must have shape (", ws[0], ",), the first size of weight ", ws);
+  Shape shape = xs;
+  shape[shape.size() - 1] = ws[0];
+  return produce(detail::LinearProducer<value_t<X>, device_t<X>>(shape, eval(std::forward<X>(x)), eval(std::forward<W>(weight)), bias));
+}
+TAPER_REFUSE_TWO_DTYPES(linear)
+
+}  // namespace taper::inline TAPER_ABI

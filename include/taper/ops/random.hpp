@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: MIT
+// Random numbers written into an existing tensor, strided or not, and distributions whose parameters are tensors.
+#pragma once
+
+#include <taper/autograd/grad_mode.hpp>
+#include <taper/core/elements.hpp>
+#include <taper/core/random.hpp>
+#include <taper/eval/tensor.hpp>
+
+namespace taper::inline TAPER_ABI {
+
+namespace detail {
+
+/// A tensor that may be written to: a named one, or an unnamed view such as x[0].
+template <class X>
+concept Writable = TensorHandle<X> && !std::is_const_v<std::remove_reference_t<X>>;
+template <class X>
+concept WritableReal = Writable<X> && !Complex<value_t<X>>;
+template <class X>
+concept WritableFloating = Writable<X> && Floating<value_t<X>>;
+
+/// Writes fill(out, first, n), the numbers [first, first + n) of a stream in row-major order, into r, in place: what was
+/// there before gets no gradient.
+template <Scalar T, Device D, class Fill, class A = Abi>
+void randomise(TensorRecord& r, const Fill& fill) {
+  static_assert(std::same_as<D, Cpu>, "random numbers on this device need its backend: compile this file as .cu");
+  if (r.contiguous) {
+    T* p = reinterpret_cast<T*>(r.data);
+    parallel_for(r.numel, random_grain, [&](std::int64_t begin, std::int64_t end) { fill(p + begin, begin, end - begin); });
+  } else {
+    const Walk walk(r.shape, r.strides);
+    parallel_for(r.numel, random_grain, [&](std::int64_t begin, std::int64_t end) {
+      constexpr std::int64_t block = 512;
+      alignas(64) std::byte buffer[block * sizeof(T)];
+      for (std::int64_t i = begin; i < end; i += block) {
+        const std::int64_t n = end - i < block ? end - i : block;
+        fill(reinterpret_cast<T*>(buffer), i, n);
+        scatter<A>(r.data, buffer, sizeof(T), walk, i, n);
+      }
+    });
+  }
+  r.storage->version.fetch_add(1, std::memory_order_relaxed);
+  if constexpr (Differentiable<T> && !inference_only)
+    if (grad_mode() && autograd::wants_gradient(r)) autograd::rebase(r, autograd::make_slot_of_constant(grad_ops_of<T, D>(), r.shape));
+}
+
+/// What must hold before anything is written.
+template <Scalar T>
+TensorRecord& random_target(std::string_view op, TensorRecord& r) {
+  if (overlaps_itself(r))
+    raise<ValueError>(op, "the target of shape ", r.shape, " and strides ", r.strides, " overlaps itself (expand): clone() it before writing");
+  if constexpr (Differentiable<T> && !inference_only) check_in_place(r);
+  return r;
+}
+
+/// Bits of a stream as they are.
+struct Words {
+  static constexpr int outputs = 64;
+  TAPER_INLINE void operator()(const random::Blocks& bits, std::uint32_t* out) const { std::memcpy(out, bits.word, sizeof bits.word); }
+};
+
+/// -ln(u) for uniform u in (0, 1]: exponential numbers of rate 1.
+template <class C>
+struct StandardExponential {
+  using Bits = typename random::NormalTraits<C>::Bits;
+  static constexpr int outputs = sizeof(C) == 4 ? 64 : 32;
+  TAPER_INLINE void operator()(const random::Blocks& bits, C* out) const {
+    constexpr int lanes = random::lanes;
+    for (int w = 0; w < outputs / lanes; ++w)
+      for (int l = 0; l < lanes; ++l) {
+        Bits b;
+        if constexpr (sizeof(C) == 4) b = bits.word[w][l];
+        else b = bits.word[2 * w][l] | Bits{bits.word[2 * w + 1][l]} << 32;
+        out[w * lanes + l] = random::minus_log_unit<C>(b);
+      }
+  }
+};
+
+/// f of the numbers that Base makes, one by one, rounded once to T.
+template <Scalar T, class C, class Base, class F, class A = Abi>
+struct MappedFill {
+  GeneratorState s;
+  Base base;
+  F f;
+  void operator()(T* p, std::int64_t first, std::int64_t n) const {
+    constexpr std::int64_t block = 256;
+    alignas(64) C buffer[block];
+    for (std::int64_t i = 0; i < n; i += block) {
+      const std::int64_t count = n - i < block ? n - i : block;
+      random::fill<C, Base, A>(buffer, first + i, count, s.seed, s.offset, base);
+      for (std::int64_t k = 0; k < count; ++k) p[i + k] = f(buffer[k], first + i + k);
+    }
+  }
+};
+template <Scalar T, class C, class Base, class F>
+MappedFill<T, C, Base, F> mapped_fill(GeneratorState s, Base base, F f) {
+  return {s, base, f};
+}
+
+// What is done to each number; the second argument is its index.
+template <class T, class A = Abi>
+struct ScaleExponential {
+  compute_t<T> rate;
+  T operator()(compute_t<T> e, std::int64_t) const {
+    const T out = static_cast<T>(e / rate);
+    return static_cast<compute_t<T>>(out) > 0 ? out : std::numeric_limits<T>::min();  // 0 is no exponential number
+  }
+};
+template <class T, class A = Abi>
+struct ToLogNormal {
+  T operator()(compute_t<T> x, std::int64_t) const { return static_cast<T>(std::exp(x)); }
+};
+template <class T, class A = Abi>
+struct ToCauchy {
+  double median, sigma;
+  T operator()(double u, std::int64_t) const {
+    return static_cast<T>(static_cast<compute_t<T>>(median + sigma * std::tan(3.14159265358979323846 * (u - 0.5))));
+  }
+};
+template <class T, class A = Abi>
+struct ToGeometric {
+  double scale;  // -ln(1 - p)
+  T operator()(double e, std::int64_t) const {
+    const double trials = std::ceil(e / scale);
+    if constexpr (std::is_integral_v<T>) {
+      constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
+      if (trials >= most) return std::numeric_limits<T>::max();
+    }
+    return static_cast<T>(static_cast<compute_t<T>>(trials < 1 ? 1 : trials));
+  }
+};
+template <class T, class P, class A = Abi>
+struct BelowProbability {
+  const P* p;
+  T operator()(std::uint32_t bits, std::int64_t i) const {
+    return random::bernoulli(bits, random::bernoulli_threshold(static_cast<double>(static_cast<compute_t<P>>(p[i])))) ? T(1.0f) : T(0.0f);
+  }
+};
+
+/// The value of x at `shape`, dense, outside the tape.
+template <TensorLike X>
+tensor_t<X> dense_at(const X& x, const Shape& shape) {
+  const NoGrad no_grad;
+  const tensor_t<X> t = stored(x);
+  if (t.is_contiguous() && t.shape() == shape) return t;
+  return tensor_t<X>(evaluate(plain_leaf<value_t<X>, device_t<X>>(t.handle()), shape));
+}
+
+template <TensorLike P>
+tensor_t<P> probabilities(std::string_view op, const P& p, const Shape& shape) {
+  const tensor_t<P> t = stored(p);
+  for_each_offset(t.shape(), t.strides(), [&, data = t.data_ptr()](std::int64_t i) {
+    check_probability(op, static_cast<double>(static_cast<compute_t<value_t<P>>>(data[i])));
+  });
+  return dense_at(t, shape);
+}
+
+}  // namespace detail
+
+/// Fills x with uniform numbers in [low, high); of a complex dtype both parts.
+/// Gradient: 0, as of all functions `..._` here. Throws: ValueError for bounds that are not finite or in the wrong order;
+/// AutogradError, as all of them, for a leaf that wants a gradient, outside NoGrad.
+template <detail::Writable X>
+  requires Differentiable<value_t<X>>
+X uniform_(X&& x, double low = 0, double high = 1, Generator& generator = default_generator()) {
+  using T = value_t<X>;
+  if (!(low <= high) || !std::isfinite(high - low))
+    detail::raise<ValueError>("uniform_", "the bounds must be finite and in order, got ", low, " and ", high);
+  detail::TensorRecord& r = detail::random_target<T>("uniform_", x.record());
+  detail::randomise<T, device_t<X>>(r, detail::UniformFill<T>{generator.take(), low, high});
+  return std::forward<X>(x);
+}
+
+/// Fills x with normal numbers.
+template <detail::Writable X>
+  requires Differentiable<value_t<X>>
+X normal_(X&& x, double mean = 0, double deviation = 1, Generator& generator = default_generator()) {
+  using T = value_t<X>;
+  detail::check_deviation("normal_", deviation);
+  detail::TensorRecord& r = detail::random_target<T>("normal_", x.record());
+  detail::randomise<T, device_t<X>>(r, detail::NormalFill<T>{generator.take(), mean, deviation});
+  return std::forward<X>(x);
+}
+
+/// Fills x with integers in [low, high).
+template <detail::WritableReal X>
+X random_(X&& x, std::int64_t low, std::int64_t high, Generator& generator = default_generator()) {
+  using T = value_t<X>;
+  detail::check_integers<T>("random_", low, high);
+  detail::TensorRecord& r = detail::random_target<T>("random_", x.record());
+  detail::randomise<T, device_t<X>>(r, detail::IntegerFill<T>{generator.take(), low, high});
+  return std::forward<X>(x);
+}
+/// Fills x with integers in [0, high).
+template <detail::WritableReal X>
+X random_(X&& x, std::int64_t high, Generator& generator = default_generator()) {
+  return random_(std::forward<X>(x), 0, high, generator);
+}
+/// Fills x with integers from 0 to the largest that the dtype holds; of a floating dtype to 2^digits.
+template <detail::WritableReal X>
+X random_(X&& x, Generator& generator = default_generator()) {
+  using T = value_t<X>;
+  std::uint64_t high = 1;  // one above the largest; 2^63 becomes the smallest int64, from which the range is still right
+  if constexpr (Integral<T>) high += static_cast<std::uint64_t>(std::numeric_limits<T>::max());
+  else high += std::uint64_t{1} << std::numeric_limits<T>::digits;
+  detail::TensorRecord& r = detail::random_target<T>("random_", x.record());
+  detail::randomise<T, device_t<X>>(r, detail::IntegerFill<T>{generator.take(), 0, static_cast<std::int64_t>(high)});
+  return std::forward<X>(x);
+}
+
+/// Fills x with 1, with probability p, and 0.
+template <detail::WritableReal X>
+X bernoulli_(X&& x, double p = 0.5, Generator& generator = default_generator()) {
+  using T = value_t<X>;
+  detail::check_probability("bernoulli_", p);
+  detail::TensorRecord& r = detail::random_target<T>("bernoulli_", x.record());
+  detail::randomise<T, device_t<X>>(r, detail::BernoulliFill<T>{generator.take(), p});
+  return std::forward<X>(x);
+}
+/// Fills x with 1, with the probability at the same place of p (broadcast to x), and 0.
+template <detail::WritableReal X, TensorLike P>
+  requires Floating<value_t<P>>
+X bernoulli_(X&& x, const P& p, Generator& generator = default_generator()) {
+  using T = value_t<X>;
+  if (!(detail::broadcast_shapes("bernoulli_", p.shape(), x.shape()) == x.shape()))
+    detail::raise<ShapeError>("bernoulli_", "probabilities of shape ", p.shape(), " do not fit a target of shape ", x.shape());
+  const auto dense = detail::probabilities("bernoulli_", p, x.shape());
+  detail::TensorRecord& r = detail::random_target<T>("bernoulli_", x.record());
+  detail::randomise<T, device_t<X>>(r, detail::mapped_fill<T, std::uint32_t>(generator.take(), detail::Words{},
+                                                                          detail::BelowProbability<T, value_t<P>>{dense.data_ptr()}));
+  return std::forward<X>(x);
+}
+/// 1 with the probability at the same place of p, else 0; of p's shape and dtype. Not differentiable.
+template <TensorLike P>
+  requires Floating<value_t<P>>
+tensor_t<P> bernoulli(const P& p, Generator& generator = default_generator()) {
+  const auto dense = detail::probabilities("bernoulli", p, p.shape());
+  return bernoulli_(empty_like(dense), dense, generator);
+}
+
+/// Fills x with exponential numbers of the given rate: density rate exp(-rate x), x > 0.
+template <detail::WritableFloating X>
+X exponential_(X&& x, double rate = 1, Generator& generator = default_generator()) {
+  using T = value_t<X>;
+  using C = compute_t<T>;
+  if (!(rate > 0)) detail::raise<ValueError>("exponential_", "the rate must be positive, got ", rate);
+  detail::TensorRecord& r = detail::random_target<T>("exponential_", x.record());
+  detail::randomise<T, device_t<X>>(r, detail::mapped_fill<T, C>(generator.take(), detail::StandardExponential<C>{},
+                                                              detail::ScaleExponential<T>{static_cast<C>(rate)}));
+  return std::forward<X>(x);
+}
+
+/// Fills x with exp(n) for normal n of the given mean and standard deviation.
+template <detail::WritableFloating X>
+X log_normal_(X&& x, double mean = 1, double deviation = 2, Generator& generator = default_generator()) {
+  using T = value_t<X>;
+  using C = compute_t<T>;
+  if (!(deviation > 0)) detail::raise<ValueError>("log_normal_", "the standard deviation must be positive, got ", deviation);
+  detail::TensorRecord& r = detail::random_target<T>("log_normal_", x.record());
+  const detail::random::Normal<C> normals{static_cast<C>(mean), static_cast<C>(deviation)};
+  detail::randomise<T, device_t<X>>(r, detail::mapped_fill<T, C>(generator.take(), normals, detail::ToLogNormal<T>{}));
+  return std::forward<X>(x);
+}
+
+/// Fills x with Cauchy numbers: density sigma / (pi (sigma^2 + (x - median)^2)).
+template <detail::WritableFloating X>
+X cauchy_(X&& x, double median = 0, double sigma = 1, Generator& generator = default_generator()) {
+  using T = value_t<X>;
+  if (!(sigma > 0)) detail::raise<ValueError>("cauchy_", "sigma must be positive, got ", sigma);
+  detail::TensorRecord& r = detail::random_target<T>("cauchy_", x.record());
+  detail::randomise<T, device_t<X>>(r, detail::mapped_fill<T, double>(generator.take(), detail::random::Uniform<double>(0, 1),
+                                                                   detail::ToCauchy<T>{median, sigma}));
+  return std::forward<X>(x);
+}
+
+/// Fills x with the number of trials, each with probability p, up to the first success: 1, 2, ...
+template <detail::WritableReal X>
+X geometric_(X&& x, double p, Generator& generator = default_generator()) {
+  using T = value_t<X>;
+  if (!(p > 0 && p < 1)) detail::raise<ValueError>("geometric_", "the probability must lie between 0 and 1, got ", p);
+  detail::TensorRecord& r = detail::random_target<T>("geometric_", x.record());
+  detail::randomise<T, device_t<X>>(r, detail::mapped_fill<T, double>(generator.take(), detail::StandardExponential<double>{},
+                                                                   detail::ToGeometric<T>{-std::log1p(-p)}));
+  return std::forward<X>(x);
+}
+
+/// Normal numbers, each of its own mean and standard deviation: tensors, broadcast together, or one tensor and one
+/// number. Not differentiable.
+template <class M, class S>
+  requires((TensorLike<M> || TensorLike<S>) && PointwiseOperands<M, S>)
+auto normal(const M& mean, const S& deviation, Generator& generator = default_generator()) {
+  if constexpr (TensorLike<S>) {
+    const tensor_t<S> t = detail::stored(deviation);
+    detail::for_each_offset(t.shape(), t.strides(), [data = t.data_ptr()](std::int64_t i) {
+      detail::check_deviation("normal", static_cast<double>(static_cast<compute_t<value_t<S>>>(data[i])));
+    });
+  } else {
+    detail::check_deviation("normal", static_cast<double>(deviation));
+  }
+  const NoGrad no_grad;
+  auto spread = apply("normal", Add{}, mean, deviation);  // for its shape and dtype
+  using Out = tensor_t<decltype(spread)>;
+  static_assert(Floating<value_t<Out>>, "normal takes floating tensors");
+  const Out z = randn<value_t<Out>, device_t<Out>>(spread.shape(), generator);
+  return Out(apply("normal", Add{}, mean, apply("normal", Mul{}, z, deviation)));
+}
+
+}  // namespace taper::inline TAPER_ABI

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// What structural ops share: fresh tensors, operands held until a producer runs, gradients handed on, refused operands.
+#pragma once
+
+#include <taper/eval/record.hpp>
+
+namespace taper::inline TAPER_ABI {
+
+namespace detail {
+
+// Left incomplete: their names are the diagnostics.
+template <class Left, class Right>
+struct error_operands_have_different_dtypes_write_cast;
+template <class T>
+struct error_this_function_needs_a_floating_dtype_write_cast;
+
+template <class X, class Y>
+concept OfTwoDTypes = TensorLike<X> && TensorLike<Y> && !std::same_as<value_t<X>, value_t<Y>>;
+template <class X, class Y>
+concept OfOneDType = TensorLike<X> && TensorLike<Y> && std::same_as<value_t<X>, value_t<Y>> && std::same_as<device_t<X>, device_t<Y>>;
+
+/// A dense tensor whose elements are not set.
+template <Scalar T, Device D>
+Tensor<T, D> empty_tensor(const Shape& shape) {
+  static_assert(std::same_as<D, Cpu>, "this operation on this device needs its backend: compile this file as .cu");
+  return Tensor<T, D>(make_dense<D>(dtype_of<T>, shape));
+}
+
+/// x where it is dense, otherwise a dense copy that no tape sees.
+template <Scalar T, Device D>
+Tensor<T, D> dense(const Tensor<T, D>& x) {
+  if (x.is_contiguous()) return x;
+  return Tensor<T, D>(GradOpsFor<T, D>::clone(make_alias(x.record(), geometry_of(x.record()))));
+}
+
+/// True where an op over these tensors is going to be recorded.
+template <class... X>
+bool recording(const X&... x) {
+  if constexpr (inference_only) return false;
+  else return grad_mode() && (x.requires_grad() || ...);
+}
+
+/// An operand that a producer holds until it runs; a change in place in between is noticed.
+template <Scalar T, Device D>
+class Held {
+ public:
+  explicit Held(const Tensor<T, D>& x) : tensor_(x), version_(x.defined() ? x.version() : 0) {}
+  const Tensor<T, D>& get() const {
+    if (tensor_.defined() && tensor_.version() != version_)
+      raise<ValueError>("evaluate", "a tensor of shape ", tensor_.shape(),
+                        " was changed in place after this expression was built and before it was evaluated: evaluate it first");
+    return tensor_;
+  }
+
+ private:
+  Tensor<T, D> tensor_;
+  std::uint32_t version_;
+};
+
+/// What every producer has: its result's type and shape, and the grad mode of the moment it was built.
+template <Scalar T, Device D>
+struct ProducerBase {
+  using value_type = T;
+  using device_type = D;
+  Shape result;
+  bool record = grad_mode();
+  const Shape& shape() const { return result; }
+};
+
+/// The memory that the gradient of input i is written to; `fresh` where it holds nothing yet and must not be read.
+template <Scalar T>
+T* gradient_memory(const autograd::BackwardContext& ctx, int i, bool& fresh) {
+  return reinterpret_cast<T*>(ctx.pass().buffer(ctx.node().input(i), fresh).data);
+}
+
+/// The upstream gradient of a recorded backward as it is, that of a plain one dense.
+template <Scalar T, Device D>
+Tensor<T, D> dense_gradient(const autograd::BackwardContext& ctx) {
+  const Tensor<T, D> g = ctx.grad<T, D>();
+  return ctx.create_graph() ? g : dense(g);
+}
+
+/// x summed over the axes that `shape` was broadcast along; recorded where grad mode is on.
+template <Scalar T, Device D>
+Tensor<T, D> sum_to(const Tensor<T, D>& x, const Shape& shape) {
+  return Tensor<T, D>(GradOpsFor<T, D>::sum_to(x.handle(), shape));
+}
+
+/// The sizes before an axis, along it and behind it.
+struct AxisSplit {
+  std::int64_t outer = 1, size = 1, inner = 1;
+  AxisSplit(const Shape& shape, int axis) {
+    for (int i = 0; i < shape.size(); ++i) (i < axis ? outer : i == axis ? size : inner) *= shape[i];
+  }
+};
+
+/// Rows of a loop that make a task worth handing to a thread.
+inline std::int64_t row_grain(std::int64_t elements) { return 1 + (std::int64_t{1} << 15) / (elements > 0 ? elements : 1); }
+
+}  // namespace detail
+
+// Beside a function of two operands: operands of two dtypes are refused by name.
+#define TAPER_REFUSE_TWO_DTYPES(function)                                                                          \
+  template <class X, class Y, class... Rest>                                                                       \
+    requires detail::OfTwoDTypes<X, Y>                                                                             \
+  detail::error_operands_have_different_dtypes_write_cast<value_t<X>, value_t<Y>> function(X&&, Y&&, const Rest&...) = delete;
+
+// Beside a function of floating dtypes: others are refused by name.
+#define TAPER_REFUSE_NOT_FLOATING(function)                                                                        \
+  template <TensorLike X, class... Rest>                                                                           \
+    requires(!Floating<value_t<X>>)                                                                                \
+  detail::error_this_function_needs_a_floating_dtype_write_cast<value_t<X>> function(X&&, const Rest&...) = delete;
+
+}  // namespace taper::inline TAPER_ABI
