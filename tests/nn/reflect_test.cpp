@@ -19,7 +19,7 @@
 #include <variant>
 #include <vector>
 
-#include "../support/catch.hpp"
+#include "tests/support/catch.hpp"
 
 namespace {
 

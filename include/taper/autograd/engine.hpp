@@ -4,6 +4,7 @@
 
 #include <taper/autograd/grad_mode.hpp>
 #include <taper/autograd/node.hpp>
+#include <taper/core/pointer_set.hpp>
 
 #include <algorithm>
 #include <span>
@@ -40,6 +41,8 @@ class Pass {
   }
 
   bool create_graph() const noexcept { return options_.create_graph; }
+  /// True of a pass that serves chosen inputs only.
+  bool selective() const noexcept { return !options_.wanted.empty(); }
 
   /// Hands `gradient` to a slot; sums with what has arrived there.
   void add(const SlotPtr& slot, detail::RecordPtr gradient) {
@@ -68,7 +71,7 @@ class Pass {
   bool slot_wanted(const Slot& slot) const {
     if (options_.wanted.empty()) return true;
     if (std::find(options_.wanted.begin(), options_.wanted.end(), &slot) != options_.wanted.end()) return true;
-    return slot.producer && std::binary_search(needed_.begin(), needed_.end(), slot.producer);
+    return slot.producer && needed_.contains(slot.producer);
   }
 
   /// The gradient that has arrived at output i of a node; null where none did.
@@ -168,11 +171,12 @@ class Pass {
       keep(*s, *flight);
       if (s->retains || (options_.accumulate && wanted_here(*s))) accumulate(*s, *flight);
     }
-    if (!options_.wanted.empty() && !std::binary_search(needed_.begin(), needed_.end(), &node)) return;
+    if (!options_.wanted.empty() && !needed_.contains(&node)) return;
     if (node.freed)
       detail::raise<AutogradError>("backward", "the graph of ", node.name(),
                                    " has been freed: a graph can be walked once; pass {.retain_graph = true} to the backward before");
     node.backward(*this);
+    if (anomaly_mode) inspect(node);
     if (!options_.retain_graph && !options_.create_graph) {
       node.freed = true;
       node.release_saved();
@@ -180,6 +184,20 @@ class Pass {
     // This node's outputs have passed their gradient on: free it before the next one allocates.
     for (int i = 0; i < node.output_count(); ++i)
       if (Slot* s = node.output(i)) clear_flight(*s);
+  }
+
+  /// Anomaly mode: a NaN that arrives from clean gradients is named where it was made.
+  void inspect(Node& node) {
+    for (int i = 0; i < node.output_count(); ++i)
+      if (const Slot* s = node.output(i))
+        if (const detail::RecordPtr* g = find(*node.output(i)); g && *g && s->ops->has_nan(**g)) return;
+    for (int i = 0; i < node.input_count(); ++i) {
+      const SlotPtr& s = node.input(i);
+      const detail::RecordPtr* g = s ? find(*s) : nullptr;
+      if (!g || !*g || !s->ops->has_nan(**g)) continue;
+      node.explain_nan(*this);
+      detail::raise<AutogradError>("anomaly mode", "the backward of ", node.name(), " gave NaN for input ", i, " of shape ", s->shape);
+    }
   }
 
   bool wanted_here(const Slot& s) const {
@@ -232,18 +250,15 @@ class Pass {
       bool leads;
     };
     detail::PoolVector<Frame> stack;
-    detail::PoolVector<Node*> done;  // sorted
-    auto visited = [&](Node* n) { return std::binary_search(done.begin(), done.end(), n); };
-    auto insert = [](auto& sorted, Node* n) { sorted.insert(std::lower_bound(sorted.begin(), sorted.end(), n), n); };
+    detail::PointerSet visited;
     for (const SlotPtr& root : roots) {
-      if (!root->producer || visited(root->producer)) continue;
-      insert(done, root->producer);
+      if (!root->producer || !visited.insert(root->producer)) continue;
       stack.push_back({root->producer, 0, false});
       while (!stack.empty()) {
         Frame& f = stack.back();
         if (f.next == f.node->input_count()) {
           const Frame finished = f;
-          if (finished.leads) insert(needed_, finished.node);
+          if (finished.leads) needed_.insert(finished.node);
           stack.pop_back();
           if (!stack.empty()) stack.back().leads |= finished.leads;
           continue;
@@ -252,10 +267,9 @@ class Pass {
         if (!s) continue;
         if (wanted_here(*s)) f.leads = true;
         if (!s->producer) continue;
-        if (!visited(s->producer)) {
-          insert(done, s->producer);
+        if (visited.insert(s->producer)) {
           stack.push_back({s->producer, 0, false});
-        } else if (std::binary_search(needed_.begin(), needed_.end(), s->producer)) {
+        } else if (needed_.contains(s->producer)) {
           f.leads = true;
         }
       }
@@ -267,7 +281,7 @@ class Pass {
   detail::PoolVector<SlotPtr> touched_;
   detail::PoolVector<std::pair<Slot*, detail::RecordPtr>> elsewhere_;
   detail::PoolVector<std::pair<const Slot*, detail::RecordPtr>> results_;
-  detail::PoolVector<Node*> needed_;  // sorted
+  detail::PointerSet needed_;  // nodes that lead to a wanted slot
 };
 
 }  // namespace taper::inline TAPER_ABI::autograd

@@ -19,6 +19,8 @@ class Node {
   /// Lets go of what was saved for backward.
   virtual void release_saved() noexcept = 0;
   virtual std::string_view name() const noexcept = 0;
+  /// In anomaly mode, after backward gave NaN: throws naming the part that made it, where the node has parts.
+  virtual void explain_nan(Pass&) {}
 
   int input_count() const noexcept { return input_count_; }
   const SlotPtr& input(int i) const noexcept { return inputs_[i]; }

@@ -17,7 +17,7 @@ struct GradOps {
   detail::RecordPtr (*full)(const Shape& shape, double value);
   void (*set_zero)(detail::TensorRecord& target);
   void (*add_into)(detail::TensorRecord& target, detail::TensorRecord& value);
-  bool (*finite)(detail::TensorRecord& a);
+  bool (*has_nan)(detail::TensorRecord& a);
   // Recorded where grad mode is on.
   detail::RecordPtr (*add)(const detail::RecordPtr& a, const detail::RecordPtr& b);
   detail::RecordPtr (*scale)(const detail::RecordPtr& a, double factor);

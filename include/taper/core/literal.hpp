@@ -64,7 +64,7 @@ class Nested {
 
 /// A container of values, or of containers: vector, array, span, initializer_list, C array.
 template <class R>
-concept List = !TensorLike<R> && requires(const R& r) {
+concept Listable = !TensorLike<R> && requires(const R& r) {
   std::begin(r);
   std::end(r);
   std::size(r);
@@ -72,7 +72,7 @@ concept List = !TensorLike<R> && requires(const R& r) {
 
 template <class R>
 struct LeafOf { using type = R; };
-template <List R>
+template <Listable R>
 struct LeafOf<R> : LeafOf<std::remove_cvref_t<decltype(*std::begin(std::declval<const R&>()))>> {};
 template <class R>
 using leaf_t = typename LeafOf<std::remove_cvref_t<R>>::type;
@@ -96,7 +96,7 @@ using list_element_t = typename ListElement<T, leaf_t<R>>::type;
 
 template <class R>
 void list_shape(Shape& out, const R& r) {
-  if constexpr (List<R>) {
+  if constexpr (Listable<R>) {
     out.push_back(static_cast<std::int64_t>(std::size(r)));
     if (std::size(r) > 0) list_shape(out, *std::begin(r));
   }
@@ -104,7 +104,7 @@ void list_shape(Shape& out, const R& r) {
 
 template <class T, class R>
 void write_list(const R& r, const Shape& shape, int depth, T*& out) {
-  if constexpr (List<R>) {
+  if constexpr (Listable<R>) {
     const auto n = static_cast<std::int64_t>(std::size(r));
     if (n != shape[depth]) raise_ragged(depth, n, shape[depth]);
     using Item = std::iter_value_t<decltype(std::begin(r))>;
@@ -169,13 +169,13 @@ auto tensor(std::initializer_list<std::initializer_list<std::initializer_list<st
 }
 
 /// A copy of a container, also of containers of containers: its elements' dtype where none is given.
-template <class T = void, Device D = Cpu, detail::List R>
+template <class T = void, Device D = Cpu, detail::Listable R>
   requires detail::FitsIn<detail::leaf_t<R>, detail::list_element_t<T, R>>
 Tensor<detail::list_element_t<T, R>, D> tensor(const R& values) {
   return detail::tensor_of_list<detail::list_element_t<T, R>, D>(values);
 }
 /// A copy of a flat container in the given shape.
-template <class T = void, Device D = Cpu, detail::List R>
+template <class T = void, Device D = Cpu, detail::Listable R>
   requires detail::FitsIn<std::remove_cvref_t<decltype(*std::begin(std::declval<const R&>()))>, detail::list_element_t<T, R>>
 Tensor<detail::list_element_t<T, R>, D> tensor(const R& values, const Shape& shape) {
   using U = detail::list_element_t<T, R>;

@@ -15,12 +15,14 @@ inline constinit PrintOptions print_options{};
 class TensorPrinter {
  public:
   TensorPrinter(const TensorRecord& r, const PrintOptions& options)
-      : r_(r), options_(options), summarise_(r.numel > options.threshold) {}
+      : r_(r), options_(options), summarise_(r.numel > options.threshold), hidden_(summarise_ && options.edgeitems == 0) {}
 
   std::string operator()() {
     std::string out(prefix);
     if (r_.numel == 0) {
       out += "[]";
+    } else if (hidden_) {
+      out += "[...]";
     } else {
       format_cells();
       append_block(out, 0, prefix.size());
@@ -43,7 +45,6 @@ class TensorPrinter {
       if (edges && i == options_.edgeitems) {
         gap();
         i = size - options_.edgeitems;
-        if (i == size) break;
       }
       f(i);
     }
@@ -115,7 +116,7 @@ class TensorPrinter {
         },
         [&] {
           separate();
-          out += left == 1 && options_.edgeitems > 0 ? " ..." : "...";
+          out += left == 1 ? " ..." : "...";
         });
     out += ']';
   }
@@ -133,7 +134,7 @@ class TensorPrinter {
       }
     };
     auto add_plain = [&](const std::string& suffix) { add(suffix, suffix.size()); };
-    if (r_.numel == 0 && r_.shape.size() != 1) add_plain("size=" + to_string(r_.shape));
+    if (hidden_ || (r_.numel == 0 && r_.shape.size() != 1)) add_plain("size=" + to_string(r_.shape));
     // What a list of such numbers would become needs no name; an empty list becomes float32.
     const bool implied = r_.dtype == DType::float32 || (r_.numel > 0 && (r_.dtype == DType::int64 || r_.dtype == DType::boolean ||
                                                                          r_.dtype == DType::complex64));
@@ -150,7 +151,7 @@ class TensorPrinter {
 
   const TensorRecord& r_;
   const PrintOptions& options_;
-  const bool summarise_;
+  const bool summarise_, hidden_;  // only the edges are shown; nothing is
   std::vector<std::string> cells_;
   std::size_t width_ = 0, next_ = 0;
 };

@@ -17,6 +17,7 @@ namespace taper::inline TAPER_ABI::detail {
 struct GraphOps {
   std::string_view (*name)();
   void (*backward)(autograd::FusedNode& node, autograd::Pass& pass, const RecordPtr& gradient);
+  void (*explain_nan)(autograd::FusedNode& node, const RecordPtr& gradient);
 };
 
 }  // namespace taper::inline TAPER_ABI::detail
@@ -72,6 +73,10 @@ class FusedNode final : public Node {
       return;
     }
     run_kernel(pass, *g);
+  }
+
+  void explain_nan(Pass& pass) override {
+    if (RecordPtr g = pass.gradient(*this)) info.graph->explain_nan(*this, factor == 1 ? g : this->Node::output(0)->ops->scale(g, factor));
   }
 
   /// The strides of the result's gradient at the iteration space: 0 along summed axes.

@@ -14,20 +14,18 @@ template <class Op, Scalar T, Device D>
 }
 template <Scalar T, Device D>
 [[gnu::noinline]] void write_constant(TensorRecord& target, T value) {
-  using C = compute_t<T>;
   if (target.numel == 0) return;
   if (target.contiguous) {
     T* p = reinterpret_cast<T*>(target.data);
     std::fill(p, p + target.numel, value);
   } else {
-    for_each_row(Walk(target.shape, target.strides), 0, target.numel, [&](std::int64_t offset, std::int64_t, std::int64_t n) {
-      const std::int64_t stride = Walk(target.shape, target.strides).inner_stride();
+    const Walk walk(target.shape, target.strides);
+    for_each_row(walk, 0, target.numel, [&](std::int64_t offset, std::int64_t, std::int64_t n) {
       T* p = reinterpret_cast<T*>(target.data) + offset;
-      for (std::int64_t i = 0; i < n; ++i) p[i * stride] = value;
+      for (std::int64_t i = 0; i < n; ++i) p[i * walk.inner_stride()] = value;
     });
   }
   target.storage->version.fetch_add(1, std::memory_order_relaxed);
-  (void)sizeof(C);
 }
 
 template <Scalar T, Device D>
@@ -48,14 +46,14 @@ struct GradOpsFor {
     const typename program_t<N>::Data data{};
     run_into(InfoFor<program_t<N>>::info, leaves, &data, target);
   }
-  static bool finite(TensorRecord& a) {
-    bool out = true;
-    for_each_row(Walk(a.shape, a.strides), 0, a.numel, [&](std::int64_t offset, std::int64_t, std::int64_t n) {
+  static bool has_nan(TensorRecord& a) {
+    const Walk walk(a.shape, a.strides);
+    bool out = false;
+    for_each_row(walk, 0, a.numel, [&](std::int64_t offset, std::int64_t, std::int64_t n) {
       const T* p = reinterpret_cast<const T*>(a.data) + offset;
-      const std::int64_t stride = Walk(a.shape, a.strides).inner_stride();
-      for (std::int64_t i = 0; i < n; ++i) {
-        if constexpr (Complex<T>) out = out && math::isfinite(p[i * stride].real()) && math::isfinite(p[i * stride].imag());
-        else out = out && math::isfinite(static_cast<C>(p[i * stride]));
+      for (std::int64_t i = 0; i < n; ++i, p += walk.inner_stride()) {
+        if constexpr (Complex<T>) out = out || math::isnan(p->real()) || math::isnan(p->imag());
+        else out = out || math::isnan(static_cast<C>(*p));
       }
     });
     return out;
@@ -91,7 +89,7 @@ struct GradOpsFor {
     return out;
   }
 
-  static constexpr autograd::GradOps ops{&empty, &full, &set_zero, &add_into, &finite, &add, &scale, &clone, &sum_to, &without_region};
+  static constexpr autograd::GradOps ops{&empty, &full, &set_zero, &add_into, &has_nan, &add, &scale, &clone, &sum_to, &without_region};
 };
 
 }  // namespace taper::inline TAPER_ABI::detail

@@ -78,6 +78,9 @@ struct Replay {
       if (!adjoint[out] || !wanted[P::facts[K].operand[I]]) return;
       RecordPtr g = eager_vjp<I, typename Traits::result, D>(get<K>(data.ops), Types{}, adjoint[out], r[out], operand_of<K, J>(r, Types{})...);
       g = cast_record<C, T, D>(g);
+      if (explaining && GradOpsFor<T, D>::has_nan(*g))
+        raise<AutogradError>("anomaly mode", "the backward of ", Traits::Op::name, " gave NaN for operand ", I, ", inside an expression of ", P::count,
+                             " ops and shape ", adjoint[out]->shape);
       RecordPtr& target = adjoint[P::facts[K].operand[I]];
       target = target ? GradOpsFor<T, D>::add(target, g) : std::move(g);
     }
@@ -107,7 +110,7 @@ struct Replay {
   }
 
   template <int... L, int... C, int... K>
-  static void run(autograd::FusedNode& node, autograd::Pass& pass, const RecordPtr& g, std::integer_sequence<int, L...>,
+  static void run(autograd::FusedNode& node, autograd::Pass* pass, const RecordPtr& g, std::integer_sequence<int, L...>,
                   std::integer_sequence<int, C...>, std::integer_sequence<int, K...>) {
     const auto& data = *reinterpret_cast<const typename P::Data*>(node.data());
     RecordPtr r[registers], adjoint[registers];
@@ -126,7 +129,7 @@ struct Replay {
     (forward<K>(r, data, static_cast<bool>(node.output) || !node.reduced), ...);
     adjoint[P::root] = spread(node, g);
     (pull_all<P::count - 1 - K>(r, adjoint, wanted, data, std::make_integer_sequence<int, P::template instruction<P::count - 1 - K>::arity>{}), ...);
-    (give<L>(node, pass, adjoint), ...);
+    if (pass) (give<L>(node, *pass, adjoint), ...);
   }
 
   /// The gradient of a sum, expanded to what was summed.
@@ -143,11 +146,22 @@ struct Replay {
   }
 
   static void backward(autograd::FusedNode& node, autograd::Pass& pass, const RecordPtr& g) {
-    run(node, pass, g, std::make_integer_sequence<int, P::leaves>{}, std::make_integer_sequence<int, P::constants>{},
+    run(node, &pass, g, std::make_integer_sequence<int, P::leaves>{}, std::make_integer_sequence<int, P::constants>{},
         std::make_integer_sequence<int, P::count>{});
   }
 
-  static constexpr GraphOps ops{&name, &backward};
+  static void explain_nan(autograd::FusedNode& node, const RecordPtr& g) {
+    const NoGrad guard;
+    explaining = true;
+    struct Reset {
+      ~Reset() { explaining = false; }
+    } reset;
+    run(node, nullptr, g, std::make_integer_sequence<int, P::leaves>{}, std::make_integer_sequence<int, P::constants>{},
+        std::make_integer_sequence<int, P::count>{});
+  }
+  static inline thread_local bool explaining = false;
+
+  static constexpr GraphOps ops{&name, &backward, &explain_nan};
 };
 
 }  // namespace taper::inline TAPER_ABI::detail

@@ -103,6 +103,12 @@ void Tensor<T, D>::backward(const Tensor& gradient, const BackwardOptions& optio
 
 namespace detail {
 
+/// The same storage outside the tape.
+template <Scalar T, Device D>
+Tensor<T, D> detached(const Tensor<T, D>& x) {
+  return Tensor<T, D>(make_alias(x.record(), geometry_of(x.record())));
+}
+
 template <Scalar T, Device D>
 RecordPtr seed_for(std::string_view op, const Tensor<T, D>& output, const Tensor<T, D>& gradient) {
   if (gradient.defined()) {

@@ -47,7 +47,7 @@ DenseMap<const_if_t<M, Const>> dense_map(const TensorRecord& r, T* data) {
   }
   const auto wrong = [](Eigen::Index size, int fixed) { return fixed != Eigen::Dynamic && size != fixed; };
   if (wrong(g.rows, M::RowsAtCompileTime) || wrong(g.cols, M::ColsAtCompileTime))
-    raise<ShapeError>("eigen_map", "a tensor of shape ", r.shape, " is no matrix of ", M::RowsAtCompileTime, " x ", M::ColsAtCompileTime,
+    raise<ShapeError>("eigen_map", "a tensor of shape ", r.shape, " is no matrix of ", int{M::RowsAtCompileTime}, " x ", int{M::ColsAtCompileTime},
                       " (-1: any size)");
   const Eigen::Index inner = M::IsRowMajor ? g.col_step : g.row_step, inner_size = M::IsRowMajor ? g.cols : g.rows;
   const Eigen::Index outer = M::IsRowMajor ? g.row_step : g.col_step, outer_size = M::IsRowMajor ? g.rows : g.cols;
@@ -66,12 +66,16 @@ StridedMap<const_if_t<RowMajor<std::remove_const_t<T>>, Const>> strided_map(cons
 struct error_the_map_would_outlive_the_tensor_give_it_a_name;    // left incomplete: their names are the diagnostics
 struct error_a_const_matrix_cannot_back_a_tensor_pass_a_copy_of_it;
 
-/// An lvalue whose elements lie in memory at fixed steps: Matrix, Array, Map, Ref, Block of these.
+/// A dense matrix, array, vector, or expression of them.
 template <class M>
-concept EigenLvalue = std::is_base_of_v<Eigen::EigenBase<M>, M> && EigenScalar<typename M::Scalar> &&
-                      (Eigen::internal::traits<M>::Flags & Eigen::DirectAccessBit) != 0;
+concept EigenDense = requires {
+  typename M::StorageKind;
+  typename M::PlainObject;
+} && std::same_as<typename M::StorageKind, Eigen::Dense> && EigenScalar<typename M::Scalar>;
+/// One whose elements lie in memory at fixed steps and may be written: Matrix, Array, Map, Ref, Block of these.
 template <class M>
-concept EigenDense = requires { typename M::Scalar; typename M::PlainObject; } && std::is_base_of_v<Eigen::DenseBase<M>, M> && EigenScalar<typename M::Scalar>;
+concept EigenLvalue = EigenDense<M> && !std::is_const_v<M> && bool(Eigen::internal::traits<M>::Flags & Eigen::DirectAccessBit) &&
+                      bool(Eigen::internal::is_lvalue<M>::value);
 
 template <class M, class Deleter>
 Tensor<typename M::Scalar> tensor_over(M& m, Deleter deleter) {
@@ -113,21 +117,19 @@ detail::error_the_map_would_outlive_the_tensor_give_it_a_name eigen_map(const Te
 
 /// A tensor over the memory of a named matrix, array, map or block, which must outlive it: (rows, columns), or (size) of
 /// a vector.
-template <class M>
-  requires detail::EigenLvalue<M>
+template <detail::EigenLvalue M>
 Tensor<typename M::Scalar> from_eigen(M& matrix) {
   return detail::tensor_over(matrix, detail::KeepBlob{});
 }
 /// A tensor that owns the value of an unnamed matrix or expression: from_eigen(a * b), from_eigen(std::move(a)).
 template <class M>
-  requires(!std::is_lvalue_reference_v<M> && !std::is_const_v<M> && detail::EigenDense<M>)
+  requires(!std::is_lvalue_reference_v<M> && detail::EigenDense<std::remove_const_t<M>>)
 Tensor<typename M::Scalar> from_eigen(M&& matrix) {
   using Plain = typename M::PlainObject;
   auto* owned = new Plain(std::forward<M>(matrix));
   return detail::tensor_over(*owned, [owned](void*) { delete owned; });
 }
-template <class M>
-  requires(detail::EigenDense<M> && detail::EigenLvalue<M>)
+template <detail::EigenDense M>
 detail::error_a_const_matrix_cannot_back_a_tensor_pass_a_copy_of_it from_eigen(const M& matrix) = delete;
 
 }  // namespace taper::inline TAPER_ABI

@@ -29,7 +29,7 @@ struct Abs {
   TAPER_HD TAPER_INLINE real_of<V> operator()(V x) const { return math::abs(x); }
   template <int I, class V, class R>
   TAPER_HD TAPER_INLINE V vjp(V x, R y, R g) const {
-    if constexpr (ComplexValue<V>) return select(y == R(0), V(0), V(g) * x / V(y));
+    if constexpr (ComplexValue<V>) return V(g) * math::sgn(x);
     else return g * math::sign(x);
   }
 };
@@ -50,13 +50,13 @@ struct Sgn : PromotingOp {
   static constexpr std::uint8_t reads[] = {reads_x0 | reads_output};
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x) const {
-    if constexpr (ComplexValue<V>) return select(x == V(0), V(0), x / V(math::abs(x)));
+    if constexpr (ComplexValue<V>) return math::sgn(x);
     else return Sign()(x);
   }
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V x, V y, V g) const {
     if constexpr (ComplexValue<V>) {
-      const V across = (g - detail::conjugated(g) * y * y) / V(math::abs(x) * real_of<V>(2));
+      const V across = (g - detail::conjugated(g) * y * y) / V(math::abs(x) + math::abs(x));
       return select(x == V(0), V(0), across);
     } else {
       return V(0);

@@ -34,12 +34,12 @@ class Draws {
   void with_replacement(std::int64_t* out, std::int64_t row, const GeneratorState& s) {
     double sum = 0;
     for (double& w : weight_) w = sum += w;
-    const double last = *std::lower_bound(weight_.begin(), weight_.end(), sum);
+    const double below_sum = std::nextafter(sum, 0.0);
     for (std::int64_t j = 0; j < n_; ++j) {
       const std::uint64_t bits = random::bits64(s.seed, s.offset, static_cast<std::uint64_t>(row * n_ + j));
       const double u = random::unit_double(static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32));
       // The first whose running sum is above u times the whole; rounding up to the whole itself still ends inside.
-      const double at = std::min(u * sum, std::nextafter(last, 0.0));
+      const double at = std::min(u * sum, below_sum);
       out[j] = std::upper_bound(weight_.begin(), weight_.end(), at) - weight_.begin();
     }
   }

@@ -63,6 +63,7 @@ template <class V>
 TAPER_HD TAPER_INLINE V conjugated(V x) {
   if constexpr (!ComplexValue<V>) return x;
   else if constexpr (PackValue<V>) return V(x.re, -x.im);
+  else if constexpr (EagerValue<V>) return V(tensor_t<decltype(x.tensor)>(conj(x.tensor)));
   else return V(x.real(), -x.imag());
 }
 

@@ -121,13 +121,7 @@ struct Hypot : FloatingOp {
   static constexpr std::string_view name = "hypot";
   static constexpr std::uint8_t reads[] = {reads_x0 | reads_output, reads_x1 | reads_output};
   template <class V>
-  TAPER_HD TAPER_INLINE V operator()(V x, V y) const {
-    const V a = math::abs(x), b = math::abs(y);
-    const V large = math::fmax(a, b), small = math::fmin(a, b), ratio = small / large;
-    const V h = large * math::sqrt(V(1) + ratio * ratio);
-    const V rare = select(math::isinf(a) || math::isinf(b), V(std::numeric_limits<scalar_of<V>>::infinity()), a + b);
-    return select(large == V(0) || math::isinf(large) || math::isnan(a) || math::isnan(b), rare, h);
-  }
+  TAPER_HD TAPER_INLINE V operator()(V x, V y) const { return math::hypot(x, y); }
   template <int I, class V>
   TAPER_HD TAPER_INLINE V partial(V x, V y, V h) const {
     if constexpr (I == 0) return x / h;

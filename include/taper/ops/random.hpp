@@ -2,10 +2,10 @@
 // Random numbers written into an existing tensor, strided or not, and distributions whose parameters are tensors.
 #pragma once
 
-#include <taper/autograd/grad_mode.hpp>
 #include <taper/core/elements.hpp>
 #include <taper/core/random.hpp>
 #include <taper/eval/tensor.hpp>
+#include <taper/ops/operands.hpp>
 
 namespace taper::inline TAPER_ABI {
 
@@ -137,23 +137,60 @@ struct BelowProbability {
   }
 };
 
-/// The value of x at `shape`, dense, outside the tape.
+/// The value of x broadcast to `shape`, dense, outside the tape.
 template <TensorLike X>
 tensor_t<X> dense_at(const X& x, const Shape& shape) {
-  const NoGrad no_grad;
+  using T = value_t<X>;
   const tensor_t<X> t = stored(x);
   if (t.is_contiguous() && t.shape() == shape) return t;
-  return tensor_t<X>(evaluate(plain_leaf<value_t<X>, device_t<X>>(t.handle()), shape));
+  tensor_t<X> out(make_dense<device_t<X>>(dtype_of<T>, shape));
+  const Walk walk(shape, broadcast_strides(t.shape(), t.strides(), shape));
+  gather(reinterpret_cast<std::byte*>(out.data_ptr()), reinterpret_cast<const std::byte*>(t.data_ptr()), sizeof(T), walk, 0, out.numel());
+  return out;
+}
+
+/// Calls check(value) for every element of x, or for x itself where it is a number.
+template <class X, class F>
+void for_each_value(const X& x, F&& check) {
+  if constexpr (TensorLike<X>) {
+    const tensor_t<X> t = stored(x);
+    for_each_offset(t.shape(), t.strides(),
+                    [&, data = t.data_ptr()](std::int64_t i) { check(static_cast<double>(static_cast<compute_t<value_t<X>>>(data[i]))); });
+  } else {
+    check(static_cast<double>(x));
+  }
 }
 
 template <TensorLike P>
 tensor_t<P> probabilities(std::string_view op, const P& p, const Shape& shape) {
   const tensor_t<P> t = stored(p);
-  for_each_offset(t.shape(), t.strides(), [&, data = t.data_ptr()](std::int64_t i) {
-    check_probability(op, static_cast<double>(static_cast<compute_t<value_t<P>>>(data[i])));
-  });
+  for_each_value(t, [op](double value) { check_probability(op, value); });
   return dense_at(t, shape);
 }
+
+/// A parameter of a distribution: one number, or one for each element.
+template <class X>
+struct RandomParameter {
+  tensor_t<X> values;
+  const value_t<X>* p;
+  RandomParameter(const X& x, const Shape& shape) : values(dense_at(x, shape)), p(std::as_const(values).data_ptr()) {}
+  double operator[](std::int64_t i) const { return static_cast<double>(static_cast<compute_t<value_t<X>>>(p[i])); }
+};
+template <ScalarLike X>
+struct RandomParameter<X> {
+  double value;
+  RandomParameter(X x, const Shape&) : value(static_cast<double>(x)) {}
+  double operator[](std::int64_t) const { return value; }
+};
+
+template <class T, class M, class S, class A = Abi>
+struct ShiftAndScale {
+  const RandomParameter<M>* mean;
+  const RandomParameter<S>* deviation;
+  T operator()(compute_t<T> z, std::int64_t i) const {
+    return static_cast<T>(static_cast<compute_t<T>>((*mean)[i] + (*deviation)[i] * static_cast<double>(z)));
+  }
+};
 
 }  // namespace detail
 
@@ -287,22 +324,21 @@ X geometric_(X&& x, double p, Generator& generator = default_generator()) {
 /// Normal numbers, each of its own mean and standard deviation: tensors, broadcast together, or one tensor and one
 /// number. Not differentiable.
 template <class M, class S>
-  requires((TensorLike<M> || TensorLike<S>) && PointwiseOperands<M, S>)
+  requires FloatingOperands<M, S>
 auto normal(const M& mean, const S& deviation, Generator& generator = default_generator()) {
-  if constexpr (TensorLike<S>) {
-    const tensor_t<S> t = detail::stored(deviation);
-    detail::for_each_offset(t.shape(), t.strides(), [data = t.data_ptr()](std::int64_t i) {
-      detail::check_deviation("normal", static_cast<double>(static_cast<compute_t<value_t<S>>>(data[i])));
-    });
-  } else {
-    detail::check_deviation("normal", static_cast<double>(deviation));
-  }
-  const NoGrad no_grad;
-  auto spread = apply("normal", Add{}, mean, deviation);  // for its shape and dtype
-  using Out = tensor_t<decltype(spread)>;
-  static_assert(Floating<value_t<Out>>, "normal takes floating tensors");
-  const Out z = randn<value_t<Out>, device_t<Out>>(spread.shape(), generator);
-  return Out(apply("normal", Add{}, mean, apply("normal", Mul{}, z, deviation)));
+  using T = promoted_t<M, S>;
+  using C = compute_t<T>;
+  using D = typename detail::FirstDevice<M, S>::type;
+  detail::for_each_value(deviation, [](double value) { detail::check_deviation("normal", value); });
+  Shape shape;
+  bool any = false;
+  detail::add_shape("normal", shape, any, mean);
+  detail::add_shape("normal", shape, any, deviation);
+  const detail::RandomParameter<M> m(mean, shape);
+  const detail::RandomParameter<S> s(deviation, shape);
+  return detail::random_tensor(detail::host_dense<T, D>("normal", shape),
+                               detail::mapped_fill<T, C>(generator.take(), detail::random::Normal<C>{0, 1},
+                                                         detail::ShiftAndScale<T, M, S>{&m, &s}));
 }
 
 }  // namespace taper::inline TAPER_ABI

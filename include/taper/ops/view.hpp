@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/eval/record.hpp>
+#include <taper/eval/tensor.hpp>
 
 namespace taper::inline TAPER_ABI {
 
@@ -59,8 +60,7 @@ tensor_t<X> reshape(X&& x, const Shape& shape) {
 /// The same storage outside the tape: no gradient flows back through it. In-place changes are still noticed.
 template <TensorLike X>
 tensor_t<X> detach(X&& x) {
-  const tensor_t<X> t = eval(std::forward<X>(x));
-  return tensor_t<X>(detail::make_alias(t.record(), detail::geometry_of(t.record())));
+  return detail::detached(tensor_t<X>(eval(std::forward<X>(x))));
 }
 
 /// Axes in another order: result axis i is x's axis order[i].

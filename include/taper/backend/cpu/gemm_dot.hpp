@@ -66,7 +66,6 @@ TAPER_KERNEL [[gnu::noinline]] void dot_kernel(const DotArgs<T>& args) {
 #pragma GCC unroll 16
   for (int j = 0; j < Columns; ++j) b[j] = args.b + j * args.b_row;
   const Index whole = args.k / lanes * lanes;
-#pragma GCC unroll 2
   for (Index p = 0; p < whole; p += lanes) {
     V left[Rows];
 #pragma GCC unroll 16

@@ -102,8 +102,9 @@ TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
   for (int i = 0; i < Rows; ++i) {
     a[i] = args.a + (args.a_rows ? args.a_rows[i] : i * args.a_row);
     __builtin_prefetch(args.c + i * args.c_row, 1);
+    const T start = args.bias ? args.bias[i] : T(0);
 #pragma GCC unroll 16
-    for (int j = 0; j < Vectors; ++j) sum[i][j] = args.bias ? V{} + args.bias[i] : V{};
+    for (int j = 0; j < Vectors; ++j) sum[i][j] = V{} + start;
   }
   const T* b = args.b;
   const Index* b_rows = args.b_rows;
@@ -111,7 +112,6 @@ TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
   const Index b_row = args.b_row;
   Index k = args.k, segments = args.segments, at = 0;
   for (;;) {
-#pragma GCC unroll 4
     for (Index p = 0; p < k; ++p) {
       const T* row = Indirect ? b + b_rows[p] : b;
       V right[Vectors];
@@ -137,9 +137,11 @@ TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
       T* c = args.c + i * args.c_row;
+      if (args.accumulate)
 #pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j)
-        store(c + j * lanes, args.accumulate ? load<V>(c + j * lanes) + sum[i][j] : sum[i][j]);
+        for (int j = 0; j < Vectors; ++j) sum[i][j] += load<V>(c + j * lanes);
+#pragma GCC unroll 16
+      for (int j = 0; j < Vectors; ++j) store(c + j * lanes, sum[i][j]);
     }
   } else {
     alignas(64) T tile[Rows * Vectors * lanes];
@@ -162,7 +164,7 @@ template <class T, class A, bool Indirect, int Rows>
 Kernel<T> kernel_of_height(Index columns) {
   using R = Tile<T, A>;
   // Few rows leave registers free: a wider tile hides the latency of its sums.
-  constexpr int wide = Rows == 1 ? 8 : Rows <= 3 ? 4 : R::vectors;
+  constexpr int wide = Rows == 1 ? 8 : Rows == 2 ? 4 : R::vectors;
   if constexpr (wide > R::vectors)
     if (columns >= wide * R::lanes) return {tile_kernel<T, A, Rows, wide, Indirect>, wide * R::lanes};
   if constexpr (R::vectors == 4) {

@@ -117,7 +117,7 @@ TAPER_PACK Pack<bool, N, A> test_bits(F f, const Pack<T, N, A>& x) {
 }
 template <class T>
 TAPER_HD auto scalar_bits(T x) {
-  return std::bit_cast<typename IntOf<sizeof(T)>::type>(x);
+  return __builtin_bit_cast(typename IntOf<sizeof(T)>::type, x);
 }
 template <class T>
 inline constexpr auto infinity_bits = std::bit_cast<typename IntOf<sizeof(T)>::type>(std::numeric_limits<T>::infinity());
@@ -166,7 +166,7 @@ TAPER_INLINE TAPER_HD T fma(T a, T b, T c) {
   TAPER_INLINE TAPER_HD bool name(T x) {                                           \
     [[maybe_unused]] constexpr auto infinity = detail::simd::infinity_bits<T>;     \
     const auto b = detail::simd::scalar_bits(x);                                   \
-    [[maybe_unused]] const auto m = b & std::numeric_limits<decltype(b)>::max();   \
+    [[maybe_unused]] const auto m = b & detail::simd::largest<decltype(b)>;        \
     return scalar;                                                                 \
   }
 TAPER_MATH_TEST(isnan, IsNan, m > infinity)

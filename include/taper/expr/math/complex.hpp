@@ -89,9 +89,14 @@ TAPER_INLINE TAPER_HD Z exp(const Z& z) {
   const auto flat = y == R(0);
   return complex(select(flat, e, R(e * cos(y))), select(flat, y, R(e * sin(y))));
 }
+/// Where |z| is near 1, log |z| comes from |z|^2 - 1.
 template <ComplexValue Z>
 TAPER_INLINE TAPER_HD Z log(const Z& z) {
-  return complex(log(abs(z)), arg(z));
+  using R = real_of<Z>;
+  const R x = abs(real(z)), y = abs(imag(z)), a = max(x, y), b = min(x, y);
+  const auto near = (a > R(0.6)) && (a < R(1.7));
+  const R c = select(near, a, R(1)), d = select(near, b, R(0));
+  return complex(select(near, R(R(0.5) * log1p(R((c - R(1)) * (c + R(1)) + d * d))), log(hypot(x, y))), arg(z));
 }
 /// The root with real part >= 0, cut along the negative axis.
 template <ComplexValue Z>
@@ -101,7 +106,7 @@ TAPER_INLINE TAPER_HD Z sqrt(const Z& z) {
   const R x = real(z), y = imag(z);
   // Halved where the modulus would overflow, doubled where it would lose bits.
   const R larger = max(abs(x), abs(y));
-  const auto huge = larger > R(std::numeric_limits<T>::max() / 4), tiny = larger < R(std::numeric_limits<T>::min() * 16);
+  const auto huge = larger > R(detail::simd::largest<T> / 4), tiny = larger < R(detail::simd::least_normal<T> * 16);
   const R down = select(huge, R(0.0625), select(tiny, R(sizeof(T) == 8 ? 0x1p100 : 0x1p40), R(1)));
   const R up = select(huge, R(4), select(tiny, R(sizeof(T) == 8 ? 0x1p-50 : 0x1p-20), R(1)));
   const R t = sqrt(R(R(0.5) * (hypot(R(x * down), R(y * down)) + abs(R(x * down))))) * up;

@@ -24,13 +24,13 @@ struct Saturate {
   TAPER_PACK X operator()(X x) const {
     using E = element_t<X>;
     constexpr E low = RangeOf<U, E>::low;
-    constexpr E high = static_cast<E>(std::numeric_limits<U>::max());
+    constexpr E high = static_cast<E>(largest<U>);
     // The largest value of F below the bound, where the bound itself is none of U's.
     constexpr E top = high < RangeOf<U, E>::above ? high : high - high / static_cast<E>(std::int64_t(1) << std::numeric_limits<E>::digits);
     const X hi = splat<X>(top), lo = splat<X>(low);
     x = greater(lo, lesser(hi, x));
-    constexpr auto infinity = __builtin_bit_cast(typename IntOf<sizeof(E)>::type, std::numeric_limits<E>::infinity());
-    constexpr auto magnitude = std::numeric_limits<typename IntOf<sizeof(E)>::type>::max();
+    constexpr auto infinity = __builtin_bit_cast(typename IntOf<sizeof(E)>::type, inf<E>);
+    constexpr auto magnitude = largest<typename IntOf<sizeof(E)>::type>;
     return choose<X>((bits(x) & splat<int_t<X>>(magnitude)) > splat<int_t<X>>(infinity), X{}, x);
   }
 };
@@ -38,7 +38,7 @@ struct Saturate {
 struct Ceiling {
   template <class I, class M>
   TAPER_PACK I operator()(I i, M over) const {
-    return choose<I>(over, splat<I>(std::numeric_limits<element_t<I>>::max()), i);
+    return choose<I>(over, splat<I>(largest<I>), i);
   }
 };
 
@@ -157,8 +157,8 @@ TAPER_HD constexpr U convert(T x) {
   else if constexpr (std::is_same_v<U, bool>) return x != T(0);
   else if constexpr (std::is_floating_point_v<T> && std::is_integral_v<U>) {
     using Range = detail::simd::RangeOf<U, T>;
-    if (x >= Range::above) return std::numeric_limits<U>::max();
-    if (x <= Range::low) return std::numeric_limits<U>::lowest();
+    if (x >= Range::above) return detail::simd::largest<U>;
+    if (x <= Range::low) return detail::simd::lowest<U>;
     if (!(x == x)) return 0;
     return static_cast<U>(x);
   } else return static_cast<U>(x);

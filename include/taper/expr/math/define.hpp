@@ -76,10 +76,6 @@ TAPER_PACK X horner(X x, double c0, C... c) {
 }
 
 template <class X>
-inline constexpr element_t<X> inf = std::numeric_limits<element_t<X>>::infinity();
-template <class X>
-inline constexpr element_t<X> nan = std::numeric_limits<element_t<X>>::quiet_NaN();
-template <class X>
 inline constexpr auto sign_bit = std::numeric_limits<typename IntOf<sizeof(element_t<X>)>::type>::min();
 
 template <class X>

@@ -97,15 +97,25 @@ TAPER_PACK X sigmoid_of(X x) {
   return fma(-q, d.low * rough_reciprocal(d.high, 1), q);
 }
 
-// t / (t + 2) with t = e^(2 |x|) - 1, corrected as in sigmoid where t is small.
+// Doubles: t / (t + 2) with t = e^(2 |x|) - 1, corrected as in sigmoid where t is small.
+// Floats: 1 - 2 / (e^(2 |x|) + 1), and a polynomial where that would lose bits.
 template <class X>
 TAPER_PACK X tanh_of(X x) {
-  const X y = lesser(splat<X>(is_double<X> ? 19.1 : 9.02), magnitude(x));
-  const X t = expm1_reduced(reduce_ln2(y + y), 0);
-  const X d = barrier(t + splat<X>(2));
-  const X lost = choose<X>(t < splat<X>(2), barrier(t - barrier(d - splat<X>(2))), splat<X>(0));
-  const X q = divide(t, d);
-  return with_sign(fma(-q, lost * rough_reciprocal(d, 2), q), x);
+  const X a = magnitude(x), y = lesser(splat<X>(is_double<X> ? 19.1 : 9.02), a), two = splat<X>(2);
+  if constexpr (is_double<X>) {
+    const X t = expm1_reduced(reduce_ln2(y + y), 0);
+    const X d = barrier(t + two);
+    const X lost = choose<X>(t < two, barrier(t - barrier(d - two)), splat<X>(0));
+    const X q = divide(t, d);
+    return with_sign(fma(-q, lost * rough_reciprocal(d, 2), q), x);
+  } else {
+    const Reduced<X> t = reduce_ln2(y + y);
+    const X s = power_of_two<X>(t.i);
+    const X d = fma(s, exp_small(t.r), s + splat<X>(1));
+    const X large = splat<X>(1) - divide(two, d), z = y * y;
+    const X small = fma(y * z, horner(z, -0x1.55554ap-2, 0x1.110cd8p-3, -0x1.b91878p-5, 0x1.58a49ap-6, -0x1.977226p-8), y);
+    return with_sign(choose<X>(a < splat<X>(0.55), small, large), x);
+  }
 }
 
 // With t = (e^|x| - 1) / 8: sinh |x| = 4 (t + t / (8 t + 1)), which overflows before t does.

@@ -18,7 +18,7 @@ struct Decomposed {
 template <class X>
 TAPER_PACK Decomposed<X> decompose(X x) {
   using I = int_t<X>;
-  const auto tiny = (mask_t<X>)(x < splat<X>(std::numeric_limits<element_t<X>>::min()));
+  const auto tiny = (mask_t<X>)(x < splat<X>(least_normal<X>));
   x = choose<X>(tiny, x * splat<X>(is_double<X> ? 0x1p54 : 0x1p25), x);
   const I root = bits(splat<X>(0x1.6a09e667f3bcdp-1));
   const I i = bits(x) - root;
@@ -93,14 +93,23 @@ TAPER_PACK X log1p_of(X x) {
   return choose<X>(magnitude(x) < splat<X>(is_double<X> ? 0x1p-54 : 0x1p-25), x, log_edges(u, r));
 }
 
+/// log(1 + e) of 0 <= e <= 1: either 1 + e or half of it is near 1.
+template <class X>
+TAPER_PACK X log1p_unit(X e) {
+  const X zero = splat<X>(0);
+  const auto upper = (mask_t<X>)(e > splat<X>(0.4142));
+  const X f = choose<X>(upper, splat<X>(0.5) * (e - splat<X>(1)), e);
+  const X tail = log_tail(f) + choose<X>(upper, splat<X>(ln2_low<X>), zero);
+  return choose<X>(upper, splat<X>(ln2_high<X>), zero) + barrier(f + tail);
+}
 /// log(1 + e^x).
 template <class X>
 TAPER_PACK X log1p_exp_of(X x) {
-  return greater(splat<X>(0), x) + log1p_of(exp_of(-magnitude(x)));
+  return greater(splat<X>(0), x) + log1p_unit(exp_of(-magnitude(x)));
 }
 template <class X>
 TAPER_PACK X log_sigmoid_of(X x) {
-  return lesser(splat<X>(0), x) - log1p_of(exp_of(-magnitude(x)));
+  return lesser(splat<X>(0), x) - log1p_unit(exp_of(-magnitude(x)));
 }
 
 // Above `far` the argument is so large that sqrt(x^2 +- 1) is x.

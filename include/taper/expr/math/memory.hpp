@@ -8,12 +8,20 @@ namespace taper::inline TAPER_ABI {
 
 namespace detail::simd {
 
+template <int L, class R>
+TAPER_PACK vec<R, L> load_at(const R* p) {
+  return reinterpret_cast<const Cell<R, L, false>*>(p)->x;
+}
+template <int L, class R>
+TAPER_PACK void store_at(R* p, vec<R, L> x) {
+  reinterpret_cast<Cell<R, L, false>*>(p)->x = x;
+}
 template <class R, int... I>
 TAPER_PACK R load_plain(const void* p, seq<I...>) {
   using T = scalar_of<R>;
   constexpr int L = Layout<T, R::lanes>::lanes;
   R r;
-  (put<I>(r, reinterpret_cast<const Cell<T, L, false>*>(static_cast<const T*>(p) + I * L)->x), ...);
+  (put<I>(r, load_at<L>(static_cast<const T*>(p) + I * L)), ...);
   return r;
 }
 template <class R>
@@ -24,7 +32,7 @@ template <class P, int... I>
 TAPER_PACK void store_plain(void* p, const P& x, seq<I...>) {
   using T = scalar_of<P>;
   constexpr int L = Layout<T, P::lanes>::lanes;
-  ((reinterpret_cast<Cell<T, L, false>*>(static_cast<T*>(p) + I * L)->x = get<I>(x)), ...);
+  (store_at<L>(static_cast<T*>(p) + I * L, get<I>(x)), ...);
 }
 template <class P>
 TAPER_PACK void store_plain(void* p, const P& x) {
@@ -32,40 +40,49 @@ TAPER_PACK void store_plain(void* p, const P& x) {
 }
 
 // Interleaved complex numbers: natives 2i and 2i + 1 of memory hold the parts of native i.
-template <int First, int Step, class X, int... I>
-TAPER_PACK X pick(X a, X b, seq<I...>) {
+/// Every second lane of a and b, from lane First on.
+template <int First, class X>
+TAPER_PACK X pick(X a, X b) {
 #if TAPER_DEVICE_PASS
   return a;
 #else
-  return __builtin_shufflevector(a, b, (First + Step * I)...);
+#define TAPER_AT(i) First + 2 * (i)
+  constexpr int L = Lanes<X>::count;
+  if constexpr (L == 2) return __builtin_shufflevector(a, b, TAPER_LANES2(TAPER_AT, 0));
+  else if constexpr (L == 4) return __builtin_shufflevector(a, b, TAPER_LANES4(TAPER_AT, 0));
+  else if constexpr (L == 8) return __builtin_shufflevector(a, b, TAPER_LANES8(TAPER_AT, 0));
+  else return __builtin_shufflevector(a, b, TAPER_LANES16(TAPER_AT, 0));
+#undef TAPER_AT
 #endif
 }
-template <int First, class X, int... I>
-TAPER_PACK X zip(X a, X b, seq<I...>) {
+/// The lanes of a and b in turn, from lane First of each on.
+template <int First, class X>
+TAPER_PACK X zip(X a, X b) {
 #if TAPER_DEVICE_PASS
   return a;
 #else
-  constexpr int L = sizeof...(I);
-  return __builtin_shufflevector(a, b, (First + I / 2 + (I % 2) * L)...);
+#define TAPER_AT(i) First + (i) / 2 + (i) % 2 * L
+  constexpr int L = Lanes<X>::count;
+  if constexpr (L == 2) return __builtin_shufflevector(a, b, TAPER_LANES2(TAPER_AT, 0));
+  else if constexpr (L == 4) return __builtin_shufflevector(a, b, TAPER_LANES4(TAPER_AT, 0));
+  else if constexpr (L == 8) return __builtin_shufflevector(a, b, TAPER_LANES8(TAPER_AT, 0));
+  else return __builtin_shufflevector(a, b, TAPER_LANES16(TAPER_AT, 0));
+#undef TAPER_AT
 #endif
 }
 template <class Z, int... I>
 TAPER_PACK Z load_complex(const real_t<scalar_of<Z>>* p, seq<I...>) {
-  using R = real_t<scalar_of<Z>>;
-  constexpr int L = Layout<R, Z::lanes>::lanes;
-  using C = Cell<R, L, false>;
+  constexpr int L = Layout<real_t<scalar_of<Z>>, Z::lanes>::lanes;
   Z z;
-  (put<I>(z.re, pick<0, 2>(reinterpret_cast<const C*>(p + 2 * I * L)->x, reinterpret_cast<const C*>(p + (2 * I + 1) * L)->x, iota<L>())), ...);
-  (put<I>(z.im, pick<1, 2>(reinterpret_cast<const C*>(p + 2 * I * L)->x, reinterpret_cast<const C*>(p + (2 * I + 1) * L)->x, iota<L>())), ...);
+  (put<I>(z.re, pick<0>(load_at<L>(p + 2 * I * L), load_at<L>(p + (2 * I + 1) * L))), ...);
+  (put<I>(z.im, pick<1>(load_at<L>(p + 2 * I * L), load_at<L>(p + (2 * I + 1) * L))), ...);
   return z;
 }
 template <class Z, int... I>
 TAPER_PACK void store_complex(real_t<scalar_of<Z>>* p, const Z& z, seq<I...>) {
-  using R = real_t<scalar_of<Z>>;
-  constexpr int L = Layout<R, Z::lanes>::lanes;
-  using C = Cell<R, L, false>;
-  ((reinterpret_cast<C*>(p + 2 * I * L)->x = zip<0>(get<I>(z.re), get<I>(z.im), iota<L>())), ...);
-  ((reinterpret_cast<C*>(p + (2 * I + 1) * L)->x = zip<L / 2>(get<I>(z.re), get<I>(z.im), iota<L>())), ...);
+  constexpr int L = Layout<real_t<scalar_of<Z>>, Z::lanes>::lanes;
+  (store_at<L>(p + 2 * I * L, zip<0>(get<I>(z.re), get<I>(z.im))), ...);
+  (store_at<L>(p + (2 * I + 1) * L, zip<L / 2>(get<I>(z.re), get<I>(z.im))), ...);
 }
 
 template <class I>

@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -97,6 +98,18 @@ template <class X>
 using mask_t = typename Lanes<X>::mask;
 template <class X>
 inline constexpr bool is_double = sizeof(element_t<X>) == 8;
+
+// Constants, so that device code needs no call for them.
+template <class X>
+inline constexpr element_t<X> inf = std::numeric_limits<element_t<X>>::infinity();
+template <class X>
+inline constexpr element_t<X> nan = std::numeric_limits<element_t<X>>::quiet_NaN();
+template <class X>
+inline constexpr element_t<X> largest = std::numeric_limits<element_t<X>>::max();
+template <class X>
+inline constexpr element_t<X> lowest = std::numeric_limits<element_t<X>>::lowest();
+template <class X>
+inline constexpr element_t<X> least_normal = std::numeric_limits<element_t<X>>::min();
 
 /// All lanes s. The difference (not the sum) keeps the sign of -0.0.
 template <class X, class S>
@@ -227,34 +240,48 @@ TAPER_PACK X round_by(X x) {
 }
 #endif
 
+// f(i), f(i + 1), ...: cudafe++ loses a pack expansion among the arguments of __builtin_shufflevector.
+#define TAPER_LANES2(f, i) f(i), f((i) + 1)
+#define TAPER_LANES4(f, i) TAPER_LANES2(f, i), TAPER_LANES2(f, (i) + 2)
+#define TAPER_LANES8(f, i) TAPER_LANES4(f, i), TAPER_LANES4(f, (i) + 4)
+#define TAPER_LANES16(f, i) TAPER_LANES8(f, i), TAPER_LANES8(f, (i) + 8)
+#define TAPER_LANES32(f, i) TAPER_LANES16(f, i), TAPER_LANES16(f, (i) + 16)
+#define TAPER_LANES64(f, i) TAPER_LANES32(f, i), TAPER_LANES32(f, (i) + 32)
+
 /// Lanes [J * L, J * L + L) of x.
-template <int J, class X, int... I>
-TAPER_PACK auto part_of(X x, seq<I...>) {
+template <int J, int L, class X>
+TAPER_PACK auto part(X x) {
 #if TAPER_DEVICE_PASS
   return x;
 #else
-  constexpr int L = sizeof...(I);
+#define TAPER_AT(i) J * L + (i)
   if constexpr (L == Lanes<X>::count) return x;
-  else return __builtin_shufflevector(x, x, (J * L + I)...);
+  else if constexpr (L == 1) return vec<element_t<X>, 1>{x[J]};
+  else if constexpr (L == 2) return __builtin_shufflevector(x, x, TAPER_LANES2(TAPER_AT, 0));
+  else if constexpr (L == 4) return __builtin_shufflevector(x, x, TAPER_LANES4(TAPER_AT, 0));
+  else if constexpr (L == 8) return __builtin_shufflevector(x, x, TAPER_LANES8(TAPER_AT, 0));
+  else if constexpr (L == 16) return __builtin_shufflevector(x, x, TAPER_LANES16(TAPER_AT, 0));
+  else return __builtin_shufflevector(x, x, TAPER_LANES32(TAPER_AT, 0));
+#undef TAPER_AT
 #endif
-}
-template <int J, int L, class X>
-TAPER_PACK auto part(X x) {
-  return part_of<J>(x, iota<L>());
 }
 
-template <class X, int... I>
-TAPER_PACK auto join_of(X a, X b, seq<I...>) {
-#if TAPER_DEVICE_PASS
-  return a;
-#else
-  return __builtin_shufflevector(a, b, I...);
-#endif
-}
 /// The lanes of a, then those of b.
 template <class X>
 TAPER_PACK auto join(X a, X b) {
-  return join_of(a, b, iota<2 * Lanes<X>::count>());
+#if TAPER_DEVICE_PASS
+  return a;
+#else
+#define TAPER_AT(i) i
+  constexpr int L = Lanes<X>::count;
+  if constexpr (L == 1) return vec<element_t<X>, 2>{a[0], b[0]};
+  else if constexpr (L == 2) return __builtin_shufflevector(a, b, TAPER_LANES4(TAPER_AT, 0));
+  else if constexpr (L == 4) return __builtin_shufflevector(a, b, TAPER_LANES8(TAPER_AT, 0));
+  else if constexpr (L == 8) return __builtin_shufflevector(a, b, TAPER_LANES16(TAPER_AT, 0));
+  else if constexpr (L == 16) return __builtin_shufflevector(a, b, TAPER_LANES32(TAPER_AT, 0));
+  else return __builtin_shufflevector(a, b, TAPER_LANES64(TAPER_AT, 0));
+#undef TAPER_AT
+#endif
 }
 template <class X>
 TAPER_PACK auto join(X a, X b, X c, X d) {

@@ -32,7 +32,7 @@ template <class A>
 TAPER_COLD Angle<double> reduce_exactly(double x) {
   const auto u = std::bit_cast<std::uint64_t>(x);
   const int exponent = static_cast<int>((u >> 52) & 0x7ff);
-  if (exponent == 0x7ff) return {std::numeric_limits<double>::quiet_NaN(), 0, 0};
+  if (exponent == 0x7ff) return {nan<double>, 0, 0};
   const std::uint64_t m = (u & 0xfffffffffffff) | 0x10000000000000;
   // x = m 2^(exponent - 1075). The bits of 2 / pi above weight 2^(2 - that) only add multiples of four.
   const int start = exponent - 1075 - 2 + 128, word = start / 64, shift = start % 64;
@@ -123,6 +123,7 @@ TAPER_PACK Angle<X> reduce_pio2(X x) {
     a.q = bits(barrier(n + m)) - bits(m);
 #endif
   }
+#if !TAPER_DEVICE_PASS
   const auto large = (mask_t<X>)(x > splat<X>(fast_angles<X>));
   if (any_lane(large)) [[unlikely]] {
     constexpr int L = Lanes<X>::count;
@@ -139,6 +140,7 @@ TAPER_PACK Angle<X> reduce_pio2(X x) {
     __builtin_memcpy(&a.low, low, sizeof x);
     __builtin_memcpy(&a.q, q, sizeof x);
   }
+#endif
   return a;
 }
 

@@ -87,7 +87,7 @@ namespace detail::simd {
 template <class A>
 TAPER_HD TAPER_COLD double erfinv_one(double x) {
   const double a = math::abs(x);
-  if (!(a < 1)) return a == 1 ? x * std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
+  if (!(a < 1)) return a == 1 ? x * inf<double> : nan<double>;
   if (a < 1e-9) return x * 0x1.c5bf891b4ef6bp-1;
   const double l = math::log((1 - a) * (1 + a)), b = 2 / (3.14159265358979323846 * 0.147) + l / 2;
   double y = math::sqrt(math::sqrt(b * b - l / 0.147) - b);
@@ -103,11 +103,11 @@ TAPER_HD TAPER_COLD double erfinv_one(double x) {
 template <class A>
 TAPER_HD TAPER_COLD double digamma_one(double x) {
   constexpr double pi = 3.14159265358979323846;
-  if (x == 0) return math::copysign(std::numeric_limits<double>::infinity(), -x);
+  if (x == 0) return math::copysign(inf<double>, -x);
   double r = 0;
   if (x < 0) {
     const double f = math::frac(x);
-    if (!(f != 0)) return std::numeric_limits<double>::quiet_NaN();
+    if (!(f != 0)) return nan<double>;
     r = -pi / math::tan(pi * f);
     x = 1 - x;
   }

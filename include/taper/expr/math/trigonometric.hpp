@@ -97,7 +97,7 @@ TAPER_PACK X atan2_of(X y, X x) {
   ay = choose<X>(both_infinite, one, ay);
   ax = choose<X>(both_infinite, one, ax);
   ax = choose<X>(both<mask_t<X>>(ax == zero, ay == zero), one, ax);
-  const X large = splat<X>(std::numeric_limits<element_t<X>>::max() / 8), small = splat<X>(std::numeric_limits<element_t<X>>::min() * 64);
+  const X large = splat<X>(largest<X> / 8), small = splat<X>(least_normal<X> * 64);
   const X factor = choose<X>(either<mask_t<X>>(ay > large, ax > large), splat<X>(0.0625),
                              choose<X>(both<mask_t<X>>(ay < small, ax < small), splat<X>(is_double<X> ? 0x1p60 : 0x1p30), one));
   const X r = atan_quotient(ay * factor, ax * factor);

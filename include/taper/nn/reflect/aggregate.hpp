@@ -30,7 +30,7 @@ inline constinit Unconstructed<T> unconstructed{};
 
 // Where the union counts as a literal type, as a constant: then nothing destroys it at exit, and it leaves the program.
 template <class T>
-requires requires { typename std::bool_constant<Unconstructed<T>{}.none == 0>; }
+  requires requires { typename std::bool_constant<Unconstructed<T>{}.none == 0>; }
 inline constexpr Unconstructed<T> unconstructed<T>{};
 
 // A bare pointer to a part of an object is no template argument for every compiler; inside a class it is.
@@ -46,8 +46,8 @@ struct ToAddresses {
 };
 
 template <class T, std::size_t Size>
-inline constexpr std::array<FieldAddress, Size> field_addresses = Bind<Size>::apply(unconstructed<T>.object,
-                                                                                    ToAddresses{});
+inline constexpr std::array<FieldAddress, Size> field_addresses =
+    Bind<Size>::apply(unconstructed<T>.object, ToAddresses{});
 
 template <class T>
 struct AggregateFields {

@@ -10,9 +10,9 @@
 namespace taper::inline TAPER_ABI::detail {
 
 // "... [with auto Entity = FieldAddress{((const void*)(& unconstructed<Net>.Unconstructed<Net>::object.Net::conv))}]",
-// "... [Entity = FieldAddress{&unconstructed.object.conv}]", "... [with auto Entity = &Net::conv]": the last
-// identifier. The result type is deduced, because g++ would end the spelling with what a typedef in the signature
-// stands for.
+// "... [Entity = FieldAddress{&unconstructed.object.conv}]", "... [with auto Entity = &Net::conv]": the name comes last.
+// (nvcc's device pass, which runs none of this, spells an offset instead.) The result type is deduced, because g++ would
+// append what a typedef in the signature stands for.
 template <auto Entity>
 consteval auto last_name() {
   constexpr auto in_name = [](char c) {

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// Collation: a list of samples becomes a batch, field by field, for any tuple or aggregate.
+#pragma once
+
+#include <taper/nn/reflect.hpp>
+#include <taper/ops/view.hpp>
+
+#include <array>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace taper::inline TAPER_ABI::data {
+
+/// Many samples as one batch: tensors are stacked along a new first axis, numbers become a tensor, the fields of tuples
+/// and aggregates are collated one by one into a tuple, anything else into a std::vector.
+template <class S>
+auto collate(std::vector<S>&& samples);
+
+namespace internal {
+
+template <class X>
+inline constexpr bool is_tuple_like = false;
+template <class... X>
+inline constexpr bool is_tuple_like<std::tuple<X...>> = true;
+template <class A, class B>
+inline constexpr bool is_tuple_like<std::pair<A, B>> = true;
+
+template <Scalar T>
+Tensor<T> stack_samples(const std::vector<Tensor<T>>& samples) {
+  const Shape one = samples.front().shape();
+  Shape shape = one;
+  shape.insert(0, static_cast<std::int64_t>(samples.size()));
+  for (const auto& s : samples)
+    if (!(s.shape() == one))
+      detail::raise<ShapeError>("collate", "samples of one batch have different shapes, ", one, " and ", s.shape(),
+                                ": pad them in a transform, or give the loader a collate function of your own");
+  Tensor<T> out(detail::make_dense<Cpu>(dtype_of<T>, shape));
+  const std::size_t bytes = static_cast<std::size_t>(one.numel()) * sizeof(T);
+  std::byte* to = out.record().data;
+  for (const auto& s : samples) {
+    const detail::TensorRecord& r = s.record();
+    if (r.contiguous) std::memcpy(to, r.data, bytes);
+    else detail::gather(to, r.data, sizeof(T), detail::Walk(r.shape, r.strides), 0, r.numel);
+    to += bytes;
+  }
+  return out;
+}
+
+template <class S, std::size_t I>
+auto collate_field(std::vector<S>& samples) {
+  std::vector<std::tuple_element_t<I, S>> field;
+  field.reserve(samples.size());
+  for (S& s : samples) field.push_back(std::move(std::get<I>(s)));
+  return data::collate(std::move(field));
+}
+
+template <class S>
+auto fields_of(S& sample) {
+  return detail::apply_fields(sample, [](auto&... f) { return std::tuple<std::remove_cvref_t<decltype(f)>...>(std::move(f)...); });
+}
+
+}  // namespace internal
+
+template <class S>
+auto collate(std::vector<S>&& samples) {
+  if (samples.empty()) detail::raise<ValueError>("collate", "a batch needs at least one sample");
+  if constexpr (TensorHandle<S>) {
+    return internal::stack_samples<value_t<S>>(samples);
+  } else if constexpr (std::is_arithmetic_v<S> && Scalar<S>) {
+    Tensor<S> out(detail::make_dense<Cpu>(dtype_of<S>, {static_cast<std::int64_t>(samples.size())}));
+    S* p = out.data_ptr();
+    for (const S s : samples) *p++ = s;
+    return out;
+  } else if constexpr (internal::is_tuple_like<S>) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return std::tuple(internal::collate_field<S, I>(samples)...);
+    }(std::make_index_sequence<std::tuple_size_v<S>>{});
+  } else if constexpr (!std::same_as<S, std::string> && std::is_class_v<S> && nn::Reflected<S>) {
+    std::vector<decltype(internal::fields_of(samples.front()))> rows;
+    rows.reserve(samples.size());
+    for (S& s : samples) rows.push_back(internal::fields_of(s));
+    return data::collate(std::move(rows));
+  } else {
+    return std::move(samples);
+  }
+}
+
+/// The collation that a DataLoader uses unless it is given another.
+struct DefaultCollate {
+  template <class S>
+  auto operator()(std::vector<S>&& samples) const {
+    return data::collate(std::move(samples));
+  }
+};
+
+}  // namespace taper::inline TAPER_ABI::data

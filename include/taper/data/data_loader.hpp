@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+// DataLoader: a range of batches, in a deterministic order, made ahead of time by worker threads.
+#pragma once
+
+#include <taper/data/collate.hpp>
+#include <taper/data/dataset.hpp>
+#include <taper/autograd/grad_mode.hpp>
+#include <taper/data/sampler.hpp>
+
+#include <condition_variable>
+#include <exception>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <variant>
+
+namespace taper::inline TAPER_ABI::data {
+
+/// What a DataLoader may be told; names and defaults are PyTorch's.
+struct DataLoaderOptions {
+  std::int64_t batch_size = 1;
+  bool shuffle = false;
+  int num_workers = 0;      // 0: batches are made in the loop itself
+  bool drop_last = false;
+  int prefetch_factor = 2;  // batches made ahead, per worker
+  Generator* generator = nullptr;  // where the loader's seed is drawn; the default generator if null
+};
+
+/// Where a loader stands: enough to go on with the same batches.
+struct DataLoaderState {
+  std::uint64_t seed = 0;
+  std::int64_t epoch = 0;  // epochs begun
+  std::int64_t batch = 0;  // batches of the current epoch handed out; 0 between epochs
+};
+
+namespace internal {
+
+/// The batch of some samples. A dataset that can make one itself does, unless the user collates in his own way.
+template <Dataset D, class C>
+auto make_batch(const D& dataset, const C& collate, const std::vector<std::int64_t>& indices, std::uint64_t seed, std::int64_t epoch) {
+  if constexpr (requires { dataset.get_batch(std::span<const std::int64_t>(indices)); } && std::same_as<C, DefaultCollate>) {
+    return dataset.get_batch(std::span<const std::int64_t>(indices));
+  } else {
+    std::vector<sample_t<D>> samples;
+    samples.reserve(indices.size());
+    for (const std::int64_t i : indices) {
+      Generator generator(detail::mix_seed(seed, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(i)));
+      samples.push_back(data::get(dataset, i, generator));
+    }
+    return collate(std::move(samples));
+  }
+}
+
+}  // namespace internal
+
+/// A range of batches over a dataset. Each begin() starts an epoch with its own order and random numbers: they follow from
+/// (seed, epoch, index) and are the same for any number of workers. Errors in workers are thrown in the loop.
+template <Dataset D, class S = std::variant<SequentialSampler, RandomSampler>, class C = DefaultCollate>
+class DataLoader {
+ public:
+  explicit DataLoader(D dataset, const DataLoaderOptions& options = {})
+    requires std::same_as<S, std::variant<SequentialSampler, RandomSampler>>
+      : DataLoader(std::move(dataset), options, S{}, C{}) {
+    if (options.shuffle) sampler_ = RandomSampler{dataset_.size()};
+    else sampler_ = SequentialSampler{dataset_.size()};
+  }
+  /// With a sampler (or a batch sampler, which decides the batches itself), and a collate function, of one's own.
+  DataLoader(D dataset, const DataLoaderOptions& options, S sampler, C collate = {})
+      : dataset_(std::move(dataset)), options_(options), sampler_(std::move(sampler)), collate_(std::move(collate)) {
+    if (options.batch_size <= 0) detail::raise<ValueError>("DataLoader", "batch_size must be positive, not ", options.batch_size);
+    if (options.num_workers < 0) detail::raise<ValueError>("DataLoader", "num_workers must not be negative, not ", options.num_workers);
+    if (options.prefetch_factor <= 0) detail::raise<ValueError>("DataLoader", "prefetch_factor must be positive, not ", options.prefetch_factor);
+    if (options.shuffle && !std::same_as<S, std::variant<SequentialSampler, RandomSampler>>)
+      detail::raise<ValueError>("DataLoader", "shuffle and a sampler exclude each other: the sampler decides the order");
+    Generator& g = options.generator ? *options.generator : default_generator();
+    state_.seed = g();
+  }
+
+ private:
+  using Batches = std::vector<std::vector<std::int64_t>>;
+
+ public:
+  using batch_type = decltype(internal::make_batch(std::declval<const D&>(), std::declval<const C&>(), std::declval<const std::vector<std::int64_t>&>(), 0, 0));
+
+ private:
+  /// One epoch under way: its batches, and the workers that make them ahead.
+  class Epoch {
+   public:
+    Epoch(const DataLoader& loader, Batches batches, std::int64_t first)
+        : loader_(loader), batches_(std::move(batches)), seed_(loader.state_.seed), epoch_(loader.state_.epoch), next_(first), ticket_(first) {
+      const auto left = static_cast<std::int64_t>(batches_.size()) - first;
+      const auto workers = std::min<std::int64_t>(loader.options_.num_workers, left);
+      if (workers <= 0) return;
+      slots_.resize(static_cast<std::size_t>(workers) * static_cast<std::size_t>(loader.options_.prefetch_factor));
+      for (std::int64_t i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
+    }
+    Epoch(const Epoch&) = delete;
+    Epoch& operator=(const Epoch&) = delete;
+    ~Epoch() {
+      {
+        const std::lock_guard lock(mutex_);
+        stop_ = true;
+      }
+      room_.notify_all();
+      for (std::thread& t : threads_) t.join();
+    }
+
+    bool done() const { return next_ == static_cast<std::int64_t>(batches_.size()); }
+
+    batch_type take() {
+      const std::int64_t k = next_++;
+      if (threads_.empty()) return internal::make_batch(loader_.dataset_, loader_.collate_, batches_[static_cast<std::size_t>(k)], seed_, epoch_);
+      Slot& slot = slots_[static_cast<std::size_t>(k) % slots_.size()];
+      std::unique_lock lock(mutex_);
+      ready_.wait(lock, [&] { return slot.number == k; });
+      slot.number = -1;
+      std::optional<batch_type> batch = std::move(slot.batch);
+      slot.batch.reset();
+#if TAPER_EXCEPTIONS
+      const std::exception_ptr error = std::exchange(slot.error, nullptr);
+#endif
+      taken_ = k + 1;
+      lock.unlock();
+      room_.notify_all();
+#if TAPER_EXCEPTIONS
+      if (error) std::rethrow_exception(error);
+#endif
+      return std::move(*batch);
+    }
+
+   private:
+    struct Slot {
+      std::int64_t number = -1;
+      std::optional<batch_type> batch;
+#if TAPER_EXCEPTIONS
+      std::exception_ptr error;
+#endif
+    };
+
+    void work() {
+      const detail::SerialRegion serial;  // workers share the cores with the training loop: no regions inside them
+      const NoGrad guard;
+      while (true) {
+        std::int64_t k;
+        {
+          std::unique_lock lock(mutex_);
+          k = ticket_;
+          if (stop_ || k == static_cast<std::int64_t>(batches_.size())) return;
+          ++ticket_;
+          if (taken_ < 0) taken_ = next_;
+          room_.wait(lock, [&] { return stop_ || k < first_free(); });
+          if (stop_) return;
+        }
+        Slot made;
+        made.number = k;
+#if TAPER_EXCEPTIONS
+        try {
+          made.batch.emplace(internal::make_batch(loader_.dataset_, loader_.collate_, batches_[static_cast<std::size_t>(k)], seed_, epoch_));
+        } catch (...) {
+          made.error = std::current_exception();
+        }
+#else
+        made.batch.emplace(internal::make_batch(loader_.dataset_, loader_.collate_, batches_[static_cast<std::size_t>(k)], seed_, epoch_));
+#endif
+        {
+          const std::lock_guard lock(mutex_);
+          slots_[static_cast<std::size_t>(k) % slots_.size()] = std::move(made);
+        }
+        ready_.notify_one();
+      }
+    }
+    /// The first batch for which no slot is free yet.
+    std::int64_t first_free() const { return taken_ + static_cast<std::int64_t>(slots_.size()); }
+
+    const DataLoader& loader_;
+    const Batches batches_;
+    const std::uint64_t seed_;
+    const std::int64_t epoch_;
+    std::int64_t next_;
+    std::int64_t ticket_;
+    std::int64_t taken_ = -1;
+    bool stop_ = false;
+    std::mutex mutex_;
+    std::condition_variable ready_, room_;
+    std::vector<Slot> slots_;
+    std::vector<std::thread> threads_;
+  };
+
+ public:
+  /// An input iterator that owns its epoch's workers: leaving the loop early ends them.
+  class Iterator {
+   public:
+    using value_type = batch_type;
+    using difference_type = std::ptrdiff_t;
+    using iterator_concept = std::input_iterator_tag;
+
+    Iterator() = default;
+    Iterator(Iterator&&) noexcept = default;
+    Iterator& operator=(Iterator&&) noexcept = default;
+
+    const batch_type& operator*() const { return *batch_; }
+    const batch_type* operator->() const { return &*batch_; }
+    Iterator& operator++() {
+      advance();
+      return *this;
+    }
+    void operator++(int) { advance(); }
+    friend bool operator==(const Iterator& i, std::default_sentinel_t) { return !i.batch_.has_value(); }
+
+   private:
+    friend class DataLoader;
+    Iterator(DataLoader& loader, Batches batches, std::int64_t first)
+        : loader_(&loader), epoch_(std::make_unique<Epoch>(loader, std::move(batches), first)) {
+      advance();
+    }
+    void advance() {
+      batch_.reset();  // its memory goes back before the next batch is made
+      if (epoch_->done()) {
+        loader_->state_.batch = 0;
+        return;
+      }
+      batch_.emplace(epoch_->take());
+      ++loader_->state_.batch;
+    }
+    DataLoader* loader_ = nullptr;
+    std::unique_ptr<Epoch> epoch_;
+    std::optional<batch_type> batch_;
+  };
+
+  /// Begins an epoch, or goes on with the one that a loaded state is in the middle of.
+  Iterator begin() {
+    std::int64_t first = 0;
+    if (resume_) first = state_.batch;
+    else ++state_.epoch;
+    resume_ = false;
+    state_.batch = first;
+    Generator order(detail::mix_seed(state_.seed, static_cast<std::uint64_t>(state_.epoch), ~std::uint64_t{0}));
+    return Iterator(*this, batches(order), first);
+  }
+  std::default_sentinel_t end() const { return {}; }
+
+  /// Batches per epoch.
+  std::int64_t size() const {
+    if constexpr (BatchSamplerLike<S>) {
+      Generator order(state_.seed);
+      return static_cast<std::int64_t>(batches(order).size());
+    } else {
+      const std::int64_t n = sample_count();
+      return options_.drop_last ? n / options_.batch_size : (n + options_.batch_size - 1) / options_.batch_size;
+    }
+  }
+
+  /// Where the loader stands. Inside a loop it counts the batch in hand as handed out.
+  DataLoaderState state() const { return state_; }
+  /// The next begin() goes on where the state was taken.
+  void load_state(const DataLoaderState& state) {
+    state_ = state;
+    resume_ = state.batch > 0;
+  }
+  const D& dataset() const { return dataset_; }
+  const DataLoaderOptions& options() const { return options_; }
+
+ private:
+  std::int64_t sample_count() const {
+    if constexpr (std::same_as<S, std::variant<SequentialSampler, RandomSampler>>) return dataset_.size();
+    else if constexpr (requires { sampler_.num_samples; sampler_.size; }) return sampler_.num_samples > 0 ? sampler_.num_samples : sampler_.size;
+    else if constexpr (requires { sampler_.num_samples; }) return sampler_.num_samples;
+    else if constexpr (requires { sampler_.indices; }) return static_cast<std::int64_t>(sampler_.indices.size());
+    else {
+      Generator order(state_.seed);
+      return static_cast<std::int64_t>(sampler_(order).size());
+    }
+  }
+  Batches batches(Generator& order) const {
+    if constexpr (BatchSamplerLike<S>) {
+      return sampler_(order);
+    } else if constexpr (std::same_as<S, std::variant<SequentialSampler, RandomSampler>>) {
+      const auto one = [&](const auto& s) { return s(order); };
+      return in_batches(std::visit(one, sampler_));
+    } else {
+      return in_batches(sampler_(order));
+    }
+  }
+  Batches in_batches(std::vector<std::int64_t> order) const {
+    struct Given {
+      std::vector<std::int64_t> order;
+      std::vector<std::int64_t> operator()(Generator&) const { return order; }
+    };
+    Generator unused;
+    return BatchSampler<Given>{{std::move(order)}, options_.batch_size, options_.drop_last}(unused);
+  }
+
+  D dataset_;
+  DataLoaderOptions options_;
+  S sampler_;
+  C collate_;
+  DataLoaderState state_;
+  bool resume_ = false;
+};
+
+template <Dataset D>
+DataLoader(D, DataLoaderOptions) -> DataLoader<D>;
+template <Dataset D>
+DataLoader(D) -> DataLoader<D>;
+template <Dataset D, class S>
+DataLoader(D, DataLoaderOptions, S) -> DataLoader<D, S>;
+template <Dataset D, class S, class C>
+DataLoader(D, DataLoaderOptions, S, C) -> DataLoader<D, S, C>;
+
+}  // namespace taper::inline TAPER_ABI::data

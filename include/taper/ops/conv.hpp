@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+// Convolutions over one and two dimensions, and transposed ones.
+#pragma once
+
+#include <taper/backend/cpu/conv.hpp>
+#include <taper/backend/cpu/rows.hpp>
+#include <taper/ops/pair.hpp>
+#include <taper/ops/structural.hpp>
+#include <taper/ops/view.hpp>
+
+namespace taper::inline TAPER_ABI {
+
+/// How a 1-d convolution moves over its input.
+struct Conv1dFuncOptions {
+  std::int64_t stride = 1;
+  Padding1d padding = 0;
+  std::int64_t dilation = 1;
+  std::int64_t groups = 1;
+};
+/// How a 2-d convolution moves over its input.
+struct Conv2dFuncOptions {
+  Pair stride = 1;
+  Padding2d padding = 0;
+  Pair dilation = 1;
+  std::int64_t groups = 1;
+};
+/// How a transposed 1-d convolution moves over its result.
+struct ConvTranspose1dFuncOptions {
+  std::int64_t stride = 1, padding = 0, output_padding = 0, groups = 1, dilation = 1;
+};
+/// How a transposed 2-d convolution moves over its result.
+struct ConvTranspose2dFuncOptions {
+  Pair stride = 1, padding = 0, output_padding = 0;
+  std::int64_t groups = 1;
+  Pair dilation = 1;
+};
+
+namespace detail {
+
+/// A convolution is linear in image, weight and result. Given two of the three it makes the third, and its gradients are
+/// the other two ways around.
+enum class ConvPart { result, image, weight };
+
+/// The sizes of a convolution, and the shapes that its three tensors have outside (1-d, without a batch, ...).
+struct ConvGeometry {
+  Conv2dShape s;
+  Shape image, weight, result;
+};
+
+template <ConvPart Part, Scalar T, Device D>
+Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T, D>& a, const Tensor<T, D>& b, const Tensor<T, D>& bias = {});
+
+/// The sum of a result's gradient per channel.
+template <Scalar T, Device D>
+Tensor<T, D> channel_sums(const ConvGeometry& geometry, ConvPart part, const Tensor<T, D>& g, bool recorded) {
+  const Conv2dShape& s = geometry.s;
+  const bool result = part == ConvPart::result;
+  const std::int64_t channels = result ? s.oc : s.c, pixels = result ? s.oh() * s.ow() : s.h * s.w;
+  if (recorded) return reshape(sum_to(reshape(g, {s.n, channels, pixels}), {1, channels, 1}), {channels});
+  Tensor<T, D> out = empty_tensor<T, D>({channels});
+  count_pass();
+  conv2d_bias_gradient<T>(s.n, channels, pixels, g.data_ptr(), out.data_ptr());
+  return out;
+}
+
+/// Backward of one of the three: a and b are its operands in the order image, weight, result.
+template <ConvPart Part, Scalar T, Device D>
+struct ConvBackward {
+  ConvGeometry geometry;
+  Saved<T, D> a, b;
+
+  void operator()(const autograd::BackwardContext& ctx) const {
+    const Tensor<T, D> g = dense_gradient<T, D>(ctx);
+    const auto get = [](const Saved<T, D>& x) { return conjugated(x.get()); };
+    using P = ConvPart;
+    if constexpr (Part == P::result) {  // of image a and weight b
+      if (ctx.wants(0)) ctx.give(0, convolve<P::image>("conv", geometry, get(b), g));
+      if (ctx.wants(1)) ctx.give(1, convolve<P::weight>("conv", geometry, get(a), g));
+    } else if constexpr (Part == P::image) {  // of weight a and result b
+      if (ctx.wants(0)) ctx.give(0, convolve<P::weight>("conv", geometry, g, get(b)));
+      if (ctx.wants(1)) ctx.give(1, convolve<P::result>("conv", geometry, g, get(a)));
+    } else {  // of image a and result b
+      if (ctx.wants(0)) ctx.give(0, convolve<P::image>("conv", geometry, g, get(b)));
+      if (ctx.wants(1)) ctx.give(1, convolve<P::result>("conv", geometry, get(a), g));
+    }
+    if (Part != P::weight && ctx.wants(2)) ctx.give(2, channel_sums(geometry, Part, g, ctx.create_graph()));
+  }
+
+ private:
+  static Tensor<T, D> conjugated(const Tensor<T, D>& x) {
+    if constexpr (Complex<T>) return conj(x);
+    else return x;
+  }
+};
+
+template <ConvPart Part, Scalar T, Device D>
+Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T, D>& a, const Tensor<T, D>& b, const Tensor<T, D>& bias) {
+  const Conv2dShape& s = g.s;
+  const Tensor<T, D> x = contiguous(a), y = contiguous(b);
+  const T* bias_data = nullptr;
+  Tensor<T, D> dense_bias;
+  if (bias.defined()) {
+    dense_bias = dense(bias);
+    bias_data = std::as_const(dense_bias).data_ptr();
+  }
+  Tensor<T, D> out = empty_tensor<T, D>(Part == ConvPart::result ? g.result : Part == ConvPart::image ? g.image : g.weight);
+  count_pass();
+  if constexpr (Part == ConvPart::result) {
+    conv2d_forward<T>(s, x.data_ptr(), y.data_ptr(), bias_data, out.data_ptr());
+  } else if constexpr (Part == ConvPart::image) {
+    conv2d_data_gradient<T>(s, y.data_ptr(), x.data_ptr(), out.data_ptr());
+    if (bias_data) add_channels<T>(s.n * s.c, s.c, s.h * s.w, bias_data, out.data_ptr());
+  } else {
+    conv2d_weight_gradient<T>(s, x.data_ptr(), y.data_ptr(), out.data_ptr());
+  }
+  return record_op(op, std::move(out), false, ConvBackward<Part, T, D>{g, Saved<T, D>(x), Saved<T, D>(y)}, x, y, bias);
+}
+
+/// Runs a convolution, or a transposed one. skip drops rows and columns in front: padding that differs on the two sides.
+template <ConvPart Part, Scalar T, Device D>
+struct ConvProducer : ProducerBase<T, D> {
+  std::string_view op;
+  ConvGeometry geometry;
+  Pair skip;
+  Held<T, D> x, weight, bias;
+
+  ConvProducer(const Shape& shape, std::string_view name, const ConvGeometry& g, const Pair& front, const Tensor<T, D>& image,
+               const Tensor<T, D>& w, const Tensor<T, D>& b)
+      : ProducerBase<T, D>{shape}, op(name), geometry(g), skip(front), x(image), weight(w), bias(b) {}
+  Tensor<T, D> operator()() const {
+    const GradMode mode(this->record);
+    if constexpr (Part == ConvPart::image) {
+      return convolve<Part>(op, geometry, weight.get(), x.get(), bias.get());
+    } else {
+      Tensor<T, D> y = convolve<Part>(op, geometry, x.get(), weight.get(), bias.get());
+      if (skip.h > 0) y = narrow(y, -2, skip.h, y.size(-2) - skip.h);
+      if (skip.w > 0) y = narrow(y, -1, skip.w, y.size(-1) - skip.w);
+      return contiguous(y);
+    }
+  }
+};
+
+/// What all convolutions check: ranks, groups and channels, strides. `channels` is the weight's size that x must match,
+/// `outputs` the number of the bias's elements.
+inline void check_conv(std::string_view op, int rank, const Shape& x, const Shape& weight, const Shape* bias, std::int64_t channels,
+                       std::int64_t outputs, std::int64_t groups, const Pair& stride, const Pair& padding, const Pair& dilation) {
+  if (weight.size() != rank + 2)
+    raise<ShapeError>(op, "weight must have ", rank + 2, " dimensions, not shape ", weight);
+  if (x.size() != rank + 2 && x.size() != rank + 1)
+    raise<ShapeError>(op, "x must have ", rank + 2, " dimensions (", rank + 1, " without a batch), not shape ", x);
+  if (groups < 1) raise<ValueError>(op, "groups must be at least 1, not ", groups);
+  if (stride.h < 1 || stride.w < 1) raise<ValueError>(op, "stride must be at least 1, not ", stride);
+  if (dilation.h < 1 || dilation.w < 1) raise<ValueError>(op, "dilation must be at least 1, not ", dilation);
+  if (padding.h < 0 || padding.w < 0) raise<ValueError>(op, "padding must not be negative: ", padding);
+  const std::int64_t found = x.at(-rank - 1);
+  if (found != channels)
+    raise<ShapeError>(op, "x ", x, " has ", found, " channels, weight ", weight, " with groups ", groups, " takes ", channels);
+  if (weight[0] % groups != 0)
+    raise<ShapeError>(op, "the first size of weight ", weight, " cannot be cut into ", groups, " groups: ", weight[0], " % ", groups, " != 0");
+  if (bias && !(*bias == Shape{outputs}))
+    raise<ShapeError>(op, "bias ", *bias, " must have shape (", outputs, ",), one element for each channel of the result");
+  for (int i = 2; i < weight.size(); ++i)
+    if (weight[i] < 1) raise<ShapeError>(op, "the kernel of weight ", weight, " is empty");
+}
+
+template <int Rank, TensorLike X, TensorLike W>
+auto make_convolution(std::string_view op, X&& x, W&& weight, const tensor_t<X>& bias, Pair stride, const Padding2d& padding, Pair dilation,
+                 std::int64_t groups) {
+  const Shape xs = x.shape(), ws = weight.shape();
+  check_conv(op, Rank, xs, ws, bias.defined() ? &bias.shape() : nullptr, ws.size() > 1 ? ws[1] * groups : 0, ws.empty() ? 0 : ws[0], groups, stride,
+             padding.size, dilation);
+  const bool two = Rank == 2;
+  ConvGeometry g;
+  Conv2dShape& s = g.s;
+  s.n = xs.size() == Rank + 2 ? xs[0] : 1, s.c = ws[1] * groups, s.h = two ? xs.at(-2) : 1, s.w = xs.at(-1);
+  s.oc = ws[0], s.kh = two ? ws[2] : 1, s.kw = ws.at(-1);
+  s.sh = two ? stride.h : 1, s.sw = stride.w, s.dh = two ? dilation.h : 1, s.dw = dilation.w, s.groups = groups;
+  Pair skip = 0;
+  if (padding.same) {
+    if (s.sh != 1 || s.sw != 1) raise<ValueError>(op, "padding \"same\" needs stride 1, not ", stride);
+    // An odd total pads one more behind: pad both sides that much and drop the first of the result.
+    const Pair total{s.dh * (s.kh - 1), s.dw * (s.kw - 1)};
+    s.ph = (total.h + 1) / 2, s.pw = (total.w + 1) / 2;
+    skip = {total.h % 2, total.w % 2};
+  } else {
+    s.ph = two ? padding.size.h : 0, s.pw = padding.size.w;
+  }
+  if (s.oh() < 1 || s.ow() < 1)
+    raise<ShapeError>(op, "the kernel of weight ", ws, " with dilation ", dilation, " does not fit the input ", xs, " with padding ", Pair(s.ph, s.pw));
+  g.image = xs, g.weight = ws;
+  if (xs.size() == Rank + 2) g.result.push_back(s.n);
+  g.result.push_back(s.oc);
+  Shape shape = g.result;
+  if (two) g.result.push_back(s.oh()), shape.push_back(s.oh() - skip.h);
+  g.result.push_back(s.ow()), shape.push_back(s.ow() - skip.w);
+  return produce(ConvProducer<ConvPart::result, value_t<X>, device_t<X>>(shape, op, g, skip, eval(std::forward<X>(x)),
+                                                                         eval(std::forward<W>(weight)), bias));
+}
+
+template <int Rank, TensorLike X, TensorLike W>
+auto make_transposed_convolution(std::string_view op, X&& x, W&& weight, const tensor_t<X>& bias, Pair stride, Pair padding, Pair output_padding,
+                            std::int64_t groups, Pair dilation) {
+  const Shape xs = x.shape(), ws = weight.shape();
+  check_conv(op, Rank, xs, ws, bias.defined() ? &bias.shape() : nullptr, ws.empty() ? 0 : ws[0], ws.size() > 1 ? ws[1] * groups : 0, groups, stride,
+             padding, dilation);
+  const bool two = Rank == 2;
+  ConvGeometry g;
+  Conv2dShape& s = g.s;
+  s.n = xs.size() == Rank + 2 ? xs[0] : 1, s.c = ws[1] * groups, s.oc = ws[0];
+  s.kh = two ? ws[2] : 1, s.kw = ws.at(-1);
+  s.sh = two ? stride.h : 1, s.sw = stride.w, s.dh = two ? dilation.h : 1, s.dw = dilation.w, s.groups = groups;
+  s.ph = two ? padding.h : 0, s.pw = padding.w;
+  if (!two) output_padding.h = 0;
+  if (output_padding.h < 0 || output_padding.w < 0 || (output_padding.h >= s.sh && output_padding.h >= s.dh && two) ||
+      (output_padding.w >= s.sw && output_padding.w >= s.dw))
+    raise<ValueError>(op, "output_padding ", output_padding, " must be smaller than stride ", stride, " or dilation ", dilation);
+  s.h = two ? (xs.at(-2) - 1) * s.sh - 2 * s.ph + s.dh * (s.kh - 1) + output_padding.h + 1 : 1;
+  s.w = (xs.at(-1) - 1) * s.sw - 2 * s.pw + s.dw * (s.kw - 1) + output_padding.w + 1;
+  if (s.h < 1 || s.w < 1)
+    raise<ShapeError>(op, "the result of input ", xs, " and weight ", ws, " with padding ", padding, " would be empty: ", s.h, " x ", s.w);
+  if (xs.size() == Rank + 2) g.image.push_back(s.n);
+  g.image.push_back(s.c);
+  if (two) g.image.push_back(s.h);
+  g.image.push_back(s.w);
+  g.weight = ws, g.result = xs;
+  return produce(ConvProducer<ConvPart::image, value_t<X>, device_t<X>>(g.image, op, g, 0, eval(std::forward<X>(x)),
+                                                                        eval(std::forward<W>(weight)), bias));
+}
+
+}  // namespace detail
+
+/// Convolution over one dimension: y[o, i] = bias[o] + sum_c,k weight[o, c, k] x[c, stride i + dilation k - padding].
+/// Shapes: x (n, c, l) or (c, l), weight (o, c / groups, k), bias (o) or undefined -> (n, o, l'),
+/// l' = (l + 2 padding - dilation (k - 1) - 1) / stride + 1. Dtypes: equal, not bool.
+/// Gradient: a transposed convolution, a correlation, a sum per channel.
+template <TensorLike X, TensorLike W>
+  requires detail::OfOneDType<X, W>
+auto conv1d(X&& x, W&& weight, const std::type_identity_t<tensor_t<X>>& bias = {}, const Conv1dFuncOptions& options = {}) {
+  Padding2d padding(0, options.padding.size);
+  padding.same = options.padding.same;
+  return detail::make_convolution<1>("conv1d", std::forward<X>(x), std::forward<W>(weight), bias, {1, options.stride}, padding, {1, options.dilation},
+                                options.groups);
+}
+
+/// Convolution over two dimensions, as conv1d in each.
+/// Shapes: x (n, c, h, w) or (c, h, w), weight (o, c / groups, kh, kw), bias (o) or undefined -> (n, o, h', w').
+template <TensorLike X, TensorLike W>
+  requires detail::OfOneDType<X, W>
+auto conv2d(X&& x, W&& weight, const std::type_identity_t<tensor_t<X>>& bias = {}, const Conv2dFuncOptions& options = {}) {
+  return detail::make_convolution<2>("conv2d", std::forward<X>(x), std::forward<W>(weight), bias, options.stride, options.padding, options.dilation,
+                                options.groups);
+}
+
+/// Transposed convolution over one dimension: the gradient of conv1d for its input, as a function of its own.
+/// Shapes: x (n, c, l) or (c, l), weight (c, o / groups, k), bias (o) or undefined -> (n, o, l'),
+/// l' = (l - 1) stride - 2 padding + dilation (k - 1) + output_padding + 1.
+template <TensorLike X, TensorLike W>
+  requires detail::OfOneDType<X, W>
+auto conv_transpose1d(X&& x, W&& weight, const std::type_identity_t<tensor_t<X>>& bias = {}, const ConvTranspose1dFuncOptions& options = {}) {
+  return detail::make_transposed_convolution<1>("conv_transpose1d", std::forward<X>(x), std::forward<W>(weight), bias, {1, options.stride},
+                                           {0, options.padding}, {0, options.output_padding}, options.groups, {1, options.dilation});
+}
+
+/// Transposed convolution over two dimensions, as conv_transpose1d in each.
+/// Shapes: x (n, c, h, w) or (c, h, w), weight (c, o / groups, kh, kw), bias (o) or undefined -> (n, o, h', w').
+template <TensorLike X, TensorLike W>
+  requires detail::OfOneDType<X, W>
+auto conv_transpose2d(X&& x, W&& weight, const std::type_identity_t<tensor_t<X>>& bias = {}, const ConvTranspose2dFuncOptions& options = {}) {
+  return detail::make_transposed_convolution<2>("conv_transpose2d", std::forward<X>(x), std::forward<W>(weight), bias, options.stride, options.padding,
+                                           options.output_padding, options.groups, options.dilation);
+}
+
+TAPER_REFUSE_TWO_DTYPES(conv1d)
+TAPER_REFUSE_TWO_DTYPES(conv2d)
+TAPER_REFUSE_TWO_DTYPES(conv_transpose1d)
+TAPER_REFUSE_TWO_DTYPES(conv_transpose2d)
+
+}  // namespace taper::inline TAPER_ABI

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// Reading, replacing and adding to the places of an index plan: three recorded operations, each the gradient of another.
+#pragma once
+
+#include <taper/ops/in_place.hpp>
+#include <taper/ops/index_plan.hpp>
+#include <taper/ops/structural.hpp>
+
+namespace taper::inline TAPER_ABI::detail {
+
+/// Writes values (dense, of the plan's result shape, or one element) to the planned places. Nothing is recorded.
+inline void replace_at(TensorRecord& x, const IndexPlan& plan, const RecordPtr& values, bool one_value) {
+  count_pass();
+  const PlannedRows rows(plan, x.strides);
+  dispatch_size(size_of(x.dtype), [&]<class U>() {
+    put_rows<Replace, U>(*rows, reinterpret_cast<U*>(x.data), reinterpret_cast<const U*>(values->data), one_value ? 0 : 1);
+  });
+}
+template <Scalar T>
+void accumulate_at(TensorRecord& x, const IndexPlan& plan, const RecordPtr& values, bool one_value) {
+  count_pass();
+  const Sums<T> sums(x);
+  const PlannedRows rows(plan, sums.strides());
+  const RecordPtr summed = summands<T>(values);
+  put_rows<Accumulate, compute_t<T>>(*rows, sums.data(), reinterpret_cast<const compute_t<T>*>(summed->data), one_value ? 0 : 1);
+  sums.finish();
+}
+inline RecordPtr take_at(const TensorRecord& x, const IndexPlan& plan) {
+  RecordPtr out = make_dense<Cpu>(x.dtype, plan.result);
+  count_pass();
+  const PlannedRows rows(plan, x.strides);
+  dispatch_size(size_of(x.dtype),
+                [&]<class U>() { take_rows<U>(*rows, reinterpret_cast<const U*>(x.data), reinterpret_cast<U*>(out->data)); });
+  return out;
+}
+
+/// A dense tensor of zeros.
+template <Scalar T, Device D>
+Tensor<T, D> zero_tensor(const Shape& shape) {
+  Tensor<T, D> out = empty_tensor<T, D>(shape);
+  std::memset(static_cast<void*>(out.data_ptr()), 0, static_cast<std::size_t>(out.numel()) * sizeof(T));
+  return out;
+}
+
+/// The gradient buffer of input i, zeros where it holds nothing yet.
+inline TensorRecord& gradient_sums(const autograd::BackwardContext& ctx, int i) {
+  bool fresh = false;
+  TensorRecord& target = ctx.pass().buffer(ctx.node().input(i), fresh);
+  if (fresh) std::memset(target.data, 0, static_cast<std::size_t>(target.numel) * size_of(target.dtype));
+  return target;
+}
+
+template <Scalar T, Device D>
+Tensor<T, D> index_add_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan, const Tensor<T, D>& values);
+
+/// x at the planned places. Gradient: added up at these places.
+template <Scalar T, Device D>
+Tensor<T, D> index_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan) {
+  auto backward = [plan](const autograd::BackwardContext& ctx) {
+    if (!ctx.wants(0)) return;
+    const Tensor<T, D> g = ctx.grad<T, D>();
+    if (ctx.create_graph()) ctx.give(0, index_add_at("index backward", zero_tensor<T, D>(plan.shape), plan, g));
+    else accumulate_at<T>(gradient_sums(ctx, 0), plan, dense_record(g.handle()), false);
+  };
+  return record_op(name, Tensor<T, D>(take_at(x.record(), plan)), false, std::move(backward), x);
+}
+
+/// What index_add_at and its in-place form hand back: g to x, g at the places to the values.
+template <Scalar T, Device D>
+struct IndexAddBackward {
+  IndexPlan plan;
+  Shape values;
+  void operator()(const autograd::BackwardContext& ctx) const {
+    const Tensor<T, D> g = ctx.grad<T, D>();
+    ctx.give(0, g);
+    if (ctx.wants(1)) ctx.give(1, sum_to(index_at("index_add backward", g, plan), values));
+  }
+};
+
+/// x with values (of the result's shape, or one element) added at the planned places, in their order.
+template <Scalar T, Device D>
+Tensor<T, D> index_add_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan, const Tensor<T, D>& values) {
+  Tensor<T, D> out(copy_of_record(x.record()));
+  accumulate_at<T>(out.record(), plan, dense_record(values.handle()), values.numel() == 1);
+  return record_op(name, std::move(out), false, IndexAddBackward<T, D>{plan, values.shape()}, x, values);
+}
+
+template <Scalar T, Device D>
+Tensor<T, D> index_put_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan, const Tensor<T, D>& values);
+
+/// What index_put_at and its in-place form hand back: g but for the places to x, g at the places to the values.
+template <Scalar T, Device D>
+struct IndexPutBackward {
+  IndexPlan plan;
+  Shape values;
+  void operator()(const autograd::BackwardContext& ctx) const {
+    const Tensor<T, D> g = ctx.grad<T, D>();
+    if (ctx.wants(0)) ctx.give(0, index_put_at("index_put backward", g, plan, zero_tensor<T, D>({})));
+    if (ctx.wants(1)) ctx.give(1, sum_to(index_at("index_put backward", g, plan), values));
+  }
+};
+
+/// x with values (of the result's shape, or one element) written to the planned places; where they repeat, the last wins.
+template <Scalar T, Device D>
+Tensor<T, D> index_put_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan, const Tensor<T, D>& values) {
+  Tensor<T, D> out(copy_of_record(x.record()));
+  replace_at(out.record(), plan, dense_record(values.handle()), values.numel() == 1);
+  return record_op(name, std::move(out), false, IndexPutBackward<T, D>{plan, values.shape()}, x, values);
+}
+
+/// Either of the two in place.
+template <Scalar T, Device D>
+void index_write_at(std::string_view name, Tensor<T, D> x, const IndexPlan& plan, const Tensor<T, D>& values, bool accumulate) {
+  check_target(name, x);
+  RecordPtr v = dense_record(values.handle());
+  if (v->storage == x.record().storage) v = copy_of_record(*v);
+  if (accumulate) {
+    accumulate_at<T>(x.record(), plan, v, v->numel == 1);
+    record_in_place(name, x, IndexAddBackward<T, D>{plan, values.shape()}, values);
+  } else {
+    replace_at(x.record(), plan, v, v->numel == 1);
+    record_in_place(name, x, IndexPutBackward<T, D>{plan, values.shape()}, values);
+  }
+}
+
+}  // namespace taper::inline TAPER_ABI::detail

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// Convolutions against PyTorch's goldens and central differences.
+#include <taper/ops/conv.hpp>
+
+#include "tests/ops/golden_case.hpp"
+
+using namespace taper;
+using Catch::Matchers::StartsWith;
+using golden::irregular;
+
+namespace {
+
+std::vector<std::string> operands(const golden::File& file, const std::string& name) {
+  std::vector<std::string> out{"x", "weight"};
+  if (file.has(name + "/bias")) out.push_back("bias");
+  return out;
+}
+template <class T>
+Tensor<T> bias_of(const std::vector<Tensor<T>>& x) {
+  return x.size() > 2 ? x[2] : Tensor<T>();
+}
+Pair pair(const golden::File& file, const std::string& key) {
+  const auto v = file.values<std::int64_t>(key);
+  return {v[0], v.back()};
+}
+
+}  // namespace
+
+TEST_CASE("convolutions equal PyTorch's with every option") {
+  const golden::File file("structural");
+  int cases = 0;
+  for (const std::string& name : file.cases()) {
+    if (name.rfind("conv", 0) != 0) continue;
+    ++cases;
+    const std::string arg = name + "/arg/";
+    const Pair stride = pair(file, arg + "stride"), dilation = pair(file, arg + "dilation");
+    const auto groups = file.value<std::int64_t>(arg + "groups");
+    const bool same = file.has(arg + "same");
+    const Pair padding = same ? Pair() : pair(file, arg + "padding");
+    if (name.rfind("conv1d.", 0) == 0) {
+      const Padding1d pad = same ? Padding1d("same") : Padding1d(padding.w);
+      check_both(file, name, operands(file, name), [&](const auto& x) {
+        return conv1d(x[0], x[1], bias_of(x), {.stride = stride.w, .padding = pad, .dilation = dilation.w, .groups = groups}).eval();
+      });
+    } else if (name.rfind("conv2d.", 0) == 0) {
+      const Padding2d pad = same ? Padding2d("same") : Padding2d(padding);
+      check_both(file, name, operands(file, name), [&](const auto& x) {
+        return conv2d(x[0], x[1], bias_of(x), {.stride = stride, .padding = pad, .dilation = dilation, .groups = groups}).eval();
+      });
+    } else {
+      const Pair extra = pair(file, arg + "output_padding");
+      check_both(file, name, operands(file, name), [&](const auto& x) {
+        if (name.rfind("conv_transpose1d.", 0) == 0)
+          return conv_transpose1d(x[0], x[1], bias_of(x),
+                                  {.stride = stride.w, .padding = padding.w, .output_padding = extra.w, .groups = groups, .dilation = dilation.w})
+              .eval();
+        return conv_transpose2d(x[0], x[1], bias_of(x),
+                                {.stride = stride, .padding = padding, .output_padding = extra, .groups = groups, .dilation = dilation})
+            .eval();
+      });
+    }
+  }
+  CHECK(cases > 30);
+}
+
+TEST_CASE("convolutions meet central differences, also of second order") {
+  check_gradients({irregular({1, 2, 4, 3}), irregular({2, 1, 3, 2}), irregular({2})}, [](const auto& x) {
+    return conv2d(x[0], x[1], x[2], {.stride = {2, 1}, .padding = 1, .groups = 2}).eval();
+  });
+  check_gradients({irregular({2, 5}), irregular({3, 2, 2})}, [](const auto& x) { return conv1d(x[0], x[1], {}, {.padding = "same"}).eval(); });
+  check_gradients({irregular({1, 2, 2, 3}), irregular({2, 1, 2, 2}), irregular({1})}, [](const auto& x) {
+    return conv_transpose2d(x[0], x[1], x[2], {.stride = 2, .padding = 1, .output_padding = {1, 0}}).eval();
+  });
+}
+
+TEST_CASE("operands of a convolution need not be dense, and an empty batch stays empty") {
+  const Tensor<double> x = irregular({5, 6, 2, 2}), w = irregular({3, 3, 2, 4});
+  const Tensor<double> image = permute(x, {2, 3, 0, 1}), weight = permute(w, {3, 2, 0, 1});
+  const Tensor<double> strided = conv2d(image, weight);
+  check_close(strided, conv2d(contiguous(image), contiguous(weight)), 0, 0);
+  Tensor<double> kernel = irregular({4, 2, 3, 3}).requires_grad_();
+  const Tensor<double> none = conv2d(irregular({0, 2, 5, 6}), kernel, {}, {.padding = 1});
+  CHECK(none.shape() == Shape{0, 4, 5, 6});
+  none.backward(irregular({0, 4, 5, 6}));
+  check_equal(kernel.grad(), Tensor<double>(detail::GradOpsFor<double, Cpu>::full({4, 2, 3, 3}, 0)));
+}
+
+TEST_CASE("what does not fit a convolution is named") {
+  const Tensor<float> x = irregular<float>({1, 3, 8, 8}), w = irregular<float>({4, 3, 3, 3});
+  CHECK_THROWS_WITH(conv2d(irregular<float>({1, 2, 8, 8}), w), "[conv2d] x (1, 2, 8, 8) has 2 channels, weight (4, 3, 3, 3) with groups 1 takes 3");
+  CHECK_THROWS_WITH(conv2d(irregular<float>({8, 8}), w), StartsWith("[conv2d] x must have 4 dimensions (3 without a batch), not shape (8, 8)"));
+  CHECK_THROWS_AS(conv2d(x, w, irregular<float>({3})), ShapeError);
+  CHECK_THROWS_AS(conv2d(irregular<float>({1, 3, 2, 2}), w), ShapeError);
+  CHECK_THROWS_AS(conv2d(x, w, {}, {.stride = 0}), ValueError);
+  CHECK_THROWS_AS(conv2d(x, w, {}, {.stride = 2, .padding = "same"}), ValueError);
+  CHECK_THROWS_AS(conv2d(x, w, {}, {.padding = "sane"}), ValueError);
+  CHECK_THROWS_AS(conv2d(irregular<float>({1, 9, 8, 8}), w, {}, {.groups = 3}), ShapeError);
+  CHECK_THROWS_AS(conv_transpose2d(irregular<float>({1, 4, 8, 8}), w, {}, {.output_padding = 1}), ValueError);
+  CHECK_THROWS_AS(conv1d(x, w), ShapeError);
+}
+
+template <class X, class W>
+concept Convolves = requires(const X& x, const W& w) { conv2d(x, w); };
+static_assert(Convolves<Tensor<float>, Tensor<float>>);
+static_assert(!Convolves<Tensor<float>, Tensor<double>>);

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// Matrix products against PyTorch's goldens and central differences.
+#include <taper/ops/linear.hpp>
+#include <taper/ops/matmul.hpp>
+#include <taper/ops/power.hpp>
+
+#include <type_traits>
+
+#include "tests/ops/golden_case.hpp"
+
+using namespace taper;
+using golden::irregular;
+using Catch::Matchers::StartsWith;
+
+TEST_CASE("matmul equals PyTorch's for every pair of ranks") {
+  const golden::File file("structural");
+  for (const std::string& name : file.cases()) {
+    if (name.rfind("matmul.", 0) != 0) continue;
+    if (name == "matmul.transposed")
+      check_both(file, name, {"a", "b"}, [](const auto& x) { return matmul(transpose(x[0], 1, 2), transpose(x[1], 1, 2)).eval(); });
+    else if (name == "matmul.same_operand")
+      check_both(file, name, {"a"}, [](const auto& x) { return matmul(x[0], t(x[0])).eval(); });
+    else
+      check_both(file, name, {"a", "b"}, [](const auto& x) { return matmul(x[0], x[1]).eval(); });
+  }
+  check_both(file, "dot", {"a", "b"}, [](const auto& x) { return dot(x[0], x[1]).eval(); });
+  check_both(file, "outer", {"a", "b"}, [](const auto& x) { return outer(x[0], x[1]).eval(); });
+  check_both(file, "linear", {"x", "weight", "bias"}, [](const auto& x) { return linear(x[0], x[1], x[2]).eval(); });
+}
+
+TEST_CASE("products meet central differences, also of second order") {
+  const auto product = [](const auto& x) { return matmul(x[0], x[1]).eval(); };
+  check_gradients({irregular({2, 3}), irregular({3, 2})}, product);
+  check_gradients({irregular({2, 1, 2, 3}), irregular({2, 3, 2})}, product);
+  check_gradients({irregular({3}), irregular({2, 3, 2})}, product);
+  check_gradients({irregular({2, 2, 3}), irregular({3})}, product);
+  check_gradients({irregular({3}), irregular({3})}, product);
+  check_gradients({irregular({2, 2, 3}), irregular({3, 2})}, product);
+  const auto affine = [](const auto& x) { return linear(x[0], x[1], x[2]).eval(); };
+  check_gradients({irregular({4, 3}), irregular({2, 3}), irregular({2})}, affine);
+  check_gradients({irregular({3}), irregular({2, 3}), irregular({2})}, affine);
+  check_gradients({irregular({2, 3}), irregular({2, 3}), irregular({3, 2})},
+                  [](const auto& x) { return addmm(matmul(x[0], t(x[1])).eval(), x[1], x[2], 0.5, 2.0).eval(); });
+}
+
+TEST_CASE("mm, mv, bmm and addmm are matmul with their ranks checked") {
+  const Tensor<double> a = irregular({3, 4}), b = irregular({4, 5}), v = irregular({4}), c = irregular({5}, 9);
+  check_equal(mm(a, b), matmul(a, b));
+  check_equal(mv(a, v), matmul(a, v));
+  const Tensor<double> s = irregular({2, 3, 4}), r = irregular({2, 4, 2});
+  check_equal(bmm(s, r), matmul(s, r));
+  check_close(addmm(c, a, b, 2.0, 3.0), matmul(a, b) * 3.0 + c * 2.0, 1e-14, 1e-14);
+}
+
+TEST_CASE("a product is fused with what is made of it and recorded once") {
+  const Tensor<float> x = irregular<float>({4, 3}), w = irregular<float>({2, 3}).requires_grad_(), b = irregular<float>({2}).requires_grad_();
+  reset_stats();
+  const Tensor<float> y = square(linear(x, w, b));
+  CHECK(stats().launches == 1);
+  y.backward(irregular<float>({4, 2}));
+  CHECK(w.grad().defined());
+  CHECK(b.grad().defined());
+}
+
+TEST_CASE("shared weights add up") {
+  Tensor<double> w = irregular({2, 2}).requires_grad_();
+  const Tensor<double> x = irregular({3, 2});
+  const auto both = [&](const Tensor<double>& weight) { return linear(linear(x, weight), weight).eval(); };
+  both(w).backward(irregular({3, 2}, 4));
+  check_gradients({irregular({2, 2})}, [&](const auto& p) { return both(p[0]); }, false);
+  CHECK(w.grad().shape() == Shape{2, 2});
+}
+
+TEST_CASE("integers and halves multiply") {
+  Tensor<std::int64_t> a(detail::make_dense<Cpu>(DType::int64, {2, 2}));
+  for (int i = 0; i < 4; ++i) a.data_ptr()[i] = i + 1;
+  const Tensor<std::int64_t> y = matmul(a, a);
+  CHECK(y.data_ptr()[0] == 7);
+  CHECK(y.data_ptr()[3] == 22);
+  const Tensor<bfloat16> h = irregular<bfloat16>({2, 3});
+  const Tensor<bfloat16> z = linear(h, h);
+  const Tensor<double> exact = matmul(irregular({2, 3}), t(irregular({2, 3})));
+  check_close(z, exact, 0.02, 0.02);
+}
+
+TEST_CASE("shapes that do not fit are named") {
+  const Tensor<float> a = irregular<float>({32, 784}), b = irregular<float>({128, 10}), s = irregular<float>({});
+  CHECK_THROWS_WITH(matmul(a, b), "[matmul] the last size of a (32, 784) must equal the second-last size of b (128, 10): 784 != 128");
+  CHECK_THROWS_WITH(matmul(a, s), StartsWith("[matmul] a has shape"));
+  CHECK_THROWS_AS(mm(a, irregular<float>({784})), ShapeError);
+  CHECK_THROWS_AS(matmul(irregular<float>({2, 3, 4}), irregular<float>({3, 4, 5})), ShapeError);
+  CHECK_THROWS_WITH(linear(a, b), "[linear] the last size of x (32, 784) must equal the last size of weight (128, 10): 784 != 10");
+  CHECK_THROWS_WITH(linear(irregular<float>({2, 3}), irregular<float>({4, 3}), irregular<float>({3})), StartsWith("[linear] bias (3,) must have shape (4,)"));
+  CHECK_THROWS_AS(dot(irregular<float>({3}), irregular<float>({4})), ShapeError);
+}
+
+TEST_CASE("an operand changed before its product is evaluated is noticed") {
+  Tensor<float> a = irregular<float>({2, 2});
+  auto y = matmul(a, a);
+  a.zero_();
+  CHECK_THROWS_AS(y.eval(), ValueError);
+  Tensor<float> w = irregular<float>({2, 2}).requires_grad_();
+  const Tensor<float> z = matmul(a, w);
+  a.zero_();
+  CHECK_THROWS_AS(z.backward(z), AutogradError);
+}
+
+template <class X, class Y>
+concept Multiplies = requires(const X& x, const Y& y) { matmul(x, y); };
+template <class X, class W, class B>
+concept Affine = requires(const X& x, const W& w, const B& b) { linear(x, w, b); };
+static_assert(Multiplies<Tensor<float>, Tensor<float>>);
+static_assert(!Multiplies<Tensor<float>, Tensor<double>>);
+static_assert(!Affine<Tensor<float>, Tensor<float>, Tensor<double>>);
+static_assert(!Affine<Tensor<float>, Tensor<double>, Tensor<float>>);
