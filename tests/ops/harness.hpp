@@ -4,6 +4,7 @@
 #pragma once
 
 #include <taper/eval/tensor.hpp>
+#include <taper/ops/eager.hpp>
 #include <taper/ops/view.hpp>
 
 #include <initializer_list>

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Sums, products, quotients and signs against the table.
-#include <taper/ops/arithmetic.hpp>
-
+// The rows of family arithmetic of the table of op cases.
 #include "tests/ops/cases.hpp"
 
 TEST_CASE("arithmetic") { pointwise::check_cases(pointwise::arithmetic_cases()); }

@@ -28,7 +28,7 @@ struct Abs {
   template <class V>
   TAPER_HD TAPER_INLINE real_of<V> operator()(V x) const { return math::abs(x); }
   template <int I, class V, class R>
-  TAPER_HD TAPER_INLINE V vjp(V x, R y, R g) const {
+  TAPER_HD TAPER_INLINE V vjp(V x, R, R g) const {
     if constexpr (ComplexValue<V>) return V(g) * math::sgn(x);
     else return g * math::sign(x);
   }

@@ -2,7 +2,7 @@
 // Functions of two and three tensors that fuse a product with a sum, or take a sign or a step from another tensor.
 #pragma once
 
-#include <taper/ops/arithmetic.hpp>
+#include <taper/ops/exponential.hpp>
 
 namespace taper::inline TAPER_ABI {
 
@@ -106,6 +106,14 @@ auto copysign(X&& x, S&& s) { return apply("copysign", Copysign{}, std::forward<
 template <class X, class V>
   requires(RealOperands<X, V> && NumericOperands<X, V>)
 auto heaviside(X&& x, V&& values) { return apply("heaviside", Heaviside{}, std::forward<X>(x), std::forward<V>(values)); }
+
+/// x 2^y. Shapes: broadcast. Dtypes: real; integers give float. Gradient: g 2^y, g x 2^y ln 2.
+template <class X, class Y>
+  requires RealOperands<X, Y>
+auto ldexp(X&& x, Y&& y) {
+  if constexpr (TensorLike<Y>) return apply("ldexp", Mul{}, std::forward<X>(x), exp2(std::forward<Y>(y)));
+  else return apply("ldexp", Mul{}, std::forward<X>(x), math::exp2(static_cast<double>(y)));
+}
 
 TAPER_REFUSE_TWO_DEVICES(copysign)
 TAPER_REFUSE_TWO_DEVICES(heaviside)

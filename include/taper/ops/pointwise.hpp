@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Every pointwise function.
+// All pointwise families.
 #pragma once
 
 #include <taper/ops/activation.hpp>
+#include <taper/ops/activation_gated.hpp>
 #include <taper/ops/activation_smooth.hpp>
 #include <taper/ops/arithmetic.hpp>
 #include <taper/ops/bitwise.hpp>
@@ -15,7 +16,6 @@
 #include <taper/ops/exponential.hpp>
 #include <taper/ops/hyperbolic.hpp>
 #include <taper/ops/logical.hpp>
-#include <taper/ops/operands.hpp>
 #include <taper/ops/power.hpp>
 #include <taper/ops/rounding.hpp>
 #include <taper/ops/selection.hpp>

@@ -5,7 +5,10 @@
 #include <taper/ops/arithmetic.hpp>
 #include <taper/ops/comparison.hpp>
 #include <taper/ops/exponential.hpp>
+#include <taper/ops/cast.hpp>
+#include <taper/ops/logical.hpp>
 #include <taper/ops/power.hpp>
+#include <taper/ops/selection.hpp>
 #include <taper/ops/view.hpp>
 
 namespace taper::inline TAPER_ABI {

@@ -35,7 +35,7 @@ TAPER_PACK X exp_small(X r) {
   } else {
     q = horner(r, 0x1p-1, 0x1.55548ap-3, 0x1.55552ap-5, 0x1.123f3p-7, 0x1.6cedcap-10);
   }
-  return fma(r * r, q, r);
+  return barrier(fma(r * r, q, r));
 }
 
 /// p 2^i, rounded once also where it is subnormal: two factors are normal where one is not.
@@ -140,10 +140,12 @@ TAPER_PRECISE_END
 
 }  // namespace detail::simd
 
-/// Largest errors over all floats (doubles: over samples), in ULP.
+// Error: the largest in ULP, of floats over all of them, of doubles over samples.
+//   exp 1.1, exp2 1.1, expm1 2, sigmoid 2, tanh 2 (float 1.4), sinh 2.5, cosh 1.5
 TAPER_MATH_UNARY(exp, ::exp(x))
 TAPER_MATH_UNARY(exp2, ::exp2(x))
 TAPER_MATH_UNARY(expm1, ::expm1(x))
+/// 1 / (1 + e^-x).
 TAPER_MATH_UNARY(sigmoid, 1 / (1 + ::exp(-x)))
 TAPER_MATH_UNARY(tanh, ::tanh(x))
 TAPER_MATH_UNARY(sinh, ::sinh(x))

@@ -140,11 +140,15 @@ TAPER_PRECISE_END
 
 }  // namespace detail::simd
 
+// Error: the largest in ULP, of floats over all of them, of doubles over samples.
+//   log 1, log2 1.1, log10 1.1, log1p 2, log1p_exp 2.5, log_sigmoid 2.5, asinh 2.5, acosh 2.5, atanh 2.5
 TAPER_MATH_UNARY(log, ::log(x))
 TAPER_MATH_UNARY(log2, ::log2(x))
 TAPER_MATH_UNARY(log10, ::log10(x))
 TAPER_MATH_UNARY(log1p, ::log1p(x))
+/// log(1 + e^x), softplus.
 TAPER_MATH_UNARY(log1p_exp, (x > 0 ? x : T(0)) + ::log1p(::exp(-::fabs(x))))
+/// -log(1 + e^-x).
 TAPER_MATH_UNARY(log_sigmoid, (x < 0 ? x : T(0)) - ::log1p(::exp(-::fabs(x))))
 TAPER_MATH_UNARY(asinh, ::asinh(x))
 TAPER_MATH_UNARY(acosh, ::acosh(x))

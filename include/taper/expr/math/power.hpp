@@ -131,7 +131,9 @@ TAPER_PRECISE_END
 
 }  // namespace detail::simd
 
+/// x^y with IEEE 754's special cases. Error: float 0.51 ULP, double 1.5.
 TAPER_MATH_BINARY(pow, ::pow(x, y))
+/// sqrt(x^2 + y^2) without overflow. Error: float 0.51 ULP, double 1.5.
 TAPER_MATH_BINARY(hypot, ::hypot(x, y))
 
 }  // namespace taper::inline TAPER_ABI

@@ -76,6 +76,7 @@ TAPER_PRECISE_END
 
 }  // namespace detail::simd
 
+// Error: the largest in ULP, of floats over all of them, of doubles over samples: erf 2.5, erfc 5 (double 6).
 TAPER_MATH_UNARY(erf, ::erf(x))
 TAPER_MATH_UNARY(erfc, ::erfc(x))
 
@@ -133,7 +134,8 @@ TAPER_HD TAPER_COLD double lgamma_one(double x) {
 
 namespace math {
 
-// Lane by lane, in double.
+// Lane by lane, in double: float results are rounded once more than the double's. Error of doubles: erfinv 1e-15
+// relative, digamma 1e-15 relative away from its roots, lgamma the library's.
 #define TAPER_MATH_LANES(name)                                                                     \
   template <std::floating_point T, int N, class A>                                                 \
   TAPER_PACK Pack<T, N, A> name(const Pack<T, N, A>& x) {                                          \

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// The rows of family activation of the table of op cases.
+#include "tests/ops/cases.hpp"
+
+TEST_CASE("activation") { pointwise::check_cases(pointwise::activation_cases()); }

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// The rows of family combination of the table of op cases.
+#include "tests/ops/cases.hpp"
+
+TEST_CASE("combination") { pointwise::check_cases(pointwise::combination_cases()); }

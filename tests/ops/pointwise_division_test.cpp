@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// The rows of family division of the table of op cases.
+#include "tests/ops/cases.hpp"
+
+TEST_CASE("division") { pointwise::check_cases(pointwise::division_cases()); }

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// The rows of family error_function of the table of op cases.
+#include "tests/ops/cases.hpp"
+
+TEST_CASE("error function") { pointwise::check_cases(pointwise::error_function_cases()); }

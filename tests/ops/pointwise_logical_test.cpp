@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// The rows of family logical of the table of op cases.
+#include "tests/ops/cases.hpp"
+
+TEST_CASE("logical") { pointwise::check_cases(pointwise::logical_cases()); }

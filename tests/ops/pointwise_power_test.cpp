@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// The rows of family power of the table of op cases.
+#include "tests/ops/cases.hpp"
+
+TEST_CASE("power") { pointwise::check_cases(pointwise::power_cases()); }

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// The rows of family rounding of the table of op cases.
+#include "tests/ops/cases.hpp"
+
+TEST_CASE("rounding") { pointwise::check_cases(pointwise::rounding_cases()); }

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// The rows of family selection of the table of op cases.
+#include "tests/ops/cases.hpp"
+
+TEST_CASE("selection") { pointwise::check_cases(pointwise::selection_cases()); }

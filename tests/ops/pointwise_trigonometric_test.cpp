@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// The rows of family trigonometric of the table of op cases.
+#include "tests/ops/cases.hpp"
+
+TEST_CASE("trigonometric") { pointwise::check_cases(pointwise::trigonometric_cases()); }
