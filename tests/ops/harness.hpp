@@ -173,7 +173,7 @@ void check_layouts(const golden::File& file, const Case& c) {
     transposed.push_back(exchanged(x));
     // Every second column of a tensor twice as wide: what lies between is left alone.
     Tensor<T> wide(taper::detail::GradOpsFor<T, taper::Cpu>::full({x.shape()[0], 2 * x.shape()[1] + 1}, 7));
-    taper::slice(wide, 1, {1, {}, 2}).copy_(x);
+    taper::slice(wide, 1, {1, taper::open_end, 2}).copy_(x);
     padded.push_back(wide);
   }
   Tensor<T> gy;
@@ -181,15 +181,15 @@ void check_layouts(const golden::File& file, const Case& c) {
   const char* dtype = std::is_same_v<T, double> ? "double" : "float";
   const Run<T> plain = run(function_of<T>(c), leaves, gy, itself<T>);
   const Run<T> other = run(function_of<T>(c), transposed, gy, [](const Tensor<T>& x) { return taper::transpose(x, 0, -1); });
-  const Run<T> stepped = run(function_of<T>(c), padded, gy, [](const Tensor<T>& x) { return taper::slice(x, 1, {1, {}, 2}); });
+  const Run<T> stepped = run(function_of<T>(c), padded, gy, [](const Tensor<T>& x) { return taper::slice(x, 1, {1, taper::open_end, 2}); });
   auto same = [](const RecordPtr& a, const RecordPtr& b) { return golden::detail::compare(*a, *b, 0, 0); };
   expect(c, dtype, "transposed", same(other.y, plain.y));
   expect(c, dtype, "stepped", same(stepped.y, plain.y));
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     if (!plain.gradients[i].defined()) continue;
     expect(c, dtype, "transposed gradient", same(taper::transpose(other.gradients[i], 0, -1).handle(), plain.gradients[i].handle()));
-    expect(c, dtype, "stepped gradient", same(taper::slice(stepped.gradients[i], 1, {1, {}, 2}).handle(), plain.gradients[i].handle()));
-    const Tensor<T> between = taper::slice(stepped.gradients[i], 1, {0, {}, 2});
+    expect(c, dtype, "stepped gradient", same(taper::slice(stepped.gradients[i], 1, {1, taper::open_end, 2}).handle(), plain.gradients[i].handle()));
+    const Tensor<T> between = taper::slice(stepped.gradients[i], 1, {0, taper::open_end, 2});
     const Tensor<T> zeros(taper::detail::GradOpsFor<T, taper::Cpu>::full(between.shape(), 0));
     expect(c, dtype, "gradient between the steps", same(between.handle(), zeros.handle()));
   }

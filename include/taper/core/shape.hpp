@@ -106,9 +106,9 @@ constexpr Strides contiguous_strides(const Shape& shape) {
 }
 
 constexpr bool is_contiguous(const Shape& shape, const Strides& strides) {
+  if (shape.numel() == 0) return true;
   std::int64_t step = 1;
   for (int i = shape.size() - 1; i >= 0; --i) {
-    if (shape[i] == 0) return true;
     if (shape[i] != 1 && strides[i] != step) return false;
     step *= shape[i];
   }

@@ -6,6 +6,7 @@
 #error "taper/io/gzip.hpp needs zlib: install it (Debian: zlib1g-dev) and link taper::zlib, or ZLIB::ZLIB"
 #endif
 
+#include <taper/io/compressed.hpp>
 #include <taper/io/file.hpp>
 
 #include <algorithm>
@@ -93,4 +94,11 @@ inline std::vector<std::byte> read_maybe_gzip(const std::string& path) {
 }
 
 }  // namespace io
+
+namespace detail {
+inline std::vector<std::byte> gunzip_for_hook(io::Bytes file, const std::string& name) { return io::gunzip(file, name); }
+/// Readers of datasets find gzip through this, so that they do not depend on zlib.
+inline const bool gunzip_registered = (gunzip_hook = &gunzip_for_hook, true);
+}  // namespace detail
+
 }  // namespace taper::inline TAPER_ABI

@@ -2,48 +2,10 @@
 // A module's tensors by name, and loading them back with every difference named before anything is written.
 #pragma once
 
-#include <taper/core/any_tensor.hpp>
+#include <taper/core/state_dict.hpp>
 #include <taper/nn/module.hpp>
 
 namespace taper::inline TAPER_ABI {
-
-/// Tensors by name, in the order they were added.
-class StateDict {
- public:
-  using value_type = std::pair<std::string, AnyTensor>;
-
-  StateDict() = default;
-  StateDict(std::initializer_list<value_type> items) : items_(items) {}
-
-  const AnyTensor* find(std::string_view name) const {
-    for (const auto& [key, tensor] : items_)
-      if (key == name) return &tensor;
-    return nullptr;
-  }
-  bool contains(std::string_view name) const { return find(name) != nullptr; }
-  /// Throws: StateError where there is no such name.
-  const AnyTensor& at(std::string_view name) const {
-    const AnyTensor* found = find(name);
-    if (!found) detail::raise<StateError>("state_dict", "there is no tensor named '", name, "'");
-    return *found;
-  }
-  /// Adds a tensor, or replaces the one of that name.
-  void set(std::string name, AnyTensor tensor) {
-    for (auto& [key, value] : items_)
-      if (key == name) {
-        value = std::move(tensor);
-        return;
-      }
-    items_.emplace_back(std::move(name), std::move(tensor));
-  }
-  std::size_t size() const { return items_.size(); }
-  bool empty() const { return items_.empty(); }
-  auto begin() const { return items_.begin(); }
-  auto end() const { return items_.end(); }
-
- private:
-  std::vector<value_type> items_;
-};
 
 /// What load_state_dict found: names the module has and the dictionary lacks, the reverse, and what does not fit.
 struct LoadResult {
@@ -93,7 +55,7 @@ void for_each_state(M& module, F&& f) {
 template <class M>
 StateDict state_dict(const M& module) {
   StateDict out;
-  for_each_state(module, [&](const std::string& name, const auto& tensor) { out.set(name, AnyTensor(detach(tensor))); });
+  for_each_state(module, [&](const std::string& name, const auto& tensor) { out.add(name, AnyTensor(detach(tensor))); });
   return out;
 }
 

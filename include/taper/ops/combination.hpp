@@ -70,7 +70,7 @@ struct Heaviside : PromotingOp {
   static constexpr std::string_view name = "heaviside";
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x, V at_zero) const {
-    return select(x == V(0), at_zero, select(x < V(0), V(0), V(1)));
+    return select(x == V(0), at_zero, select(x > V(0), V(1), V(0)));
   }
 };
 

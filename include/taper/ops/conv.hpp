@@ -52,7 +52,7 @@ Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T
 
 /// The sum of a result's gradient per channel.
 template <Scalar T, Device D>
-Tensor<T, D> channel_sums(const ConvGeometry& geometry, ConvPart part, const Tensor<T, D>& g, bool recorded) {
+Tensor<T, D> conv_bias_gradient(const ConvGeometry& geometry, ConvPart part, const Tensor<T, D>& g, bool recorded) {
   const Conv2dShape& s = geometry.s;
   const bool result = part == ConvPart::result;
   const std::int64_t channels = result ? s.oc : s.c, pixels = result ? s.oh() * s.ow() : s.h * s.w;
@@ -83,7 +83,7 @@ struct ConvBackward {
       if (ctx.wants(0)) ctx.give(0, convolve<P::image>("conv", geometry, g, get(b)));
       if (ctx.wants(1)) ctx.give(1, convolve<P::result>("conv", geometry, get(a), g));
     }
-    if (Part != P::weight && ctx.wants(2)) ctx.give(2, channel_sums(geometry, Part, g, ctx.create_graph()));
+    if (Part != P::weight && ctx.wants(2)) ctx.give(2, conv_bias_gradient(geometry, Part, g, ctx.create_graph()));
   }
 
  private:

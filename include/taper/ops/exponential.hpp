@@ -104,40 +104,40 @@ struct Logit : FloatingOp {
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const {
     const V slope = g / (x * (V(1) - x));
-    if (eps >= 0) return select(x < V(eps) || x > V(1) - V(eps), V(0), slope);
+    if (eps >= 0) return select(x >= V(eps) && x <= V(1) - V(eps), slope, V(0));
     return select(x < V(0) || x > V(1), V(std::numeric_limits<double>::quiet_NaN()), slope);
   }
 };
 
-/// ln(e^x + e^y). Gradient: e^(x - out), e^(y - out).
+/// ln(e^x + e^y). Gradient: 1 / (1 + e^(y - x)), 1 / (1 + e^(x - y)).
 struct LogAddExp : FloatingOp {
   static constexpr std::string_view name = "logaddexp";
-  static constexpr std::uint8_t reads[] = {reads_x0 | reads_output, reads_x1 | reads_output};
+  static constexpr std::uint8_t reads[] = {reads_x0 | reads_x1, reads_x0 | reads_x1};
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x, V y) const {
     const V sum = math::max(x, y) + math::log1p(math::exp(-math::abs(x - y)));
     return select(math::isinf(x) && x == y, x, sum);
   }
   template <int I, class V>
-  TAPER_HD TAPER_INLINE V partial(V x, V y, V out) const {
-    if constexpr (I == 0) return math::exp(x - out);
-    else return math::exp(y - out);
+  TAPER_HD TAPER_INLINE V vjp(V x, V y, V, V g) const {
+    if constexpr (I == 0) return g / (V(1) + math::exp(y - x));
+    else return g / (V(1) + math::exp(x - y));
   }
 };
 
-/// log2(2^x + 2^y). Gradient: 2^(x - out), 2^(y - out).
+/// log2(2^x + 2^y). Gradient: 1 / (1 + 2^(y - x)), 1 / (1 + 2^(x - y)).
 struct LogAddExp2 : FloatingOp {
   static constexpr std::string_view name = "logaddexp2";
-  static constexpr std::uint8_t reads[] = {reads_x0 | reads_output, reads_x1 | reads_output};
+  static constexpr std::uint8_t reads[] = {reads_x0 | reads_x1, reads_x0 | reads_x1};
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x, V y) const {
     const V sum = math::max(x, y) + math::log1p(math::exp2(-math::abs(x - y))) * V(0x1.71547652b82fep+0);
     return select(math::isinf(x) && x == y, x, sum);
   }
   template <int I, class V>
-  TAPER_HD TAPER_INLINE V partial(V x, V y, V out) const {
-    if constexpr (I == 0) return math::exp2(x - out);
-    else return math::exp2(y - out);
+  TAPER_HD TAPER_INLINE V vjp(V x, V y, V, V g) const {
+    if constexpr (I == 0) return g / (V(1) + math::exp2(y - x));
+    else return g / (V(1) + math::exp2(x - y));
   }
 };
 
@@ -220,13 +220,13 @@ template <class X>
 auto logit(X&& x, double eps = -1) { return apply("logit", Logit{{}, eps}, std::forward<X>(x)); }
 
 /// ln(e^x + e^y) without overflow on the way. Shapes: broadcast. Dtypes: real; integers give float.
-/// Gradient: g e^(x - out), g e^(y - out).
+/// Gradient: g / (1 + e^(y - x)), g / (1 + e^(x - y)).
 template <class X, class Y>
   requires RealOperands<X, Y>
 auto logaddexp(X&& x, Y&& y) { return apply("logaddexp", LogAddExp{}, std::forward<X>(x), std::forward<Y>(y)); }
 
 /// log2(2^x + 2^y) without overflow on the way. Shapes: broadcast. Dtypes: real; integers give float.
-/// Gradient: g 2^(x - out), g 2^(y - out).
+/// Gradient: g / (1 + 2^(y - x)), g / (1 + 2^(x - y)).
 template <class X, class Y>
   requires RealOperands<X, Y>
 auto logaddexp2(X&& x, Y&& y) { return apply("logaddexp2", LogAddExp2{}, std::forward<X>(x), std::forward<Y>(y)); }

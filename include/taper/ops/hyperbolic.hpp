@@ -53,7 +53,7 @@ struct Acosh : FloatingOp {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x) const { return math::acosh(x); }
   template <class V>
-  TAPER_HD TAPER_INLINE V partial(V x, V) const { return math::rsqrt(x - V(1)) * math::rsqrt(x + V(1)); }
+  TAPER_HD TAPER_INLINE V partial(V x, V) const { return math::rsqrt(x * x - V(1)); }
 };
 
 /// The inverse of tanh. Gradient: 1 / (1 - x^2).

@@ -34,9 +34,7 @@ Tensor<T, D> value_for(std::string_view op, const V& value, const Shape& shape) 
       raise<ShapeError>(op, "a value of shape ", v.shape(), " does not broadcast to the indexed shape ", shape);
     return v;
   } else {
-    Tensor<T, D> v = empty_tensor<T, D>({});
-    *v.data_ptr() = static_cast<T>(convert_scalar<T>(value));
-    return v;
+    return value_tensor<T, D>(value);
   }
 }
 

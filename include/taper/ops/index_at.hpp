@@ -4,6 +4,7 @@
 
 #include <taper/ops/in_place.hpp>
 #include <taper/ops/index_plan.hpp>
+#include <taper/ops/selection.hpp>
 #include <taper/ops/structural.hpp>
 
 namespace taper::inline TAPER_ABI::detail {
@@ -39,6 +40,14 @@ template <Scalar T, Device D>
 Tensor<T, D> zero_tensor(const Shape& shape) {
   Tensor<T, D> out = empty_tensor<T, D>(shape);
   std::memset(static_cast<void*>(out.data_ptr()), 0, static_cast<std::size_t>(out.numel()) * sizeof(T));
+  return out;
+}
+
+/// A C++ number as a 0-dim tensor of T.
+template <Scalar T, Device D, ScalarLike S>
+Tensor<T, D> value_tensor(S value) {
+  Tensor<T, D> out = empty_tensor<T, D>({});
+  *out.data_ptr() = static_cast<T>(convert_scalar<T>(value));
   return out;
 }
 
@@ -88,6 +97,33 @@ Tensor<T, D> index_add_at(std::string_view name, const Tensor<T, D>& x, const In
 template <Scalar T, Device D>
 Tensor<T, D> index_put_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan, const Tensor<T, D>& values);
 
+/// Which values of an index_put stay, as a bool tensor that broadcasts to the plan's result; null where all do.
+inline RecordPtr last_writes(const IndexPlan& plan) {
+  if (plan.distinct) return {};
+  Shape indexed;
+  for (const std::int64_t a : plan.axes) indexed.push_back(plan.shape[static_cast<int>(a)]);
+  const Strides steps = contiguous_strides(indexed);
+  const std::int64_t n = plan.places();
+  const Scratch last(static_cast<std::size_t>(indexed.numel()) * sizeof(std::int64_t));
+  auto* writer = reinterpret_cast<std::int64_t*>(last.data());
+  auto place = [&](std::int64_t b) {
+    std::int64_t out = 0;
+    for (int j = 0; j < indexed.size(); ++j) out += plan.along(j)[b] * steps[j];
+    return out;
+  };
+  for (std::int64_t b = 0; b < n; ++b) writer[place(b)] = b;
+  Shape shape;
+  for (int i = plan.outer.size(); i < plan.result.size(); ++i) shape.push_back(i < plan.result.size() - plan.inner.size() ? plan.result[i] : 1);
+  RecordPtr out = make_dense<Cpu>(DType::boolean, shape);
+  bool all = true;
+  for (std::int64_t b = 0; b < n; ++b) {
+    const bool stays = writer[place(b)] == b;
+    out->data[b] = static_cast<std::byte>(stays);
+    all = all && stays;
+  }
+  return all ? RecordPtr() : out;
+}
+
 /// What index_put_at and its in-place form hand back: g but for the places to x, g at the places to the values.
 template <Scalar T, Device D>
 struct IndexPutBackward {
@@ -96,7 +132,10 @@ struct IndexPutBackward {
   void operator()(const autograd::BackwardContext& ctx) const {
     const Tensor<T, D> g = ctx.grad<T, D>();
     if (ctx.wants(0)) ctx.give(0, index_put_at("index_put backward", g, plan, zero_tensor<T, D>({})));
-    if (ctx.wants(1)) ctx.give(1, sum_to(index_at("index_put backward", g, plan), values));
+    if (!ctx.wants(1)) return;
+    Tensor<T, D> at = index_at("index_put backward", g, plan);
+    if (RecordPtr stays = last_writes(plan)) at = where(Tensor<bool, D>(std::move(stays)), at, T(0));
+    ctx.give(1, sum_to(at, values));
   }
 };
 

@@ -57,6 +57,7 @@ struct IndexPlan {
   Dims outer, inner;    // the axes that come before and after the chosen places in the result
   Shape result;
   RecordPtr positions;  // int64 (axes, places), wrapped and checked
+  bool distinct = false;  // known to choose no place twice
 
   std::int64_t places() const { return positions->shape[1]; }
   const std::int64_t* along(int j) const { return reinterpret_cast<const std::int64_t*>(positions->data) + j * places(); }
@@ -105,7 +106,8 @@ struct ChosenAxis {
   int named = 0;           // what a message calls the axis
 };
 
-inline IndexPlan make_plan(std::string_view op, const Shape& shape, std::span<const ChosenAxis> chosen) {
+/// Negative indices count from the back where `from_back` allows it.
+inline IndexPlan make_plan(std::string_view op, const Shape& shape, std::span<const ChosenAxis> chosen, bool from_back) {
   IndexPlan plan;
   plan.shape = shape;
   Shape places;
@@ -129,7 +131,7 @@ inline IndexPlan make_plan(std::string_view op, const Shape& shape, std::span<co
   for (const ChosenAxis& c : chosen) {
     const std::int64_t size = shape[c.axis];
     const auto* from = reinterpret_cast<const std::int64_t*>(c.index->data) + c.row * c.shape.numel();
-    check_indices(op, from, c.shape.numel(), c.named, size, true);
+    check_indices(op, from, c.shape.numel(), c.named, size, from_back);
     const Strides steps = broadcast_strides(c.shape, contiguous_strides(c.shape), places);
     if (n > 0) copy_strided(DType::int64, places, reinterpret_cast<std::byte*>(to), contiguous_strides(places), reinterpret_cast<const std::byte*>(from), steps);
     for (std::int64_t i = 0; i < n; ++i)
@@ -139,10 +141,10 @@ inline IndexPlan make_plan(std::string_view op, const Shape& shape, std::span<co
   return plan;
 }
 
-/// A plan for one index vector along one axis; the result keeps the axis (or drops it for a 0-dim index).
-inline IndexPlan plan_along(std::string_view op, const Shape& shape, int axis, const RecordPtr& index) {
+/// A plan for an index along one axis; its shape takes the axis's place.
+inline IndexPlan plan_along(std::string_view op, const Shape& shape, int axis, const RecordPtr& index, bool from_back) {
   const ChosenAxis chosen{axis, dense_record(index), 0, index->shape, axis};
-  return make_plan(op, shape, {&chosen, 1});
+  return make_plan(op, shape, {&chosen, 1}, from_back);
 }
 /// A plan for the true elements of a mask over all axes.
 inline IndexPlan plan_of_mask(std::string_view op, const RecordPtr& mask) {
@@ -150,7 +152,9 @@ inline IndexPlan plan_of_mask(std::string_view op, const RecordPtr& mask) {
   ChosenAxis chosen[max_rank];
   const int rank = mask->shape.size();
   for (int j = 0; j < rank; ++j) chosen[j] = {j, positions, j, {positions->shape[1]}, j};
-  return make_plan(op, mask->shape, {chosen, static_cast<std::size_t>(rank)});
+  IndexPlan plan = make_plan(op, mask->shape, {chosen, static_cast<std::size_t>(rank)}, false);
+  plan.distinct = true;
+  return plan;
 }
 
 /// What indices select: a view of the tensor, and, where index tensors or masks are among them, places in that view.
@@ -242,7 +246,7 @@ inline Resolved resolve_indices(const RecordPtr& x, std::span<const TensorIndex>
       }
     }
   }
-  if (out.advanced) out.plan = make_plan("index", out.view->shape, {chosen, count});
+  if (out.advanced) out.plan = make_plan("index", out.view->shape, {chosen, count}, true);
   else if (out.view.get() == x.get()) out.view = view_record(x, ViewOp::alias, 0);
   return out;
 }

@@ -58,7 +58,7 @@ struct Minimum : PromotingOp {
   }
 };
 
-/// The greater of x and y, the other one where one is NaN. Gradient: g to the one taken, to x where they are equal.
+/// The greater of x and y, the other one where one is NaN. Gradient: g to the one taken, half of it to each of equal ones.
 struct Fmax : PromotingOp {
   static constexpr std::string_view name = "fmax";
   static constexpr std::uint8_t reads[] = {reads_x0 | reads_x1, reads_x0 | reads_x1};
@@ -69,12 +69,12 @@ struct Fmax : PromotingOp {
   }
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V x, V y, V, V g) const {
-    const auto first = x >= y || math::isnan(y);
-    return I == 0 ? select(first, g, V(0)) : select(first, V(0), g);
+    const auto first = x > y || math::isnan(y);
+    return select(x == y, g * V(0.5), I == 0 ? select(first, g, V(0)) : select(first, V(0), g));
   }
 };
 
-/// The lesser of x and y, the other one where one is NaN. Gradient: g to the one taken, to x where they are equal.
+/// The lesser of x and y, the other one where one is NaN. Gradient: g to the one taken, half of it to each of equal ones.
 struct Fmin : PromotingOp {
   static constexpr std::string_view name = "fmin";
   static constexpr std::uint8_t reads[] = {reads_x0 | reads_x1, reads_x0 | reads_x1};
@@ -85,8 +85,8 @@ struct Fmin : PromotingOp {
   }
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V x, V y, V, V g) const {
-    const auto first = x <= y || math::isnan(y);
-    return I == 0 ? select(first, g, V(0)) : select(first, V(0), g);
+    const auto first = x < y || math::isnan(y);
+    return select(x == y, g * V(0.5), I == 0 ? select(first, g, V(0)) : select(first, V(0), g));
   }
 };
 
@@ -171,7 +171,7 @@ template <class X, class Y>
 auto minimum(X&& x, Y&& y) { return apply("minimum", Minimum{}, std::forward<X>(x), std::forward<Y>(y)); }
 
 /// The greater of x and y, the other one where one is NaN. Shapes: broadcast. Dtypes: real, promoted.
-/// Gradient: g to the one taken, to x where they are equal.
+/// Gradient: g to the one taken, half of it to each of equal ones.
 template <class X, class Y>
   requires RealOperands<X, Y>
 auto fmax(X&& x, Y&& y) { return apply("fmax", Fmax{}, std::forward<X>(x), std::forward<Y>(y)); }

@@ -7,7 +7,7 @@
 #include <taper/backend/cpu/conv_shift.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
 #include <taper/config.hpp>
-#include <taper/core/parallel.hpp>
+#include <taper/backend/cpu/tasks.hpp>
 
 namespace taper::inline TAPER_ABI::detail::convolution {
 
@@ -42,7 +42,7 @@ void columns_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx)
   const Index most = larger(R::columns, 40960 / (channels * taps)), columns = smaller(ow, most);
   const Index rows = columns < ow ? 1 : smaller(s.oh(), larger(1, most / ow)), parts = ceil_div(in, channels) * s.groups;
   const Index work = channels * taps * out * pixels;
-  parallel_for(s.n * parts, 1 + (Index{1} << 18) / work, [&](Index begin, Index end) {
+  for_chunks(s.n * parts, 1 + (Index{1} << 18) / work, [&](Index begin, Index end) {
     const Scratch<T> buffer(channels * taps * rows * columns);
     for (Index u = begin; u < end; ++u) {
       const Index image = u / parts, group = u % parts % s.groups, c = u % parts / s.groups * channels;

@@ -6,7 +6,7 @@
 #include <taper/backend/cpu/conv_shift.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
 #include <taper/config.hpp>
-#include <taper/core/parallel.hpp>
+#include <taper/backend/cpu/tasks.hpp>
 
 namespace taper::inline TAPER_ABI::detail::convolution {
 
@@ -26,7 +26,7 @@ template <class T, class A>
 void depthwise_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y) {
   const PaddedChannel<T> padded(s);
   const Index oh = s.oh(), ow = s.ow(), out = s.group_out(), run = (oh - 1) * padded.width + ow;
-  parallel_for(s.n * s.groups, 1 + (Index{1} << 16) / (run * out * s.taps()), [&](Index begin, Index end) {
+  for_chunks(s.n * s.groups, 1 + (Index{1} << 16) / (run * out * s.taps()), [&](Index begin, Index end) {
     const Scratch<T> channel(padded.height * padded.width), result(out * run);
     for (Index i = 0; i < padded.height * padded.width; ++i) channel.data()[i] = T(0);
     for (Index u = begin; u < end; ++u) {
@@ -89,7 +89,7 @@ template <class T, class A>
 void depthwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
   const PaddedChannel<T> padded(s);
   const Index oh = s.oh(), ow = s.ow(), out = s.group_out(), taps = s.taps();
-  parallel_for(s.groups, 1 + (Index{1} << 16) / (s.n * oh * ow * out * taps), [&](Index begin, Index end) {
+  for_chunks(s.groups, 1 + (Index{1} << 16) / (s.n * oh * ow * out * taps), [&](Index begin, Index end) {
     const Scratch<T> channel(padded.height * padded.width);
     for (Index i = 0; i < padded.height * padded.width; ++i) channel.data()[i] = T(0);
     for (Index group = begin; group < end; ++group) {

@@ -7,7 +7,7 @@
 #include <taper/backend/cpu/gemm_pack.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
 #include <taper/config.hpp>
-#include <taper/core/parallel.hpp>
+#include <taper/backend/cpu/tasks.hpp>
 
 namespace taper::inline TAPER_ABI::detail::convolution {
 
@@ -135,7 +135,7 @@ void shift_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, 
   // Few blocks of pixels: the output channels are cut too.
   const Index most_out = images >= 8 ? out : even_blocks(out, 48), cuts = ceil_div(out, most_out);
   const Index work = smaller(pixels, plan.rows * plan.columns) * in * taps * most_out;
-  parallel_for(images * cuts, 1 + (Index{1} << 18) / work, [&](Index begin, Index end) {
+  for_chunks(images * cuts, 1 + (Index{1} << 18) / work, [&](Index begin, Index end) {
     const Scratch<T> buffer(plan.size(s)), stage(plan.stage_size(s));
     for (Index u = begin; u < end; ++u) {
       const Index cut = u % cuts, image = u / cuts / blocks, group = image % s.groups, first = cut * most_out;
@@ -171,7 +171,7 @@ void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
   const Scratch<T> partial(chunks * parts * size);
   // Small images: several of them in one product, so that C is read and written once for all.
   const Index together = blocks > 1 ? 1 : smaller(chunk, larger(1, smaller(512 / pixels, (Index{1} << 16) / plan.size(s))));
-  parallel_for(chunks * parts, 1, [&](Index begin, Index end) {
+  for_chunks(chunks * parts, 1, [&](Index begin, Index end) {
     const Scratch<T> buffer(together * plan.size(s)), stage(plan.stage_size(s));
     const Scratch<T> right(together * plan.rows * plan.columns * strips * R::columns);
     for (Index u = begin; u < end; ++u) {
@@ -197,7 +197,7 @@ void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
         }
     }
   });
-  parallel_for(parts, 1 + (Index{1} << 16) / (size * chunks), [&](Index begin, Index end) {
+  for_chunks(parts, 1 + (Index{1} << 16) / (size * chunks), [&](Index begin, Index end) {
     for (Index part = begin; part < end; ++part) {
       const Index group = part % s.groups, c = part / s.groups * plan.channels, count = smaller(plan.channels, in - c) * taps;
       T* sum = partial.data() + part * size;

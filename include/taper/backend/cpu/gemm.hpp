@@ -8,7 +8,7 @@
 #include <taper/backend/cpu/gemm_pack.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
 #include <taper/config.hpp>
-#include <taper/core/parallel.hpp>
+#include <taper/backend/cpu/tasks.hpp>
 
 #include <cstdint>
 #include <type_traits>
@@ -72,7 +72,7 @@ struct Area {
 // One loop for all kinds of tasks: every instance of parallel_for costs compile time.
 inline void run_tasks(const Grid& grid, Index m, Index n, void (*task)(const void*, const Area&), const void* what) {
   if (grid.down * grid.across == 1) return task(what, {0, m, 0, n});
-  parallel_for(grid.down * grid.across, 1, [&](Index begin, Index end) {
+  for_chunks(grid.down * grid.across, 1, [&](Index begin, Index end) {
     for (Index t = begin; t < end; ++t) {
       const Index i = t % grid.down * grid.rows, j = t / grid.down * grid.columns;
       task(what, {i, at_most(grid.rows, m - i), j, at_most(grid.columns, n - j)});
@@ -241,7 +241,7 @@ void for_batch(Index batch, Index work, const F& f) {
   };
   const Index grain = 1 + (Index{1} << 16) / work;
   if (grain >= batch || (batch < 16 && work >= (Index{1} << 20))) return run(0, batch);
-  parallel_for(batch, grain, run);
+  for_chunks(batch, grain, run);
 }
 
 }  // namespace tiles

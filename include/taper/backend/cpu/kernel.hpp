@@ -82,8 +82,9 @@ TAPER_KERNEL void forward_kernel(const KernelArgs& args) {
 
 template <class V>
 TAPER_INLINE V conjugate(const V& x) {
-  if constexpr (ComplexValue<V>) return V(x.re, -x.im);
-  else return x;
+  if constexpr (!ComplexValue<V>) return x;
+  else if constexpr (requires { x.re; }) return V(x.re, -x.im);
+  else return V(std::remove_cvref_t<decltype(x.tensor)>(conj(x.tensor)));  // an Eager value: the public function
 }
 
 /// The gradient that instruction K, with output y and its gradient g, hands to its operand I.

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// Packs at the end of a row: fewer elements than lanes, and a pack folded into one number.
+#pragma once
+
+#include <taper/expr/math.hpp>
+
+namespace taper::inline TAPER_ABI::detail::lanes {
+
+/// Terms that are summed apart before they join the total: long sums stay exact.
+inline constexpr std::int64_t block = 32;
+
+template <class T, class A>
+using PackFor = Pack<compute_t<T>, pack_lanes, A>;
+
+/// Up to a pack of elements; lanes that are left over hold `fill`.
+template <class V, class T>
+TAPER_INLINE V load_some(const T* p, std::int64_t count, scalar_of<V> fill) {
+  if (count >= pack_lanes) return load<V>(p);
+  alignas(64) scalar_of<V> lanes[pack_lanes];
+  for (int i = 0; i < pack_lanes; ++i) lanes[i] = fill;
+  for (int i = 0; i < count; ++i) lanes[i] = static_cast<scalar_of<V>>(p[i]);
+  return load<V>(lanes);
+}
+template <class T, class V>
+TAPER_INLINE void store_some(T* p, std::int64_t count, const V& x) {
+  if (count >= pack_lanes) return store(p, x);
+  alignas(64) scalar_of<V> lanes[pack_lanes];
+  store(lanes, x);
+  for (int i = 0; i < count; ++i) p[i] = static_cast<T>(lanes[i]);
+}
+template <class V>
+TAPER_INLINE scalar_of<V> sum_of_lanes(const V& x) {
+  alignas(64) scalar_of<V> lanes[pack_lanes];
+  store(lanes, x);
+  for (int step = pack_lanes / 2; step > 0; step /= 2)
+    for (int i = 0; i < step; ++i) lanes[i] += lanes[i + step];
+  return lanes[0];
+}
+template <class V>
+TAPER_INLINE scalar_of<V> max_of_lanes(const V& x) {
+  alignas(64) scalar_of<V> lanes[pack_lanes];
+  store(lanes, x);
+  for (int step = pack_lanes / 2; step > 0; step /= 2)
+    for (int i = 0; i < step; ++i) lanes[i] = math::max(lanes[i], lanes[i + step]);
+  return lanes[0];
+}
+
+}  // namespace taper::inline TAPER_ABI::detail::lanes

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT
+// The passes of batch and layer norm: moments, sums with a gradient, affine maps; per channel of (n, c, inner) or per row.
+#pragma once
+
+#include <taper/backend/cpu/lanes.hpp>
+#include <taper/core/parallel.hpp>
+
+namespace taper::inline TAPER_ABI::detail {
+namespace norming {
+
+using namespace lanes;
+
+/// Where the elements of one channel, or of a pack of channels side by side, lie in (n, c, inner).
+struct Channels {
+  std::int64_t n, c, inner;
+  std::int64_t count() const { return n * inner; }
+};
+
+/// Sums of f over a run of up to n elements, blocks apart.
+template <class V, class F>
+TAPER_INLINE V sum_blocks(std::int64_t n, std::int64_t step, const F& f) {
+  V total(0);
+  for (std::int64_t i = 0; i < n;) {
+    const std::int64_t end = i + block * step < n ? i + block * step : n;
+    V part(0);
+    for (; i < end; i += step) part = part + f(i);
+    total = total + part;
+  }
+  return total;
+}
+
+// What is summed. Lanes that are left over at the end of a row are filled so that they add nothing.
+template <class T, class A>
+struct Plain {
+  using V = PackFor<T, A>;
+  const T* x;
+  std::int64_t left;  // of the row, or of the columns
+  bool along;         // lanes go along the row
+  TAPER_INLINE V operator()(std::int64_t i) const { return load_some<V>(x + i, along ? left - i : left, 0); }
+};
+template <class T, class A>
+struct SquaredDistance {
+  using V = PackFor<T, A>;
+  const T* x;
+  V mean;
+  std::int64_t left;
+  bool along;
+  TAPER_INLINE V operator()(std::int64_t i) const {
+    const std::int64_t count = along ? left - i : left;
+    if (count >= pack_lanes) {
+      const V d = load<V>(x + i) - mean;
+      return d * d;
+    }
+    alignas(64) compute_t<T> m[pack_lanes];
+    store(m, mean);
+    for (int k = 0; k < count; ++k) m[k] = static_cast<compute_t<T>>(x[i + k]) - m[k];
+    for (std::int64_t k = count; k < pack_lanes; ++k) m[k] = 0;
+    const V d = load<V>(m);
+    return d * d;
+  }
+};
+/// g (x - mean), or g alone.
+template <class T, class A>
+struct Covariance {
+  using V = PackFor<T, A>;
+  const T *g, *x;
+  V mean;
+  std::int64_t left;
+  bool along;
+  TAPER_INLINE V operator()(std::int64_t i) const {
+    const std::int64_t count = along ? left - i : left;
+    return load_some<V>(g + i, count, 0) * (load_some<V>(x + i, count, 0) - mean);
+  }
+};
+
+/// Means and biased variances of channels [first, last) of a tensor whose channels are rows.
+template <class T, class A>
+TAPER_KERNEL void row_moments(const Channels& s, std::int64_t first, std::int64_t last, const T* x, compute_t<T>* mean, compute_t<T>* var) {
+  using C = compute_t<T>;
+  using V = PackFor<T, A>;
+  const C scale = C(1) / static_cast<C>(s.count());
+  for (std::int64_t c = first; c < last; ++c) {
+    C sum(0), squares(0);
+    for (std::int64_t i = 0; i < s.n; ++i)
+      sum += sum_of_lanes(sum_blocks<V>(s.inner, pack_lanes, Plain<T, A>{x + (i * s.c + c) * s.inner, s.inner, true}));
+    mean[c] = sum * scale;
+    for (std::int64_t i = 0; i < s.n; ++i)
+      squares += sum_of_lanes(sum_blocks<V>(s.inner, pack_lanes, SquaredDistance<T, A>{x + (i * s.c + c) * s.inner, V(mean[c]), s.inner, true}));
+    var[c] = squares * scale;
+  }
+}
+/// The same where channels are columns (inner is 1).
+template <class T, class A>
+TAPER_KERNEL void column_moments(const Channels& s, std::int64_t first, std::int64_t last, const T* x, compute_t<T>* mean, compute_t<T>* var) {
+  using V = PackFor<T, A>;
+  const V scale(compute_t<T>(1) / static_cast<compute_t<T>>(s.n));
+  for (std::int64_t j = first; j < last; j += pack_lanes) {
+    const std::int64_t left = last - j;
+    const V m = sum_blocks<V>(s.n * s.c, s.c, Plain<T, A>{x + j, left, false}) * scale;
+    store_some(mean + j, left, m);
+    store_some(var + j, left, sum_blocks<V>(s.n * s.c, s.c, SquaredDistance<T, A>{x + j, m, left, false}) * scale);
+  }
+}
+/// Sums of g and of g (x - mean).
+template <class T, class A>
+TAPER_KERNEL void row_sums(const Channels& s, std::int64_t first, std::int64_t last, const T* g, const T* x, const compute_t<T>* mean,
+                           compute_t<T>* sum, compute_t<T>* covariance) {
+  using V = PackFor<T, A>;
+  for (std::int64_t c = first; c < last; ++c) {
+    compute_t<T> plain(0), product(0);
+    for (std::int64_t i = 0; i < s.n; ++i) {
+      const std::int64_t at = (i * s.c + c) * s.inner;
+      plain += sum_of_lanes(sum_blocks<V>(s.inner, pack_lanes, Plain<T, A>{g + at, s.inner, true}));
+      product += sum_of_lanes(sum_blocks<V>(s.inner, pack_lanes, Covariance<T, A>{g + at, x + at, V(mean[c]), s.inner, true}));
+    }
+    sum[c] = plain, covariance[c] = product;
+  }
+}
+template <class T, class A>
+TAPER_KERNEL void column_sums(const Channels& s, std::int64_t first, std::int64_t last, const T* g, const T* x, const compute_t<T>* mean,
+                              compute_t<T>* sum, compute_t<T>* covariance) {
+  using V = PackFor<T, A>;
+  for (std::int64_t j = first; j < last; j += pack_lanes) {
+    const std::int64_t left = last - j;
+    store_some(sum + j, left, sum_blocks<V>(s.n * s.c, s.c, Plain<T, A>{g + j, left, false}));
+    const V m = load_some<V>(mean + j, left, 0);
+    store_some(covariance + j, left, sum_blocks<V>(s.n * s.c, s.c, Covariance<T, A>{g + j, x + j, m, left, false}));
+  }
+}
+
+/// y = (x - mean) a + c + b g, with one number of each per channel; g may be null.
+template <class T, class A>
+struct Affine {
+  using C = compute_t<T>;
+  const T *x, *g;
+  const C *mean, *a, *b, *c;
+  T* y;
+
+  template <class V>
+  TAPER_INLINE void one(std::int64_t at, std::int64_t count, V m, V ka, V kb, V kc) const {
+    V out = (load_some<V>(x + at, count, 0) - m) * ka + kc;
+    if (g) out = out + load_some<V>(g + at, count, 0) * kb;
+    store_some(y + at, count, out);
+  }
+  TAPER_KERNEL void rows(const Channels& s, std::int64_t first, std::int64_t last) const {
+    using V = PackFor<T, A>;
+    for (std::int64_t r = first; r < last; ++r) {
+      const std::int64_t k = r % s.c;
+      const V m(mean[k]), ka(a[k]), kb(g ? b[k] : C(0)), kc(c[k]);
+      for (std::int64_t i = 0; i < s.inner; i += pack_lanes) one(r * s.inner + i, s.inner - i, m, ka, kb, kc);
+    }
+  }
+  TAPER_KERNEL void columns(const Channels& s, std::int64_t first, std::int64_t last) const {
+    using V = PackFor<T, A>;
+    for (std::int64_t j = 0; j < s.c; j += pack_lanes) {
+      const std::int64_t left = s.c - j;
+      const V m = load_some<V>(mean + j, left, 0), ka = load_some<V>(a + j, left, 0), kc = load_some<V>(c + j, left, 0);
+      const V kb = g ? load_some<V>(b + j, left, 0) : V(0);
+      for (std::int64_t i = first; i < last; ++i) one(i * s.c + j, left, m, ka, kb, kc);
+    }
+  }
+};
+
+}  // namespace norming
+
+using norming::Channels;
+
+/// mean[c] and the biased var[c] of the channels of x (n, c, inner).
+template <class T, class A = Abi>
+void channel_moments(const Channels& s, const T* x, compute_t<T>* mean, compute_t<T>* var) {
+  const bool columns = s.inner == 1;
+  const std::int64_t unit = columns ? 4 * pack_lanes : 1;
+  parallel_for(s.c, (1 + (1 << 15) / (s.count() * unit + 1)) * unit, [&](std::int64_t first, std::int64_t last) {
+    if (columns) norming::column_moments<T, A>(s, first, last, x, mean, var);
+    else norming::row_moments<T, A>(s, first, last, x, mean, var);
+  });
+}
+/// sum[c] = sum of g, covariance[c] = sum of g (x - mean).
+template <class T, class A = Abi>
+void channel_sums(const Channels& s, const T* g, const T* x, const compute_t<T>* mean, compute_t<T>* sum, compute_t<T>* covariance) {
+  const bool columns = s.inner == 1;
+  const std::int64_t unit = columns ? 4 * pack_lanes : 1;
+  parallel_for(s.c, (1 + (1 << 15) / (s.count() * unit + 1)) * unit, [&](std::int64_t first, std::int64_t last) {
+    if (columns) norming::column_sums<T, A>(s, first, last, g, x, mean, sum, covariance);
+    else norming::row_sums<T, A>(s, first, last, g, x, mean, sum, covariance);
+  });
+}
+/// y = (x - mean[c]) a[c] + b[c] g + c[c]; g and b may be null.
+template <class T, class A = Abi>
+void channel_affine(const Channels& s, const T* x, const T* g, const compute_t<T>* mean, const compute_t<T>* a, const compute_t<T>* b,
+                    const compute_t<T>* c, T* y) {
+  const norming::Affine<T, A> affine{x, g, mean, a, b, c, y};
+  if (s.inner == 1)
+    parallel_for(s.n, 1 + (1 << 15) / (s.c + 1), [&](std::int64_t first, std::int64_t last) { affine.columns(s, first, last); });
+  else
+    parallel_for(s.n * s.c, 1 + (1 << 15) / (s.inner + 1), [&](std::int64_t first, std::int64_t last) { affine.rows(s, first, last); });
+}
+
+namespace norming {
+
+template <class T, class A>
+TAPER_KERNEL void layer_rows(std::int64_t first, std::int64_t last, std::int64_t n, compute_t<T> eps, const T* x, const T* weight, const T* bias,
+                             compute_t<T>* mean, compute_t<T>* inverse, T* y) {
+  using C = compute_t<T>;
+  using V = PackFor<T, A>;
+  for (std::int64_t r = first; r < last; ++r) {
+    C var;
+    row_moments<T, A>({1, 1, n}, 0, 1, x + r * n, mean + r, &var);
+    inverse[r] = C(1) / math::sqrt(var + eps);
+    const V m(mean[r]), scale(inverse[r]);
+    for (std::int64_t i = 0; i < n; i += pack_lanes) {
+      V v = (load_some<V>(x + r * n + i, n - i, 0) - m) * scale;
+      if (weight) v = v * load_some<V>(weight + i, n - i, 0);
+      if (bias) v = v + load_some<V>(bias + i, n - i, 0);
+      store_some(y + r * n + i, n - i, v);
+    }
+  }
+}
+/// dx of rows [first, last); the sums of g and of g x' over these rows are added to db and dw (may be null).
+template <class T, class A>
+TAPER_KERNEL void layer_rows_backward(std::int64_t first, std::int64_t last, std::int64_t n, const T* g, const T* x, const T* weight,
+                                      const compute_t<T>* mean, const compute_t<T>* inverse, T* dx, compute_t<T>* dw, compute_t<T>* db) {
+  using C = compute_t<T>;
+  using V = PackFor<T, A>;
+  for (std::int64_t r = first; r < last; ++r) {
+    const T *gr = g + r * n, *xr = x + r * n;
+    const V m(mean[r]), scale(inverse[r]);
+    V plain(0), product(0);
+    for (std::int64_t i = 0; i < n; i += pack_lanes) {
+      const V up = load_some<V>(gr + i, n - i, 0), normal = (load_some<V>(xr + i, n - i, 0) - m) * scale;
+      const V weighted = weight ? up * load_some<V>(weight + i, n - i, 0) : up;
+      plain = plain + weighted;
+      product = product + weighted * normal;
+      if (dw) store_some(dw + i, n - i, load_some<V>(dw + i, n - i, 0) + up * normal);
+      if (db) store_some(db + i, n - i, load_some<V>(db + i, n - i, 0) + up);
+    }
+    if (!dx) continue;
+    const V sum(sum_of_lanes(plain) / static_cast<C>(n)), along(sum_of_lanes(product) / static_cast<C>(n));
+    for (std::int64_t i = 0; i < n; i += pack_lanes) {
+      const V up = load_some<V>(gr + i, n - i, 0), normal = (load_some<V>(xr + i, n - i, 0) - m) * scale;
+      const V weighted = weight ? up * load_some<V>(weight + i, n - i, 0) : up;
+      store_some(dx + r * n + i, n - i, (weighted - sum - normal * along) * scale);
+    }
+  }
+}
+
+/// Rows of a task of the backward pass: few tasks, as each has its own sums.
+inline std::int64_t layer_grain(std::int64_t m, std::int64_t n) {
+  const std::int64_t enough = 1 + (1 << 14) / (n + 1), sixteenth = (m + 15) / 16;
+  return enough > sixteenth ? enough : sixteenth;
+}
+
+}  // namespace norming
+
+/// y = (x - mean) / sqrt(var + eps) weight + bias for the rows of x (m, n); keeps each row's mean and 1 / sqrt(var + eps).
+template <class T, class A = Abi>
+void layer_norm_rows(std::int64_t m, std::int64_t n, double eps, const T* x, const T* weight, const T* bias, compute_t<T>* mean,
+                     compute_t<T>* inverse, T* y) {
+  parallel_for(m, 1 + (1 << 14) / (n + 1), [&](std::int64_t first, std::int64_t last) {
+    norming::layer_rows<T, A>(first, last, n, static_cast<compute_t<T>>(eps), x, weight, bias, mean, inverse, y);
+  });
+}
+/// Its gradients; each of dx, dw and db may be null. scratch has room for layer_norm_scratch(m, n) numbers.
+inline std::int64_t layer_norm_scratch(std::int64_t m, std::int64_t n) {
+  return m == 0 ? 0 : 2 * n * ((m - 1) / norming::layer_grain(m, n) + 1);
+}
+template <class T, class A = Abi>
+void layer_norm_rows_backward(std::int64_t m, std::int64_t n, const T* g, const T* x, const T* weight, const compute_t<T>* mean,
+                              const compute_t<T>* inverse, T* dx, T* dw, T* db, compute_t<T>* scratch) {
+  using C = compute_t<T>;
+  const std::int64_t grain = norming::layer_grain(m, n), tasks = m == 0 ? 0 : (m - 1) / grain + 1;
+  for (std::int64_t i = 0; i < 2 * n * tasks; ++i) scratch[i] = C(0);
+  parallel_for(m, grain, [&](std::int64_t first, std::int64_t last) {
+    C* sums = scratch + first / grain * 2 * n;
+    norming::layer_rows_backward<T, A>(first, last, n, g, x, weight, mean, inverse, dx, dw ? sums : nullptr, db ? sums + n : nullptr);
+  });
+  for (std::int64_t i = 0; i < n; ++i) {
+    C w(0), b(0);
+    for (std::int64_t t = 0; t < tasks; ++t) w += scratch[t * 2 * n + i], b += scratch[t * 2 * n + n + i];
+    if (dw) dw[i] = static_cast<T>(w);
+    if (db) db[i] = static_cast<T>(b);
+  }
+}
+
+}  // namespace taper::inline TAPER_ABI::detail

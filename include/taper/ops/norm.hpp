@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+// Normalisation: batch_norm over channels, layer_norm over the last axes, group_norm, rms_norm.
+#pragma once
+
+#include <taper/backend/cpu/norm.hpp>
+#include <taper/ops/reduction.hpp>
+#include <taper/ops/structural.hpp>
+
+namespace taper::inline TAPER_ABI {
+
+namespace detail {
+
+/// Statistics of a batch norm, in the compute type: `inverse` is 1 / sqrt(var + eps).
+template <Scalar T, Device D>
+struct ChannelStats {
+  Tensor<compute_t<T>, D> mean, inverse;
+};
+
+inline Channels channels_of(const Shape& x) {
+  const AxisSplit s(x, 1);
+  return {s.outer, s.size, s.inner};
+}
+
+template <Scalar T>
+compute_t<T> element(const Tensor<T>& x, std::int64_t i, double otherwise) {
+  return x.defined() ? static_cast<compute_t<T>>(x.data_ptr()[i * x.strides()[0]]) : static_cast<compute_t<T>>(otherwise);
+}
+
+/// The moments of x's channels, moved into the running ones.
+template <Scalar T, Device D>
+ChannelStats<T, D> batch_stats(const Tensor<T, D>& x, const Tensor<T, D>& running_mean, const Tensor<T, D>& running_var, double momentum, double eps) {
+  using C = compute_t<T>;
+  const Channels s = channels_of(x.shape());
+  ChannelStats<T, D> out{empty_tensor<C, D>({s.c}), empty_tensor<C, D>({s.c})};
+  C *mean = out.mean.data_ptr(), *var = out.inverse.data_ptr();
+  count_pass();
+  channel_moments<T>(s, x.data_ptr(), mean, var);
+  const auto move = [&](const Tensor<T, D>& running, const C* now, double factor) {
+    if (!running.defined() || s.count() == 0) return;
+    T* p = reinterpret_cast<T*>(running.record().data);
+    for (std::int64_t c = 0; c < s.c; ++c) {
+      T& r = p[c * running.strides()[0]];
+      r = static_cast<T>(static_cast<C>((1 - momentum) * static_cast<double>(static_cast<C>(r)) + momentum * factor * static_cast<double>(now[c])));
+    }
+    running.record().storage->version.fetch_add(1, std::memory_order_relaxed);
+  };
+  move(running_mean, mean, 1);
+  // The running variance is the unbiased one.
+  move(running_var, var, static_cast<double>(s.count()) / static_cast<double>(s.count() - 1));
+  for (std::int64_t c = 0; c < s.c; ++c) var[c] = static_cast<C>(1 / math::sqrt(static_cast<double>(var[c]) + eps));
+  return out;
+}
+template <Scalar T, Device D>
+ChannelStats<T, D> running_stats(std::int64_t channels, const Tensor<T, D>& mean, const Tensor<T, D>& var, double eps) {
+  using C = compute_t<T>;
+  ChannelStats<T, D> out{empty_tensor<C, D>({channels}), empty_tensor<C, D>({channels})};
+  for (std::int64_t c = 0; c < channels; ++c) {
+    out.mean.data_ptr()[c] = element(mean, c, 0);
+    out.inverse.data_ptr()[c] = static_cast<C>(1 / math::sqrt(static_cast<double>(element(var, c, 1)) + eps));
+  }
+  return out;
+}
+
+template <Scalar T, Device D>
+struct BatchNormBackward {
+  Saved<T, D> x, weight;
+  ChannelStats<T, D> stats;
+  double eps;
+  bool training;
+
+  /// In differentiable functions: the statistics are computed again from x.
+  void recorded(const autograd::BackwardContext& ctx) const {
+    const Tensor<T, D>& input = x.get();
+    Axes axes{0};
+    Shape kept = Dims::filled(input.dim(), 1);
+    for (int i = 2; i < input.dim(); ++i) axes.push_back(i);
+    kept[1] = input.shape()[1];
+    const Tensor<T, D> g = ctx.grad<T, D>();
+    Tensor<T, D> distance, inverse;
+    if (training) {
+      distance = input - mean(input, axes, true);
+      inverse = rsqrt(mean(square(distance), axes, true) + eps);
+    } else {
+      distance = input - reshape(cast<T>(stats.mean), kept);
+      inverse = reshape(cast<T>(stats.inverse), kept);
+    }
+    const Tensor<T, D> normal = distance * inverse;
+    if (ctx.wants(0)) {
+      Tensor<T, D> up = g;
+      if (weight.defined()) up = g * reshape(weight.get(), kept);
+      if (training) ctx.give(0, inverse * (up - mean(up, axes, true) - normal * mean(up * normal, axes, true)));
+      else ctx.give(0, inverse * up);
+    }
+    if (ctx.wants(1)) ctx.give(1, sum(g * normal, axes));
+    if (ctx.wants(2)) ctx.give(2, sum(g, axes));
+  }
+
+  void operator()(const autograd::BackwardContext& ctx) const {
+    using C = compute_t<T>;
+    if (ctx.create_graph()) return recorded(ctx);
+    const Tensor<T, D>& input = x.get();
+    const Tensor<T, D> g = dense(ctx.grad<T, D>());
+    const Channels s = channels_of(input.shape());
+    const Scratch memory(static_cast<std::size_t>(5 * s.c) * sizeof(C));
+    C *sum = reinterpret_cast<C*>(memory.data()), *covariance = sum + s.c, *a = covariance + s.c, *b = a + s.c, *c = b + s.c;
+    const C *mean = stats.mean.data_ptr(), *inverse = stats.inverse.data_ptr();
+    count_pass();
+    channel_sums<T>(s, g.data_ptr(), input.data_ptr(), mean, sum, covariance);
+    if (ctx.wants(0)) {
+      const C share = C(1) / static_cast<C>(s.count());
+      for (std::int64_t k = 0; k < s.c; ++k) {
+        b[k] = inverse[k] * element(weight.get(), k, 1);
+        a[k] = training ? -b[k] * inverse[k] * inverse[k] * covariance[k] * share : C(0);
+        c[k] = training ? -b[k] * sum[k] * share : C(0);
+      }
+      Tensor<T, D> dx = empty_tensor<T, D>(input.shape());
+      count_pass();
+      channel_affine<T>(s, input.data_ptr(), g.data_ptr(), mean, a, b, c, dx.data_ptr());
+      ctx.give(0, std::move(dx));
+    }
+    for (int i = 1; i <= 2; ++i) {
+      if (!ctx.wants(i)) continue;
+      Tensor<T, D> d = empty_tensor<T, D>({s.c});
+      for (std::int64_t k = 0; k < s.c; ++k) d.data_ptr()[k] = static_cast<T>(i == 1 ? covariance[k] * inverse[k] : sum[k]);
+      ctx.give(i, std::move(d));
+    }
+  }
+};
+
+/// The statistics are taken when the expression is built, x is mapped when it runs.
+template <Scalar T, Device D>
+struct BatchNormProducer : ProducerBase<T, D> {
+  Held<T, D> x, weight, bias;
+  ChannelStats<T, D> stats;
+  double eps;
+  bool training;
+
+  BatchNormProducer(const Tensor<T, D>& input, const Tensor<T, D>& w, const Tensor<T, D>& b, ChannelStats<T, D> s, double e, bool train)
+      : ProducerBase<T, D>{input.shape()}, x(input), weight(w), bias(b), stats(std::move(s)), eps(e), training(train) {}
+  Tensor<T, D> operator()() const {
+    using C = compute_t<T>;
+    const GradMode mode(this->record);
+    const Tensor<T, D>&input = x.get(), &w = weight.get(), &b = bias.get();
+    const Channels s = channels_of(input.shape());
+    const Scratch memory(static_cast<std::size_t>(2 * s.c) * sizeof(C));
+    C *a = reinterpret_cast<C*>(memory.data()), *c = a + s.c;
+    for (std::int64_t k = 0; k < s.c; ++k) a[k] = std::as_const(stats.inverse).data_ptr()[k] * element(w, k, 1), c[k] = element(b, k, 0);
+    Tensor<T, D> y = empty_tensor<T, D>(input.shape());
+    count_pass();
+    channel_affine<T>(s, input.data_ptr(), static_cast<const T*>(nullptr), std::as_const(stats.mean).data_ptr(), a, nullptr, c, y.data_ptr());
+    return record_op("batch_norm", std::move(y), false, BatchNormBackward<T, D>{Saved<T, D>(input), Saved<T, D>(w), stats, eps, training}, input, w, b);
+  }
+};
+
+template <Scalar T, Device D>
+void check_channels(std::string_view op, std::string_view name, const Tensor<T, D>& t, const Shape& x) {
+  if (t.defined() && !(t.shape() == Shape{x[1]}))
+    raise<ShapeError>(op, name, " ", t.shape(), " must have shape (", x[1], ",), one element for each channel of x ", x);
+}
+
+}  // namespace detail
+
+/// (x - mean) / sqrt(var + eps) weight + bias per channel (axis 1): with the batch's own moments in training, which also
+/// move the running ones by momentum (the variance unbiased), and with the running ones otherwise.
+/// Shapes: x (n, c, ..); the others (c) or undefined. Dtypes: floating, equal.
+/// Gradient: through the batch's moments in training. Throws: ShapeError; ValueError where one value per channel is all
+/// there is to train on, or running statistics are missing outside training.
+template <TensorLike X>
+  requires Floating<value_t<X>>
+auto batch_norm(X&& x, const std::type_identity_t<tensor_t<X>>& running_mean, const std::type_identity_t<tensor_t<X>>& running_var,
+                const std::type_identity_t<tensor_t<X>>& weight = {}, const std::type_identity_t<tensor_t<X>>& bias = {}, bool training = false,
+                double momentum = 0.1, double eps = 1e-5) {
+  using T = value_t<X>;
+  using D = device_t<X>;
+  const Shape shape = x.shape();
+  if (shape.size() < 2) detail::raise<ShapeError>("batch_norm", "x must have at least 2 dimensions (n, c, ..), not shape ", shape);
+  detail::check_channels("batch_norm", "running_mean", running_mean, shape);
+  detail::check_channels("batch_norm", "running_var", running_var, shape);
+  detail::check_channels("batch_norm", "weight", weight, shape);
+  detail::check_channels("batch_norm", "bias", bias, shape);
+  if (training && detail::channels_of(shape).count() == 1)
+    detail::raise<ValueError>("batch_norm", "x ", shape, " has one value per channel: training needs more than one to take a variance of");
+  if (!training && !(running_mean.defined() && running_var.defined()))
+    detail::raise<ValueError>("batch_norm", "running_mean and running_var are needed outside training");
+  const Tensor<T, D> input = contiguous(std::forward<X>(x));
+  auto stats = training ? detail::batch_stats(input, running_mean, running_var, momentum, eps)
+                        : detail::running_stats(shape[1], running_mean, running_var, eps);
+  return produce(detail::BatchNormProducer<T, D>(input, weight, bias, std::move(stats), eps, training));
+}
+
+namespace detail {
+
+template <Scalar T, Device D>
+struct LayerNormBackward {
+  Saved<T, D> x, weight;
+  ChannelStats<T, D> stats;
+  std::int64_t n;
+  double eps;
+
+  void recorded(const autograd::BackwardContext& ctx) const {
+    const Tensor<T, D> rows = reshape(x.get(), {-1, n}), g = reshape(ctx.grad<T, D>(), {-1, n});
+    const Tensor<T, D> distance = rows - mean(rows, 1, true);
+    const Tensor<T, D> inverse = rsqrt(mean(square(distance), 1, true) + eps);
+    const Tensor<T, D> normal = distance * inverse;
+    if (ctx.wants(0)) {
+      Tensor<T, D> up = g;
+      if (weight.defined()) up = g * reshape(weight.get(), {1, n});
+      ctx.give(0, reshape(inverse * (up - mean(up, 1, true) - normal * mean(up * normal, 1, true)), x.get().shape()));
+    }
+    if (ctx.wants(1)) ctx.give(1, reshape(sum(g * normal, 0), ctx.input_shape(1)));
+    if (ctx.wants(2)) ctx.give(2, reshape(sum(g, 0), ctx.input_shape(2)));
+  }
+
+  void operator()(const autograd::BackwardContext& ctx) const {
+    using C = compute_t<T>;
+    const Tensor<T, D>& input = x.get();
+    if (ctx.create_graph() && input.numel() > 0) return recorded(ctx);
+    const Tensor<T, D> g = dense(ctx.grad<T, D>());
+    const std::int64_t m = stats.mean.numel();
+    Tensor<T, D> dense_weight, dx, dw, db;
+    if (weight.defined()) dense_weight = dense(weight.get());
+    if (ctx.wants(0)) dx = empty_tensor<T, D>(input.shape());
+    if (ctx.wants(1)) dw = empty_tensor<T, D>(ctx.input_shape(1));
+    if (ctx.wants(2)) db = empty_tensor<T, D>(ctx.input_shape(2));
+    const Scratch memory(static_cast<std::size_t>(layer_norm_scratch(m, n)) * sizeof(C));
+    const auto at = [](Tensor<T, D>& t) { return t.defined() ? t.data_ptr() : nullptr; };
+    count_pass();
+    layer_norm_rows_backward<T>(m, n, g.data_ptr(), input.data_ptr(), at(dense_weight), stats.mean.data_ptr(), stats.inverse.data_ptr(), at(dx),
+                                at(dw), at(db), reinterpret_cast<C*>(memory.data()));
+    if (dx.defined()) ctx.give(0, std::move(dx));
+    if (dw.defined()) ctx.give(1, std::move(dw));
+    if (db.defined()) ctx.give(2, std::move(db));
+  }
+};
+
+}  // namespace detail
+
+/// (x - mean) / sqrt(var + eps) weight + bias over the last axes, whose sizes are normalized_shape.
+/// Shapes: x (.., normalized_shape); weight, bias (normalized_shape) or undefined. Dtypes: floating, equal.
+/// Throws: ShapeError where x does not end in normalized_shape.
+template <TensorLike X>
+  requires Floating<value_t<X>>
+tensor_t<X> layer_norm(X&& x, const Shape& normalized_shape, const std::type_identity_t<tensor_t<X>>& weight = {},
+                       const std::type_identity_t<tensor_t<X>>& bias = {}, double eps = 1e-5) {
+  using T = value_t<X>;
+  using D = device_t<X>;
+  using C = compute_t<T>;
+  const Shape shape = x.shape();
+  const int lead = shape.size() - normalized_shape.size();
+  bool ends = lead >= 0 && !normalized_shape.empty();
+  for (int i = 0; ends && i < normalized_shape.size(); ++i) ends = shape[lead + i] == normalized_shape[i];
+  if (!ends) detail::raise<ShapeError>("layer_norm", "x ", shape, " must end in normalized_shape ", normalized_shape);
+  for (const auto* t : {&weight, &bias})
+    if (t->defined() && !(t->shape() == normalized_shape))
+      detail::raise<ShapeError>("layer_norm", t == &weight ? "weight " : "bias ", t->shape(), " must have normalized_shape ", normalized_shape);
+  const Tensor<T, D> input = contiguous(std::forward<X>(x));
+  const std::int64_t n = normalized_shape.numel(), m = n > 0 ? input.numel() / n : 0;
+  detail::ChannelStats<T, D> stats{detail::empty_tensor<C, D>({m}), detail::empty_tensor<C, D>({m})};
+  Tensor<T, D> y = detail::empty_tensor<T, D>(shape), w, b;
+  if (weight.defined()) w = detail::dense(weight);
+  if (bias.defined()) b = detail::dense(bias);
+  detail::count_pass();
+  detail::layer_norm_rows<T>(m, n, eps, input.data_ptr(), w.defined() ? w.data_ptr() : nullptr, b.defined() ? b.data_ptr() : nullptr,
+                             stats.mean.data_ptr(), stats.inverse.data_ptr(), y.data_ptr());
+  return record_op("layer_norm", std::move(y), false,
+                   detail::LayerNormBackward<T, D>{Saved<T, D>(input), Saved<T, D>(weight), std::move(stats), n, eps}, input, weight, bias);
+}
+
+/// layer_norm over each of num_groups groups of channels (axis 1), then weight and bias per channel.
+/// Shapes: x (n, c, ..); weight, bias (c) or undefined. Throws: ShapeError where c is no multiple of num_groups.
+template <TensorLike X>
+  requires Floating<value_t<X>>
+tensor_t<X> group_norm(X&& x, std::int64_t num_groups, const std::type_identity_t<tensor_t<X>>& weight = {},
+                       const std::type_identity_t<tensor_t<X>>& bias = {}, double eps = 1e-5) {
+  const tensor_t<X> input = eval(std::forward<X>(x));
+  const Shape& shape = input.shape();
+  if (shape.size() < 2) detail::raise<ShapeError>("group_norm", "x must have at least 2 dimensions (n, c, ..), not shape ", shape);
+  if (num_groups < 1 || shape[1] % num_groups != 0)
+    detail::raise<ShapeError>("group_norm", "the ", shape[1], " channels of x ", shape, " cannot be cut into ", num_groups, " groups");
+  detail::check_channels("group_norm", "weight", weight, shape);
+  detail::check_channels("group_norm", "bias", bias, shape);
+  const detail::AxisSplit s(shape, 1);
+  const std::int64_t rows = s.outer * num_groups, n = s.size / num_groups * s.inner;
+  const tensor_t<X> normal = reshape(layer_norm(reshape(input, {rows, n}), {n}, {}, {}, eps), shape);
+  Shape kept = Dims::filled(shape.size(), 1);
+  kept[1] = shape[1];
+  if (weight.defined() && bias.defined()) return normal * reshape(weight, kept) + reshape(bias, kept);
+  if (weight.defined()) return normal * reshape(weight, kept);
+  if (bias.defined()) return normal + reshape(bias, kept);
+  return normal;
+}
+
+/// x / sqrt(mean x^2 + eps) weight over the last axes, whose sizes are normalized_shape. eps is T's epsilon where none is
+/// given. Shapes: as layer_norm.
+template <TensorLike X>
+  requires Floating<value_t<X>>
+tensor_t<X> rms_norm(X&& x, const Shape& normalized_shape, const std::type_identity_t<tensor_t<X>>& weight = {}, std::optional<double> eps = {}) {
+  using T = value_t<X>;
+  const tensor_t<X> input = eval(std::forward<X>(x));
+  const int lead = input.dim() - normalized_shape.size();
+  bool ends = lead >= 0 && !normalized_shape.empty();
+  Axes axes;
+  for (int i = 0; ends && i < normalized_shape.size(); ++i) {
+    ends = input.shape()[lead + i] == normalized_shape[i];
+    axes.push_back(lead + i);
+  }
+  if (!ends) detail::raise<ShapeError>("rms_norm", "x ", input.shape(), " must end in normalized_shape ", normalized_shape);
+  if (weight.defined() && !(weight.shape() == normalized_shape))
+    detail::raise<ShapeError>("rms_norm", "weight ", weight.shape(), " must have normalized_shape ", normalized_shape);
+  const double epsilon = eps ? *eps : static_cast<double>(std::numeric_limits<T>::epsilon());
+  const tensor_t<X> scale = rsqrt(mean(square(input), axes, true) + epsilon);
+  if (weight.defined()) return input * scale * weight;
+  return input * scale;
+}
+
+TAPER_REFUSE_NOT_FLOATING(batch_norm)
+TAPER_REFUSE_NOT_FLOATING(layer_norm)
+TAPER_REFUSE_NOT_FLOATING(group_norm)
+TAPER_REFUSE_NOT_FLOATING(rms_norm)
+
+}  // namespace taper::inline TAPER_ABI

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+// The Optimizer concept, and the one optimizer under all: a rule's formula run over every parameter of a group at once.
+#pragma once
+
+#include <taper/backend/cpu/map_list.hpp>
+#include <taper/nn/parameters.hpp>
+#include <taper/ops/eager.hpp>
+#include <taper/optim/state.hpp>
+
+namespace taper::inline TAPER_ABI::optim {
+
+/// What training loops and schedulers ask of an optimizer.
+template <class O>
+concept Optimizer = requires(O& o, const O& c, const StateDict& state) {
+  o.step();
+  o.zero_grad();
+  { o.param_groups()[0].lr } -> std::convertible_to<double>;
+  { c.state_dict() } -> std::same_as<StateDict>;
+  o.load_state_dict(state);
+};
+
+inline constexpr int max_states = 4;
+
+/// A parameter in an optimizer, and what its updates remember: tensors of its shape and a few numbers.
+struct ParameterState {
+  ParameterRef parameter;
+  std::array<detail::RecordPtr, max_states> tensors;
+  std::array<double, max_states> numbers{};
+};
+
+/// Parameters with options of their own. Options may be changed between steps: group.lr = 0.1.
+template <class Options>
+struct ParamGroup : Options {
+  std::vector<ParameterState> params;
+  std::optional<double> initial_lr;  // the rate that schedulers start from; set by the first of them
+};
+
+/// A rule says how one parameter is updated:
+/// - Options: a plain struct whose first field is lr;  check(options) throws ValueError for bad ones;
+/// - states, numbers: names of the tensors and numbers it keeps per parameter;
+/// - keeps(options, i): whether state i exists;  initial(options, i): what it starts as;
+/// - begin(options, numbers, fresh): the Update of one step, fresh where a state has just been made; it moves numbers on;
+/// - Update: the formula, (V& parameter, V gradient, V& state...) over scalars and packs alike.
+template <class R>
+concept UpdateRule = requires(const typename R::Options& options, double* numbers) {
+  R::name;
+  R::check(options);
+  { R::begin(options, numbers, true) } -> std::same_as<typename R::Update>;
+  { R::keeps(options, 0) } -> std::same_as<bool>;
+};
+
+/// What every Update declares: the parameter and the states are written, the gradient is not.
+struct UpdateBase {
+  static constexpr std::uint32_t writes = ~std::uint32_t{2};
+};
+
+/// The optimizer that applies a rule to parameters whose types are among P. Neither copied nor moved: schedulers refer to it.
+template <UpdateRule Rule, class... P>
+class RuleOptimizer {
+ public:
+  using Options = typename Rule::Options;
+  using Group = ParamGroup<Options>;
+
+  /// Throws: ValueError for options out of range, no parameters, a parameter that is no leaf, or one given twice.
+  explicit RuleOptimizer(const ParameterRefs<P...>& parameters, const Options& options = {}) : defaults_(options) {
+    add_param_group(parameters, options);
+  }
+  RuleOptimizer(const RuleOptimizer&) = delete;
+  RuleOptimizer& operator=(const RuleOptimizer&) = delete;
+
+  /// Adds parameters with options of their own, or with those of the constructor.
+  void add_param_group(const ParameterRefs<P...>& parameters, const Options& options) {
+    Rule::check(options);
+    if (parameters.empty()) detail::raise<ValueError>(Rule::name, "there are no parameters to optimize");
+    Group group{options, {}, {}};
+    for (const ParameterRef& ref : parameters) {
+      check_parameter(ref, group);
+      group.params.push_back({ref, {}, {}});
+    }
+    groups_.push_back(std::move(group));
+  }
+  void add_param_group(const ParameterRefs<P...>& parameters) { add_param_group(parameters, defaults_); }
+
+  std::vector<Group>& param_groups() { return groups_; }
+  const std::vector<Group>& param_groups() const { return groups_; }
+  /// The options of the constructor.
+  const Options& defaults() const { return defaults_; }
+
+  /// Drops all gradients, so that grad() is undefined; or writes zeros into them.
+  void zero_grad(bool set_to_none = true) {
+    if constexpr (!inference_only) {
+      for (Group& group : groups_)
+        for (ParameterState& p : group.params) {
+          autograd::Slot* slot = autograd::slot_of(*p.parameter.record);
+          if (!slot || !slot->grad) continue;
+          if (set_to_none) slot->grad = {};
+          else slot->ops->set_zero(*slot->grad);
+        }
+    }
+  }
+
+  /// Updates every parameter that has a gradient: one pass for all parameters of a group and dtype.
+  void step() {
+    const NoGrad guard;
+    for (Group& group : groups_)
+      for (std::size_t type = 0; type < sizeof...(P); ++type) step(group, type);
+  }
+  /// Calls the closure, which computes the loss and its gradients, then updates. Returns the loss.
+  template <class Closure>
+    requires std::invocable<Closure&>
+  auto step(Closure&& closure) {
+    const auto evaluate = [&] {
+      const EnableGrad guard;
+      return closure();
+    };
+    auto loss = evaluate();
+    step();
+    return loss;
+  }
+
+  /// All states and options: "state.<i>.<name>" with the parameters counted over all groups, "param_groups.<g>.<option>".
+  /// The tensors share the optimizer's memory.
+  StateDict state_dict() const {
+    StateDict out;
+    std::int64_t index = 0;
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      const std::string prefix = detail::concat("param_groups.", g, ".");
+      detail::for_each_field(static_cast<const Options&>(groups_[g]),
+                             [&](std::string_view name, const auto& value) { internal::put(out, prefix + std::string(name), value); });
+      internal::put(out, prefix + "initial_lr", groups_[g].initial_lr);
+      std::vector<std::int64_t> indices;
+      for (const ParameterState& p : groups_[g].params) {
+        put_state(out, detail::concat("state.", index, "."), p);
+        indices.push_back(index++);
+      }
+      internal::put(out, prefix + "params", indices);
+    }
+    return out;
+  }
+
+  /// Restores what state_dict() gave; tensors are copied, other floating dtypes are cast.
+  /// Throws: StateError, before anything is changed, where groups, parameters or shapes differ.
+  void load_state_dict(const StateDict& state) {
+    const NoGrad guard;
+    std::vector<Group> loaded = groups_;
+    std::size_t index = 0;
+    for (std::size_t g = 0; g < loaded.size(); ++g) {
+      const std::string prefix = detail::concat("param_groups.", g, ".");
+      detail::for_each_field(static_cast<Options&>(loaded[g]),
+                             [&](std::string_view name, auto& value) { internal::get(state, prefix + std::string(name), value); });
+      internal::get(state, prefix + "initial_lr", loaded[g].initial_lr);
+      internal::numbers<std::int64_t>(state, prefix + "params", static_cast<std::int64_t>(loaded[g].params.size()));
+      for (ParameterState& p : loaded[g].params) get_state(state, detail::concat("state.", index++, "."), p);
+    }
+    if (state.contains(detail::concat("param_groups.", loaded.size(), ".params")))
+      detail::raise<StateError>(Rule::name, "the state has more parameter groups than this optimizer, which has ", loaded.size());
+    groups_ = std::move(loaded);
+  }
+
+ private:
+  using Update = typename Rule::Update;
+  static constexpr int states = static_cast<int>(std::size(Rule::states));
+  static constexpr int counters = static_cast<int>(std::size(Rule::numbers));
+  static_assert(states <= max_states && counters <= max_states && states + 2 <= detail::max_list_operands);
+
+  static constexpr detail::ListKernel kernels[] = {&detail::list_kernel<Update, real_t<value_t<P>>, states + 2>...};
+  static constexpr DType dtypes[] = {dtype_of<value_t<P>>...};
+
+  void check_parameter(const ParameterRef& ref, const Group& group) const {
+    const detail::TensorRecord* record = ref.record.get();
+    const auto same = [record](const ParameterState& p) { return p.parameter.record.get() == record; };
+    bool twice = std::any_of(group.params.begin(), group.params.end(), same);
+    for (const Group& other : groups_) twice = twice || std::any_of(other.params.begin(), other.params.end(), same);
+    if (twice) detail::raise<ValueError>(Rule::name, "the parameter '", ref.name, "' is given twice");
+    if (detail::overlaps_itself(*record))
+      detail::raise<ValueError>(Rule::name, "the elements of the parameter '", ref.name, "' share memory: clone it first");
+    if constexpr (!inference_only)
+      if (autograd::wants_gradient(*ref.record) && !autograd::slot_of(*record)->is_leaf())
+        detail::raise<ValueError>(Rule::name, "the parameter '", ref.name, "' is no leaf: it is the result of an operation; give its inputs");
+  }
+
+  void step(Group& group, std::size_t type) {
+    if constexpr (!inference_only) {
+      tuples_.clear();
+      updates_.clear();
+      updates_.reserve(group.params.size());  // tuples point to them
+      std::array<double, max_states> before{}, after{};
+      bool was_fresh = false;
+      for (ParameterState& p : group.params) {
+        if (p.parameter.type != type) continue;
+        detail::TensorRecord& record = *p.parameter.record;
+        const autograd::Slot* slot = autograd::slot_of(record);
+        if (!slot || !slot->grad) continue;
+        detail::ListTuple tuple;
+        tuple.operand[0] = &record;
+        tuple.operand[1] = slot->grad.get();
+        bool fresh = false;
+        for (int i = 0; i < states; ++i) {
+          if (!Rule::keeps(group, i)) continue;
+          detail::RecordPtr& state = p.tensors[static_cast<std::size_t>(i)];
+          if (!state) {
+            state = slot->ops->full(record.shape, initial(group, i));
+            fresh = true;
+          }
+          tuple.operand[2 + i] = state.get();
+        }
+        // Parameters that have come equally far share an update.
+        if (updates_.empty() || fresh != was_fresh || p.numbers != before) {
+          before = p.numbers;
+          was_fresh = fresh;
+          updates_.push_back(Rule::begin(group, p.numbers.data(), fresh));
+          after = p.numbers;
+        } else {
+          p.numbers = after;
+        }
+        tuple.data = &updates_.back();
+        tuples_.push_back(tuple);
+      }
+      detail::map_list({kernels[type], dtypes[type], states + 2, Update::writes, tuples_.data(), static_cast<std::int64_t>(tuples_.size())});
+    }
+  }
+
+  static double initial(const Options& options, int state) {
+    if constexpr (requires { Rule::initial(options, state); }) return Rule::initial(options, state);
+    else return 0;
+  }
+
+  static bool has_state(const ParameterState& p) {
+    return std::any_of(p.tensors.begin(), p.tensors.end(), [](const auto& t) { return static_cast<bool>(t); }) ||
+           p.numbers != std::array<double, max_states>{};
+  }
+  static void put_state(StateDict& out, const std::string& prefix, const ParameterState& p) {
+    if (!has_state(p)) return;
+    for (std::size_t i = 0; i < counters; ++i) internal::put(out, prefix + std::string(Rule::numbers[i]), p.numbers[i]);
+    for (std::size_t i = 0; i < states; ++i)
+      if (p.tensors[i]) out.set(prefix + std::string(Rule::states[i]), AnyTensor(p.tensors[i]));
+  }
+  static void get_state(const StateDict& state, const std::string& prefix, ParameterState& p) {
+    p.tensors = {};
+    p.numbers = {};
+    for (std::size_t i = 0; i < counters; ++i)
+      if (const std::string key = prefix + std::string(Rule::numbers[i]); state.contains(key)) internal::get(state, key, p.numbers[i]);
+    std::size_t type = 0;
+    ((p.parameter.type == type++ ? get_tensors<P>(state, prefix, p) : void()), ...);
+  }
+  template <class X>
+  static void get_tensors(const StateDict& state, const std::string& prefix, ParameterState& p) {
+    for (std::size_t i = 0; i < states; ++i) {
+      const std::string key = prefix + std::string(Rule::states[i]);
+      const AnyTensor* found = state.find(key);
+      if (!found) continue;
+      const Shape& shape = p.parameter.record->shape;
+      if (!(found->shape() == shape))
+        detail::raise<StateError>(Rule::name, "'", key, "' has the shape ", found->shape(), " and its parameter '", p.parameter.name, "' ", shape);
+      if (detail::category(found->dtype()) != detail::category(dtype_of<value_t<X>>))
+        detail::raise<StateError>(Rule::name, "'", key, "' is ", found->dtype(), " and its parameter '", p.parameter.name, "' ",
+                                  dtype_of<value_t<X>>);
+      X copy(detail::make_dense<device_t<X>>(dtype_of<value_t<X>>, shape));
+      dispatch_dtype(found->dtype(), [&]<class S>() {
+        if constexpr (detail::category(dtype_of<S>) == detail::category(dtype_of<value_t<X>>)) copy.copy_(found->template as<S>());
+      });
+      p.tensors[i] = copy.handle();
+    }
+  }
+
+  Options defaults_;
+  std::vector<Group> groups_;
+  // Kept between steps, so that a step asks for no memory.
+  std::vector<detail::ListTuple> tuples_;
+  std::vector<Update> updates_;
+};
+
+}  // namespace taper::inline TAPER_ABI::optim

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// Normalisation against PyTorch's goldens and central differences.
+#include <taper/ops/norm.hpp>
+
+#include "tests/ops/golden_case.hpp"
+
+using namespace taper;
+using Catch::Matchers::StartsWith;
+using golden::irregular;
+
+namespace {
+
+template <class T>
+void check_batch_norm(const golden::File& file, const std::string& name) {
+  const bool training = name.find(".train") != std::string::npos, custom = name.find(".momentum.") != std::string::npos;
+  const bool affine = file.has(name + "/weight"), stats = file.has(name + "/running_mean");
+  std::vector<std::string> inputs{"x"};
+  if (affine) inputs.push_back("weight"), inputs.push_back("bias");
+  Tensor<T> mean, var;
+  golden::check_case<T>(file, name, inputs, [&](const auto& x) {
+    if (stats) mean = file.tensor<T>(name + "/running_mean"), var = file.tensor<T>(name + "/running_var");
+    const Tensor<T> none;
+    return batch_norm(x[0], mean, var, affine ? x[1] : none, affine ? x[2] : none, training, custom ? 0.5 : 0.1, custom ? 0.125 : 1e-5).eval();
+  });
+  if (!training || !stats) return;
+  check_close(mean, file.tensor<T>(name + "/after_running_mean"), golden::rtol<T>, golden::atol<T>);
+  check_close(var, file.tensor<T>(name + "/after_running_var"), golden::rtol<T>, golden::atol<T>);
+}
+
+}  // namespace
+
+TEST_CASE("norms equal PyTorch's") {
+  const golden::File file("structural");
+  int cases = 0;
+  for (const std::string& name : file.cases()) {
+    if (name.rfind("batch_norm.", 0) == 0) {
+      ++cases;
+      check_batch_norm<double>(file, name);
+      check_batch_norm<float>(file, name);
+    } else if (name.rfind("layer_norm.", 0) == 0) {
+      ++cases;
+      std::vector<std::string> inputs{"x"};
+      for (const char* key : {"weight", "bias"})
+        if (file.has(name + "/" + key)) inputs.push_back(key);
+      const double eps = name == "layer_norm.eps" ? 0.125 : 1e-5;
+      check_both(file, name, inputs, [&](const auto& x) {
+        using X = std::remove_cvref_t<decltype(x[0])>;
+        Shape last{x[0].shape().back()};
+        if (x.size() > 1) last = x[1].shape();
+        return layer_norm(x[0], last, x.size() > 1 ? x[1] : X(), x.size() > 2 ? x[2] : X(), eps);
+      });
+    }
+  }
+  CHECK(cases == 17);
+}
+
+TEST_CASE("norms meet central differences, also of second order") {
+  const Tensor<double> mean = irregular({2}), var = abs(irregular({2}, 4)) + 0.5, none;
+  for (const Shape& shape : {Shape{4, 2}, Shape{3, 2, 3}})
+    for (const bool training : {true, false})
+      check_gradients({irregular(shape), irregular({2}, 2), irregular({2}, 3)}, [&](const auto& x) {
+        const Tensor<double> m = clone(mean), v = clone(var);
+        return batch_norm(x[0], m, v, x[1], x[2], training, 0.1, 0.01).eval();
+      });
+  check_gradients({irregular({3, 2, 2}), irregular({2, 2}, 2), irregular({2, 2}, 3)},
+                  [](const auto& x) { return layer_norm(x[0], {2, 2}, x[1], x[2], 0.01); });
+  check_gradients({irregular({2, 4, 3}), irregular({4}, 2), irregular({4}, 3)}, [](const auto& x) { return group_norm(x[0], 2, x[1], x[2], 0.01); });
+  check_gradients({irregular({3, 4}), irregular({4}, 2)}, [](const auto& x) { return rms_norm(x[0], {4}, x[1], 0.01); });
+}
+
+TEST_CASE("group_norm and rms_norm follow their formulas") {
+  const Tensor<double> x = irregular({2, 6, 5});
+  const Tensor<double> y = group_norm(x, 3), z = rms_norm(x, {5}, {}, 0.5);
+  for (int n = 0; n < 2; ++n)
+    for (int g = 0; g < 3; ++g) {
+      const double* p = x.data_ptr() + (n * 3 + g) * 10;
+      double mean = 0, var = 0;
+      for (int i = 0; i < 10; ++i) mean += p[i] / 10;
+      for (int i = 0; i < 10; ++i) var += (p[i] - mean) * (p[i] - mean) / 10;
+      CHECK(golden::near(y.data_ptr()[(n * 3 + g) * 10 + 7], (p[7] - mean) / std::sqrt(var + 1e-5), 1e-12));
+    }
+  double squares = 0;
+  for (int i = 0; i < 5; ++i) squares += x.data_ptr()[i] * x.data_ptr()[i] / 5;
+  CHECK(golden::near(z.data_ptr()[2], x.data_ptr()[2] / std::sqrt(squares + 0.5), 1e-12));
+}
+
+TEST_CASE("wide and long channels are taken in packs of any remainder") {
+  for (const Shape& shape : {Shape{70, 45}, Shape{3, 5, 83}, Shape{2, 3, 40, 41}}) {
+    const Tensor<float> x = irregular<float>(shape);
+    const Tensor<double> exact = batch_norm(cast<double>(x), {}, {}, {}, {}, true).eval();
+    check_close(batch_norm(x, {}, {}, {}, {}, true), exact, 1e-5, 2e-6);
+    const Tensor<double> rows = layer_norm(cast<double>(x), {shape.back()});
+    check_close(layer_norm(x, {shape.back()}), rows, 1e-5, 4e-6);
+  }
+}
+
+TEST_CASE("relu(batch_norm(x)) is one expression and the running statistics move once") {
+  Tensor<float> x = irregular<float>({8, 3, 4}).requires_grad_();
+  Tensor<float> mean(detail::GradOpsFor<float, Cpu>::full({3}, 0)), var(detail::GradOpsFor<float, Cpu>::full({3}, 1));
+  auto expression = maximum(batch_norm(x, mean, var, {}, {}, true), 0.0f);
+  const float moved = mean.data_ptr()[0];
+  CHECK(moved != 0);
+  const Tensor<float> y = expression;
+  CHECK(mean.data_ptr()[0] == moved);
+  y.backward(y);
+  CHECK(x.grad().defined());
+}
+
+TEST_CASE("what does not fit a norm is named") {
+  const Tensor<float> x = irregular<float>({4, 3}), none;
+  CHECK_THROWS_WITH(batch_norm(x, irregular<float>({4}), irregular<float>({3})),
+                    "[batch_norm] running_mean (4,) must have shape (3,), one element for each channel of x (4, 3)");
+  CHECK_THROWS_AS(batch_norm(irregular<float>({1, 3}), none, none, none, none, true), ValueError);
+  CHECK_THROWS_AS(batch_norm(x, none, none), ValueError);
+  CHECK_THROWS_AS(batch_norm(irregular<float>({3}), none, none, none, none, true), ShapeError);
+  CHECK_THROWS_WITH(layer_norm(x, {4}), "[layer_norm] x (4, 3) must end in normalized_shape (4,)");
+  CHECK_THROWS_WITH(layer_norm(x, {3}, irregular<float>({4})), StartsWith("[layer_norm] weight (4,)"));
+  CHECK_THROWS_AS(group_norm(x, 2), ShapeError);
+}
