@@ -96,7 +96,8 @@ TEST_CASE("quotients and functions of integers are float") {
   for (const Row& row : rows()) {
     INFO(row.kind << ' ' << row.left << ' ' << row.right);
     if (row.kind == "div")
-      dispatch_dtype(detail::promote(dtype(row.left), dtype(row.right)), [&]<class T>() { CHECK(name(dtype_of<floating_t<T>>) == row.result); });
+      dispatch_dtype(detail::promote(dtype(row.left), dtype(row.right)),
+                     [&]<class T>() { CHECK(name(dtype_of<floating_t<T>>) == row.result); });
     if (row.kind == "exp" || row.kind == "sqrt" || row.kind == "sigmoid")
       dispatch_dtype(dtype(row.left), [&]<class T>() { CHECK(name(dtype_of<floating_t<T>>) == row.result); });
   }

@@ -41,8 +41,9 @@ void check_error(F&& f, const std::string& part) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("zeros, ones, full, empty, eye in every dtype", "", bool, std::uint8_t, std::int8_t, std::int16_t, std::int32_t,
-                   std::int64_t, float16, bfloat16, float, double, std::complex<float>, std::complex<double>) {
+TEMPLATE_TEST_CASE("zeros, ones, full, empty, eye in every dtype", "", bool, std::uint8_t, std::int8_t, std::int16_t,
+                   std::int32_t, std::int64_t, float16, bfloat16, float, double, std::complex<float>,
+                   std::complex<double>) {
   using T = TestType;
   using C = compute_t<T>;
   const T zero = static_cast<T>(C(0)), one = static_cast<T>(C(1));
@@ -108,7 +109,8 @@ TEST_CASE("arange") {
   check<double>(arange<double>(1, 0, -0.5), {2}, {1, 0.5});
   check<std::uint8_t>(arange<std::uint8_t>(250, 256), {6}, {250, 251, 252, 253, 254, 255});
   check<bfloat16>(arange<bfloat16>(3), {3}, {bfloat16(0.0f), bfloat16(1.0f), bfloat16(2.0f)});
-  constexpr std::int64_t low = std::numeric_limits<std::int64_t>::min(), high = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t low = std::numeric_limits<std::int64_t>::min(),
+                         high = std::numeric_limits<std::int64_t>::max();
   check<std::int64_t>(arange(low, high, high), {3}, {low, -1, high - 1});
   check<std::int64_t>(arange(high, low, low), {2}, {high, -1});
   // Every value rounds once: start + i step in double, not a running sum.
@@ -128,7 +130,7 @@ TEST_CASE("linspace and logspace") {
   const auto x = linspace<double>(-1, 1, 101);
   CHECK(x.data_ptr()[0] == -1);
   CHECK(x.data_ptr()[100] == 1);
-  for (int i = 0; i <= 100; ++i) CHECK(x.data_ptr()[i] == -x.data_ptr()[100 - i]);
+  for (int i = 0; i <= 100; ++i) CHECK(std::fabs(x.data_ptr()[i] - (0.02 * i - 1)) < 4e-16);
 }
 
 TEST_CASE("tensor of one value") {
@@ -266,13 +268,21 @@ TEST_CASE("ranges are checked") {
 }
 
 TEST_CASE("lists are checked") {
-  check_error<ShapeError>([] { return tensor<float>({{1, 2}, {3}}); }, "ragged: at depth 1 a list of 1 stands where the first has 2");
+  check_error<ShapeError>(
+      [] {
+        return tensor<float>({{1, 2}, {3}});
+      },
+      "ragged: at depth 1 a list of 1 stands where the first has 2");
   check_error<ShapeError>([] { return tensor<float>({{1, 2}, 3}); }, "a value stands beside a list");
   check_error<ShapeError>([] { return tensor<float>({1, {2}}); }, "a value stands beside a list");
   check_error<ShapeError>([] { return tensor<float>({{}, {1}}); }, "ragged");
   check_error<ShapeError>([] { return tensor({{1, 2}, {3}}); }, "ragged");
   check_error<ShapeError>([] { return tensor(std::vector<std::vector<int>>{{1}, {2, 3}}); }, "ragged");
-  check_error<ShapeError>([] { return tensor(std::vector<int>{1, 2, 3}, {2, 2}); }, "3 values do not fill the shape (2, 2) of 4");
+  check_error<ShapeError>(
+      [] {
+        return tensor(std::vector<int>{1, 2, 3}, {2, 2});
+      },
+      "3 values do not fill the shape (2, 2) of 4");
 }
 
 TEST_CASE("values that an integer dtype does not hold") {
@@ -282,9 +292,11 @@ TEST_CASE("values that an integer dtype does not hold") {
   check_error<ValueError>([] { return full<std::int32_t>({1}, 2147483648.0); }, "out of range for int32");
   check_error<ValueError>([] { return full<std::int64_t>({1}, 0x1p63); }, "out of range");
   check_error<ValueError>([] { return full<std::int64_t>({1}, static_cast<double>(NAN)); }, "out of range");
-  check<std::int64_t>(tensor<std::int64_t>({-0x1p63, 0x1p62}), {2}, {std::numeric_limits<std::int64_t>::min(), std::int64_t{1} << 62});
+  check<std::int64_t>(tensor<std::int64_t>({-0x1p63, 0x1p62}), {2},
+                      {std::numeric_limits<std::int64_t>::min(), std::int64_t{1} << 62});
   check<std::uint8_t>(tensor<std::uint8_t>({255.9, -0.9}), {2}, {255, 0});
-  check<std::int32_t>(tensor<std::int32_t>({-2147483648.9, 2147483647.9}), {2}, {std::numeric_limits<int>::min(), std::numeric_limits<int>::max()});
+  check<std::int32_t>(tensor<std::int32_t>({-2147483648.9, 2147483647.9}), {2},
+                      {std::numeric_limits<int>::min(), std::numeric_limits<int>::max()});
 }
 
 TEST_CASE("foreign memory is checked") {
@@ -294,7 +306,8 @@ TEST_CASE("foreign memory is checked") {
   check_error<ShapeError>([&] { return from_blob(data, {3, 3}, {std::int64_t{1} << 62, 1}); }, "reach too far");
   check_error<ShapeError>([&] { return from_blob(data, {-1}); }, "negative size");
   check_error<ValueError>([] { return from_blob(static_cast<float*>(nullptr), {1}); }, "null");
-  check_error<ValueError>([&] { return from_blob<float>(static_cast<void*>(reinterpret_cast<char*>(data) + 1), {2}); }, "not aligned for float32");
+  check_error<ValueError>([&] { return from_blob<float>(static_cast<void*>(reinterpret_cast<char*>(data) + 1), {2}); },
+                          "not aligned for float32");
 }
 
 // What does not compile.

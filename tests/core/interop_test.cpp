@@ -64,7 +64,8 @@ TEST_CASE("transposed and sliced tensors, vectors, numbers") {
   auto nothing = zeros<double>({0, 3});
   CHECK((eigen_map(nothing).rows() == 0 && eigen_map(nothing).cols() == 3));
   auto cube = zeros<double>({1, 2, 3});
-  check_error<ShapeError>([&] { return eigen_map(cube).rows(); }, "[eigen_map] Eigen has matrices and vectors: the tensor of shape (1, 2, 3)");
+  check_error<ShapeError>([&] { return eigen_map(cube).rows(); },
+                          "[eigen_map] Eigen has matrices and vectors: the tensor of shape (1, 2, 3)");
 }
 
 TEST_CASE("a map of a chosen matrix type") {
@@ -83,7 +84,8 @@ TEST_CASE("a map of a chosen matrix type") {
   CHECK(eigen_map<RowMatrix>(constant)(0, 1) == 2);
   auto narrow_rows = narrow(x, 1, 0, 2);
   CHECK(eigen_map<RowMatrix>(narrow_rows)(1, 1) == 5);
-  check_error<ShapeError>([&] { return eigen_map<Eigen::MatrixXf>(x).rows(); }, "are not dense: use eigen_map(x) without a type");
+  check_error<ShapeError>([&] { return eigen_map<Eigen::MatrixXf>(x).rows(); },
+                          "are not dense: use eigen_map(x) without a type");
   check_error<ShapeError>([&] { return eigen_map<Eigen::Matrix3f>(t).rows(); }, "is no matrix of 3 x 3");
   check_error<ShapeError>([&] { return eigen_map<Eigen::VectorXf>(x).rows(); }, "is no matrix of -1 x 1");
 }

@@ -99,7 +99,8 @@ Tensor<T> tensor_of(const Block& b) {
     } else if constexpr (std::is_integral_v<T>) {
       element = static_cast<T>(std::stoll(b.values.at(1)) + std::stoll(b.values.at(2)) * i);
     } else {
-      element = static_cast<T>(static_cast<compute_t<T>>(std::stod(b.values.at(1)) + std::stod(b.values.at(2)) * static_cast<double>(i)));
+      element = static_cast<T>(
+          static_cast<compute_t<T>>(std::stod(b.values.at(1)) + std::stod(b.values.at(2)) * static_cast<double>(i)));
     }
   }
   return out;
@@ -116,7 +117,8 @@ TEST_CASE("every golden tensor prints as in PyTorch") {
     for (int d = 0; d <= static_cast<int>(DType::complex128); ++d) {
       if (name(static_cast<DType>(d)) != b.dtype) continue;
       found = true;
-      dispatch_dtype(static_cast<DType>(d), [&]<class T>() { CHECK(to_string(tensor_of<T>(b), b.options) == without_prefix(b.text)); });
+      dispatch_dtype(static_cast<DType>(d),
+                     [&]<class T>() { CHECK(to_string(tensor_of<T>(b), b.options) == without_prefix(b.text)); });
     }
     CHECK(found);
   }
@@ -130,13 +132,16 @@ TEST_CASE("options as PyTorch prints them") {
   }();
   CHECK(to_string(x, {.threshold = 5, .edgeitems = 0}) == "tensor([...], size=(20,))");
   CHECK(to_string(m, {.threshold = 5, .edgeitems = 0}) == "tensor([...], size=(4, 5))");
-  CHECK(to_string(m, {.threshold = 5, .edgeitems = 1}) == "tensor([[ 0.,  ...,  4.],\n        ...,\n        [15.,  ..., 19.]])");
+  CHECK(to_string(m, {.threshold = 5, .edgeitems = 1}) ==
+        "tensor([[ 0.,  ...,  4.],\n        ...,\n        [15.,  ..., 19.]])");
   const auto quarters = arange(0.0, 1.5, 0.25);
-  const std::string narrow = "tensor([0.0000,\n        0.2500,\n        0.5000,\n        0.7500,\n        1.0000,\n        1.2500])";
+  const std::string narrow =
+      "tensor([0.0000,\n        0.2500,\n        0.5000,\n        0.7500,\n        1.0000,\n        1.2500])";
   CHECK(to_string(quarters, {.linewidth = 5}) == narrow);
   CHECK(to_string(quarters, {.linewidth = 0}) == narrow);
   CHECK(to_string(quarters, {.precision = 0}) == "tensor([0, 0, 0, 1, 1, 1])");
-  CHECK(to_string(tensor<double>({2.5, 0.125, 0.00015}), {.precision = 2}) == "tensor([2.50e+00, 1.25e-01, 1.50e-04], dtype=float64)");
+  CHECK(to_string(tensor<double>({2.5, 0.125, 0.00015}), {.precision = 2}) ==
+        "tensor([2.50e+00, 1.25e-01, 1.50e-04], dtype=float64)");
   CHECK(to_string(tensor<double>(1e-20), {.precision = 12}) == "tensor(1.000000000000e-20, dtype=float64)");
 }
 
@@ -161,7 +166,8 @@ TEST_CASE("complex numbers that are not finite, and summarised ones") {
 TEST_CASE("strided tensors, views and many axes") {
   const auto x = reshape(arange(0.0, 24.0), {2, 3, 4});
   CHECK(to_string(narrow(permute(x, {2, 0, 1}), 0, 1, 2)) ==
-        "tensor([[[ 1.,  5.,  9.],\n         [13., 17., 21.]],\n\n        [[ 2.,  6., 10.],\n         [14., 18., 22.]]])");
+        "tensor([[[ 1.,  5.,  9.],\n         [13., 17., 21.]],\n\n        [[ 2.,  6., 10.],\n         [14., 18., "
+        "22.]]])");
   CHECK(to_string(ones({1, 1, 1, 1, 1})) == "tensor([[[[[1.]]]]])");
   CHECK(to_string(expand(tensor<float>({1}), {2, 2})) == "tensor([[1., 1.],\n        [1., 1.]])");
 }
@@ -192,7 +198,8 @@ TEST_CASE("expressions print their value") {
 
 TEST_CASE("streams of any kind") {
   std::ostringstream out;
-  out << "x = " << tensor({1, 2}) << ' ' << tensor<float>({0.5}) * 2 << ' ' << Shape{2, 3} << ' ' << DType::int8 << '\n';
+  out << "x = " << tensor({1, 2}) << ' ' << tensor<float>({0.5}) * 2 << ' ' << Shape{2, 3} << ' ' << DType::int8
+      << '\n';
   CHECK(out.str() == "x = tensor([1, 2]) tensor([1.]) (2, 3) int8\n");
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Random tensors: the same bits for any threads and strides, the right distributions, and the rules of in-place writing.
+// Random tensors: the same bits for any threads and strides, the right distributions, the rules of in-place writing.
 
 #include <taper/core/random.hpp>
 #include <taper/ops/eager.hpp>
@@ -86,8 +86,10 @@ TEST_CASE("element i is a function of seed, offset and i alone") {
   Generator g(7);
   const auto u = rand({1000}, g);
   const auto w = rand({64}, g);
-  for (std::uint64_t i = 0; i < 1000; ++i) CHECK(u.data_ptr()[i] == static_cast<float>(detail::random::bits32(7, 0, i) >> 8) * 0x1p-24f);
-  for (std::uint64_t i = 0; i < 64; ++i) CHECK(w.data_ptr()[i] == static_cast<float>(detail::random::bits32(7, 1, i) >> 8) * 0x1p-24f);
+  for (std::uint64_t i = 0; i < 1000; ++i)
+    CHECK(u.data_ptr()[i] == static_cast<float>(detail::random::bits32(7, 0, i) >> 8) * 0x1p-24f);
+  for (std::uint64_t i = 0; i < 64; ++i)
+    CHECK(w.data_ptr()[i] == static_cast<float>(detail::random::bits32(7, 1, i) >> 8) * 0x1p-24f);
   g.manual_seed(7);
   const auto longer = rand({many}, g);
   CHECK(std::equal(u.data_ptr(), u.data_ptr() + 1000, longer.data_ptr()));
@@ -154,7 +156,8 @@ TEST_CASE("normal numbers") {
   CHECK(kolmogorov(randn({many}, g), normal_cdf) < 2.2);
   CHECK(kolmogorov(randn<double>({many}, g), normal_cdf) < 2.2);
   CHECK(kolmogorov(normal(2, 3, {many}, g), [](double x) { return normal_cdf((x - 2) / 3); }) < 2.2);
-  CHECK(kolmogorov(normal_(empty<double>({many}), -1, 0.5, g), [](double x) { return normal_cdf((x + 1) / 0.5); }) < 2.2);
+  CHECK(kolmogorov(normal_(empty<double>({many}), -1, 0.5, g), [](double x) { return normal_cdf((x + 1) / 0.5); }) <
+        2.2);
   CHECK(to_vector(normal(2, 0, {3}, g)) == std::vector<float>{2, 2, 2});
 }
 
@@ -246,7 +249,8 @@ TEST_CASE("Bernoulli: one probability, and one for each element") {
   CHECK(std::fabs(ones_in_x - 0.3 * many) < 5 * std::sqrt(0.21 * many));
   CHECK(to_vector(bernoulli(full<double>({many}, 0.3), h)) == std::vector<double>(x.begin(), x.end()));
   CHECK(to_vector(bernoulli(tensor<float>({0, 1, 0, 1}), g)) == std::vector<float>{0, 1, 0, 1});
-  CHECK(to_vector(bernoulli_(empty<bool>({2, 2}), tensor<float>({0, 1}), g)) == std::vector<bool>{false, true, false, true});
+  CHECK(to_vector(bernoulli_(empty<bool>({2, 2}), tensor<float>({0, 1}), g)) ==
+        std::vector<bool>{false, true, false, true});
   CHECK(to_vector(bernoulli(0, {2}, g)) == std::vector<float>{0, 0});
   CHECK(to_vector(bernoulli(1, {2}, g)) == std::vector<float>{1, 1});
   CHECK_THROWS_AS(bernoulli(1.5, {2}), ValueError);
@@ -261,8 +265,10 @@ TEST_CASE("exponential, log-normal, Cauchy and geometric numbers") {
   CHECK(kolmogorov(e, [](double x) { return -std::expm1(-2 * x); }) < 2.2);
   for (const float v : to_vector(e)) REQUIRE(v > 0);
   CHECK(kolmogorov(exponential_(empty<double>({many}), 1, g), [](double x) { return -std::expm1(-x); }) < 2.2);
-  CHECK(kolmogorov(log_normal_(empty<double>({many}), 1, 0.5, g), [](double x) { return normal_cdf((std::log(x) - 1) / 0.5); }) < 2.2);
-  CHECK(kolmogorov(cauchy_(empty<double>({many}), 1, 2, g), [](double x) { return 0.5 + std::atan((x - 1) / 2) / 3.14159265358979323846; }) < 2.2);
+  CHECK(kolmogorov(log_normal_(empty<double>({many}), 1, 0.5, g),
+                   [](double x) { return normal_cdf((std::log(x) - 1) / 0.5); }) < 2.2);
+  CHECK(kolmogorov(cauchy_(empty<double>({many}), 1, 2, g),
+                   [](double x) { return 0.5 + std::atan((x - 1) / 2) / 3.14159265358979323846; }) < 2.2);
   std::vector<double> counts(11, 0), p(11);
   for (const auto v : to_vector(geometric_(empty<std::int64_t>({many}), 0.3, g))) {
     REQUIRE(v >= 1);
@@ -371,7 +377,8 @@ TEST_CASE("random tensors like another") {
   manual_seed(2);
   const auto x = zeros<double>({2, 3});
   const auto u = rand_like(x);
-  static_assert(std::same_as<decltype(rand_like(x)), Tensor<double>> && std::same_as<decltype(randn_like<float>(x)), Tensor<float>>);
+  static_assert(std::same_as<decltype(rand_like(x)), Tensor<double>> &&
+                std::same_as<decltype(randn_like<float>(x)), Tensor<float>>);
   manual_seed(2);
   CHECK(to_vector(u) == to_vector(rand<double>({2, 3})));
   CHECK(randn_like<float>(x).shape() == Shape{2, 3});

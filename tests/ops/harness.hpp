@@ -64,18 +64,19 @@ struct Extra {
   Tolerance tolerance{};
   std::vector<double> kinks{};
   bool special = true, special_gradient = true;
+  int backward_launches = 1;
 };
 template <auto F>
 Case unary(const char* name, Extra e = {}) {
-  return {name, 1, &call1<F, double>, &call1<F, float>, e.tolerance, e.kinks, e.special, e.special_gradient};
+  return {name, 1, &call1<F, double>, &call1<F, float>, e.tolerance, e.kinks, e.special, e.special_gradient, e.backward_launches};
 }
 template <auto F>
 Case binary(const char* name, Extra e = {}) {
-  return {name, 2, &call2<F, double>, &call2<F, float>, e.tolerance, e.kinks, e.special, e.special_gradient};
+  return {name, 2, &call2<F, double>, &call2<F, float>, e.tolerance, e.kinks, e.special, e.special_gradient, e.backward_launches};
 }
 template <auto F>
 Case ternary(const char* name, Extra e = {}) {
-  return {name, 3, &call3<F, double>, &call3<F, float>, e.tolerance, e.kinks, e.special, e.special_gradient};
+  return {name, 3, &call3<F, double>, &call3<F, float>, e.tolerance, e.kinks, e.special, e.special_gradient, e.backward_launches};
 }
 
 template <class T>
@@ -152,7 +153,7 @@ void check_golden(const golden::File& file, const Case& c, const std::string& na
   }
   if (inputs.empty()) expect(c, dtype, "launches forward", r.forward_launches == 1 ? "" : "there are " + std::to_string(r.forward_launches));
   if (inputs.empty() && r.backward_launches > 0 && name == c.name)
-    expect(c, dtype, "launches backward", r.backward_launches == 1 ? "" : "there are " + std::to_string(r.backward_launches));
+    expect(c, dtype, "launches backward", r.backward_launches == c.backward_launches ? "" : "there are " + std::to_string(r.backward_launches));
 }
 
 /// x with axes 0 and -1 exchanged in memory, seen in the old order: the same values with other strides.

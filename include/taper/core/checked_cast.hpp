@@ -24,7 +24,7 @@ template <class T, class S>
   raise<ValueError>(op, "the value ", value, " is out of range for ", name(dtype_of<T>), ": use a wider dtype");
 }
 
-/// The value as a T: floating values are truncated to integers. Throws: ValueError where an integer type cannot hold it.
+/// The value as a T; a floating one is truncated to an integer. Throws: ValueError where an integer T cannot hold it.
 template <Scalar T, ScalarLike S>
   requires FitsIn<S, T>
 T checked_cast(std::string_view op, S value) {

@@ -63,8 +63,9 @@ Tensor<T, D> zeros(const Shape& shape) {
   Tensor<T, D> out = detail::host_dense<T, D>("zeros", shape);
   auto* bytes = reinterpret_cast<char*>(out.data_ptr());
   const auto each = static_cast<std::int64_t>(sizeof(T));
-  parallel_for(out.numel() * each, detail::fill_grain * each,
-               [=](std::int64_t begin, std::int64_t end) { std::memset(bytes + begin, 0, static_cast<std::size_t>(end - begin)); });
+  parallel_for(out.numel() * each, detail::fill_grain * each, [=](std::int64_t begin, std::int64_t end) {
+    std::memset(bytes + begin, 0, static_cast<std::size_t>(end - begin));
+  });
   return out;
 }
 
@@ -76,8 +77,9 @@ Tensor<detail::or_t<T, detail::literal_t<S>>, D> full(const Shape& shape, S valu
   const U element = detail::checked_cast<U>("full", value);
   Tensor<U, D> out = detail::host_dense<U, D>("full", shape);
   U* p = out.data_ptr();
-  parallel_for(out.numel(), detail::fill_grain,
-               [=](std::int64_t begin, std::int64_t end) { detail::fill_value<U, A>(p + begin, end - begin, element); });
+  parallel_for(out.numel(), detail::fill_grain, [=](std::int64_t begin, std::int64_t end) {
+    detail::fill_value<U, A>(p + begin, end - begin, element);
+  });
   return out;
 }
 
@@ -103,8 +105,9 @@ Tensor<T, D> eye(std::int64_t n) {
 
 /// start, start + step, ... below end (above it where the step is negative).
 /// Shapes: (ceil((end - start) / step)). Dtypes: int64 where all arguments are integers, float otherwise; or as given.
-/// Throws: ValueError for a step of 0 or away from the end, infinite bounds, or values that an integer dtype cannot hold.
-template <class T = void, Device D = Cpu, detail::RangeBound A, detail::RangeBound B, detail::RangeBound C = int, class Tag = Abi>
+/// Throws: ValueError for a step of 0 or away from the end, infinite bounds, or values that the dtype cannot hold.
+template <class T = void, Device D = Cpu, detail::RangeBound A, detail::RangeBound B, detail::RangeBound C = int,
+          class Tag = Abi>
 auto arange(A start, B end, C step = 1) {
   using U = detail::or_t<T, detail::range_t<A, B, C>>;
   static_assert(Scalar<U> && !Complex<U> && !std::same_as<U, bool>, "arange gives integers or floating numbers");
@@ -115,7 +118,8 @@ auto arange(A start, B end, C step = 1) {
     detail::check_range(from, to, by);
     // Unsigned: the distance between two int64 may not fit in one.
     const auto first = static_cast<std::uint64_t>(from), stride = static_cast<std::uint64_t>(by);
-    const std::uint64_t distance = by > 0 ? static_cast<std::uint64_t>(to) - first : first - static_cast<std::uint64_t>(to);
+    const std::uint64_t distance =
+        by > 0 ? static_cast<std::uint64_t>(to) - first : first - static_cast<std::uint64_t>(to);
     const std::uint64_t pace = by > 0 ? stride : -stride;
     const std::uint64_t n = distance / pace + (distance % pace != 0);
     if (n >> 58) detail::raise<ShapeError>("arange", "from ", from, " to ", to, " there are too many numbers");
@@ -129,7 +133,8 @@ auto arange(A start, B end, C step = 1) {
   } else {
     const auto from = static_cast<double>(start), to = static_cast<double>(end), by = static_cast<double>(step);
     if (!std::isfinite(from) || !std::isfinite(to) || !std::isfinite(by))
-      detail::raise<ValueError>("arange", "from ", from, " to ", to, " by ", by, ": the bounds and the step must be finite");
+      detail::raise<ValueError>("arange", "from ", from, " to ", to, " by ", by,
+                                ": the bounds and the step must be finite");
     detail::check_range(from, to, by);
     const double n = std::ceil((to - from) / by);
     if (!(n < 0x1p58)) detail::raise<ShapeError>("arange", "from ", from, " to ", to, " there are too many numbers");
@@ -137,8 +142,9 @@ auto arange(A start, B end, C step = 1) {
       (void)detail::checked_cast<U>("arange", from);
       (void)detail::checked_cast<U>("arange", from + (n - 1) * by);
     }
-    return detail::generate<U, D, Tag>("arange", {static_cast<std::int64_t>(n)},
-                                  [=](std::int64_t i) { return static_cast<U>(static_cast<compute_t<U>>(from + static_cast<double>(i) * by)); });
+    return detail::generate<U, D, Tag>("arange", {static_cast<std::int64_t>(n)}, [=](std::int64_t i) {
+      return static_cast<U>(static_cast<compute_t<U>>(from + static_cast<double>(i) * by));
+    });
   }
 }
 /// 0, 1, ... below end.
@@ -181,7 +187,7 @@ Tensor<T, D> logspace(double start, double end, std::int64_t steps, double base 
   });
 }
 
-/// Fresh dense tensors of x's shape and device, and of its dtype where none is given: zeros_like(x), zeros_like<double>(x).
+/// Dense tensors of x's shape and device, and of its dtype where none is given: zeros_like(x), zeros_like<double>(x).
 template <class T = void, TensorLike X>
 auto empty_like(const X& x) {
   return empty<detail::or_t<T, value_t<X>>, device_t<X>>(x.shape());

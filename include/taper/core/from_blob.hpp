@@ -73,6 +73,7 @@ Tensor<T, D> from_blob(V* data, const Shape& shape, Deleter deleter = {}) {
 }
 
 template <class T, class... Rest>
-detail::error_const_memory_cannot_back_a_tensor_copy_it_with_tensor from_blob(const T* data, const Shape& shape, Rest&&...) = delete;
+detail::error_const_memory_cannot_back_a_tensor_copy_it_with_tensor from_blob(const T* data, const Shape& shape,
+                                                                              Rest&&...) = delete;
 
 }  // namespace taper::inline TAPER_ABI

@@ -15,14 +15,15 @@ namespace detail {
 /// A dense tensor whose elements the host is about to write.
 template <Scalar T, Device D>
 Tensor<T, D> host_dense(std::string_view op, const Shape& shape) {
-  static_assert(std::same_as<D, Cpu>, "making a tensor of values on this device needs its backend: make it on Cpu and write to<D>(x)");
+  static_assert(std::same_as<D, Cpu>,
+                "making a tensor of values on this device needs its backend: make it on Cpu and write to<D>(x)");
   check_shape(op, shape);
   return Tensor<T, D>(make_dense<D>(dtype_of<T>, shape));
 }
 
 [[noreturn]] TAPER_COLD inline void raise_ragged(int depth, std::int64_t size, std::int64_t expected) {
-  raise<ShapeError>("tensor", "the nested list is ragged: at depth ", depth, " a list of ", size, " stands where the first has ", expected,
-                    "; all lists of one depth must have one length");
+  raise<ShapeError>("tensor", "the nested list is ragged: at depth ", depth, " a list of ", size,
+                    " stands where the first has ", expected, "; all lists of one depth must have one length");
 }
 [[noreturn]] TAPER_COLD inline void raise_mixed(int depth) {
   raise<ShapeError>("tensor", "the nested list is ragged: at depth ", depth, " a value stands beside a list");
@@ -71,9 +72,11 @@ concept Listable = !TensorLike<R> && requires(const R& r) {
 };
 
 template <class R>
+using item_t = std::remove_cvref_t<decltype(*std::begin(std::declval<const R&>()))>;
+template <class R>
 struct LeafOf { using type = R; };
 template <Listable R>
-struct LeafOf<R> : LeafOf<std::remove_cvref_t<decltype(*std::begin(std::declval<const R&>()))>> {};
+struct LeafOf<R> : LeafOf<item_t<R>> {};
 template <class R>
 using leaf_t = typename LeafOf<std::remove_cvref_t<R>>::type;
 
@@ -108,7 +111,8 @@ void write_list(const R& r, const Shape& shape, int depth, T*& out) {
     const auto n = static_cast<std::int64_t>(std::size(r));
     if (n != shape[depth]) raise_ragged(depth, n, shape[depth]);
     using Item = std::iter_value_t<decltype(std::begin(r))>;
-    for (auto i = std::begin(r); i != std::end(r); ++i) write_list<T>(static_cast<const Item&>(*i), shape, depth + 1, out);
+    for (auto i = std::begin(r); i != std::end(r); ++i)
+      write_list<T>(static_cast<const Item&>(*i), shape, depth + 1, out);
   } else {
     *out++ = checked_cast<T>("tensor", r);
   }
@@ -176,12 +180,13 @@ Tensor<detail::list_element_t<T, R>, D> tensor(const R& values) {
 }
 /// A copy of a flat container in the given shape.
 template <class T = void, Device D = Cpu, detail::Listable R>
-  requires detail::FitsIn<std::remove_cvref_t<decltype(*std::begin(std::declval<const R&>()))>, detail::list_element_t<T, R>>
+  requires detail::FitsIn<detail::item_t<R>, detail::list_element_t<T, R>>
 Tensor<detail::list_element_t<T, R>, D> tensor(const R& values, const Shape& shape) {
   using U = detail::list_element_t<T, R>;
   detail::check_shape("tensor", shape);
   const auto n = static_cast<std::int64_t>(std::size(values));
-  if (n != shape.numel()) detail::raise<ShapeError>("tensor", n, " values do not fill the shape ", shape, " of ", shape.numel());
+  if (n != shape.numel())
+    detail::raise<ShapeError>("tensor", n, " values do not fill the shape ", shape, " of ", shape.numel());
   Tensor<U, D> out = detail::host_dense<U, D>("tensor", shape);
   U* p = out.data_ptr();
   detail::write_list<U>(values, {n}, 0, p);

@@ -15,7 +15,10 @@ inline constinit PrintOptions print_options{};
 class TensorPrinter {
  public:
   TensorPrinter(const TensorRecord& r, const PrintOptions& options)
-      : r_(r), options_(options), summarise_(r.numel > options.threshold), hidden_(summarise_ && options.edgeitems == 0) {}
+      : r_(r),
+        options_(options),
+        summarise_(r.numel > options.threshold),
+        hidden_(summarise_ && options.edgeitems == 0) {}
 
   std::string operator()() {
     std::string out(prefix);
@@ -136,8 +139,9 @@ class TensorPrinter {
     auto add_plain = [&](const std::string& suffix) { add(suffix, suffix.size()); };
     if (hidden_ || (r_.numel == 0 && r_.shape.size() != 1)) add_plain("size=" + to_string(r_.shape));
     // What a list of such numbers would become needs no name; an empty list becomes float32.
-    const bool implied = r_.dtype == DType::float32 || (r_.numel > 0 && (r_.dtype == DType::int64 || r_.dtype == DType::boolean ||
-                                                                         r_.dtype == DType::complex64));
+    const bool implied =
+        r_.dtype == DType::float32 ||
+        (r_.numel > 0 && (r_.dtype == DType::int64 || r_.dtype == DType::boolean || r_.dtype == DType::complex64));
     if (!implied) {
       const std::string suffix = "dtype=" + to_string(r_.dtype);
       add(suffix, suffix.size() + std::string_view("torch.").size());
@@ -177,8 +181,9 @@ inline const PrintOptions& get_printoptions() { return detail::print_options; }
 /// Throws: ValueError for a negative number.
 inline void set_printoptions(const PrintOptions& options) {
   if (options.precision < 0 || options.edgeitems < 0 || options.threshold < 0 || options.linewidth < 0)
-    detail::raise<ValueError>("set_printoptions", "precision ", options.precision, ", threshold ", options.threshold, ", edgeitems ",
-                              options.edgeitems, " and linewidth ", options.linewidth, " must not be negative");
+    detail::raise<ValueError>("set_printoptions", "precision ", options.precision, ", threshold ", options.threshold,
+                              ", edgeitems ", options.edgeitems, " and linewidth ", options.linewidth,
+                              " must not be negative");
   detail::print_options = options;
 }
 

@@ -57,7 +57,8 @@ class NumberFormat {
     const bool plain = whole_ && !scientific_;
     std::string out(static_cast<std::size_t>(330 + precision_), '\0');  // 309 digits before the point at most
     const auto style = scientific_ ? std::chars_format::scientific : std::chars_format::fixed;
-    out.resize(static_cast<std::size_t>(std::to_chars(out.data(), out.data() + out.size(), v, style, plain ? 0 : precision_).ptr - out.data()));
+    out.resize(static_cast<std::size_t>(
+        std::to_chars(out.data(), out.data() + out.size(), v, style, plain ? 0 : precision_).ptr - out.data()));
     if (plain) out += '.';
     return out;
   }

@@ -37,26 +37,32 @@ struct NormalFill {
   double mean, deviation;
   void operator()(T* p, std::int64_t first, std::int64_t n) const {
     const Dense<T> d(p, first, n);
-    fill_normal<real_t<T>, A>(d.out, d.first, d.n, s.seed, s.offset, mean, Complex<T> ? deviation * 0.70710678118654752440 : deviation);
+    fill_normal<real_t<T>, A>(d.out, d.first, d.n, s.seed, s.offset, mean,
+                              Complex<T> ? deviation * 0.70710678118654752440 : deviation);
   }
 };
 template <Scalar T, class A = Abi>
 struct IntegerFill {
   GeneratorState s;
   std::int64_t low, high;
-  void operator()(T* p, std::int64_t first, std::int64_t n) const { fill_integers<T, A>(p, first, n, s.seed, s.offset, low, high); }
+  void operator()(T* p, std::int64_t first, std::int64_t n) const {
+    fill_integers<T, A>(p, first, n, s.seed, s.offset, low, high);
+  }
 };
 template <Scalar T, class A = Abi>
 struct BernoulliFill {
   GeneratorState s;
   double p1;
-  void operator()(T* p, std::int64_t first, std::int64_t n) const { fill_bernoulli<T, A>(p, first, n, s.seed, s.offset, p1); }
+  void operator()(T* p, std::int64_t first, std::int64_t n) const {
+    fill_bernoulli<T, A>(p, first, n, s.seed, s.offset, p1);
+  }
 };
 
 template <Scalar T, Device D, class Fill>
 Tensor<T, D> random_tensor(Tensor<T, D> out, const Fill& fill) {
   T* p = out.data_ptr();
-  parallel_for(out.numel(), random_grain, [&](std::int64_t begin, std::int64_t end) { fill(p + begin, begin, end - begin); });
+  parallel_for(out.numel(), random_grain,
+               [&](std::int64_t begin, std::int64_t end) { fill(p + begin, begin, end - begin); });
   return out;
 }
 
@@ -70,7 +76,8 @@ void check_integers(std::string_view op, std::int64_t low, std::int64_t high) {
   } else {
     constexpr std::int64_t limit = std::int64_t{1} << std::numeric_limits<T>::digits;
     if (low < -limit || high - 1 > limit)
-      raise<ValueError>(op, "not all integers from ", low, " to ", high - 1, " are exact in ", name(dtype_of<T>), ": use a wider dtype");
+      raise<ValueError>(op, "not all integers from ", low, " to ", high - 1, " are exact in ", name(dtype_of<T>),
+                        ": use a wider dtype");
   }
 }
 inline void check_probability(std::string_view op, double p) {
@@ -108,7 +115,8 @@ Tensor<T, D> normal(double mean, double deviation, const Shape& shape, Generator
 /// Integers in [low, high), all equally likely. Throws: ValueError where there is none or the dtype does not hold them.
 template <Scalar T = std::int64_t, Device D = Cpu, class A = Abi>
   requires(!Complex<T>)
-Tensor<T, D> randint(std::int64_t low, std::int64_t high, const Shape& shape, Generator& generator = default_generator()) {
+Tensor<T, D> randint(std::int64_t low, std::int64_t high, const Shape& shape,
+                     Generator& generator = default_generator()) {
   detail::check_integers<T>("randint", low, high);
   Tensor<T, D> out = detail::host_dense<T, D>("randint", shape);
   return detail::random_tensor(std::move(out), detail::IntegerFill<T, A>{generator.take(), low, high});
@@ -132,7 +140,8 @@ Tensor<T, D> randperm(std::int64_t n, Generator& generator = default_generator()
     return order;
   } else {
     const std::int64_t* from = std::as_const(order).data_ptr();
-    return detail::generate<T, D, A>("randperm", {n}, [=](std::int64_t i) { return static_cast<T>(static_cast<compute_t<T>>(from[i])); });
+    return detail::generate<T, D, A>(
+        "randperm", {n}, [=](std::int64_t i) { return static_cast<T>(static_cast<compute_t<T>>(from[i])); });
   }
 }
 

@@ -109,7 +109,8 @@ class [[nodiscard]] Expr : public detail::Methods<Expr<N>> {
   Tensor<value_type, device_type> operator[](std::int64_t index) const { return value()[index]; }
   template <class... I>
   decltype(auto) operator()(const I&... indices) const {
-    return std::as_const(value_ref())(indices...);
+    const Tensor<value_type, device_type> stored = value();
+    return stored(indices...);
   }
   explicit operator bool() const = delete;  // ambiguous: use all(x), any(x), equal(x, y) or x.item()
 
@@ -117,8 +118,6 @@ class [[nodiscard]] Expr : public detail::Methods<Expr<N>> {
   N&& node() && { return std::move(node_); }
 
  private:
-  Tensor<value_type, device_type> value_ref() const { return value(); }
-
   detail::OnceCell* cell() const {
     detail::OnceCell* c = cell_.load(std::memory_order_acquire);
     if (!c) {

@@ -110,13 +110,17 @@ struct Lower<Apply<Op, A, B, C, E>, State, Env> {
   static constexpr int code = add::code;
 };
 
-/// A value with a number, so that a struct of many can be addressed by it. Empty values take no room.
+/// A value with a number, so that a struct of many can be addressed by it. Empty values are not stored at all.
+template <int I, class T, bool Empty = std::is_empty_v<T>>
+struct Indexed { T value; };
 template <int I, class T>
-struct Indexed { [[no_unique_address]] T value; };
+struct Indexed<I, T, true> {};
 template <int I, class T>
-TAPER_INLINE TAPER_HD constexpr T& get(Indexed<I, T>& x) { return x.value; }
+TAPER_INLINE TAPER_HD constexpr T& get(Indexed<I, T, false>& x) { return x.value; }
 template <int I, class T>
-TAPER_INLINE TAPER_HD constexpr const T& get(const Indexed<I, T>& x) { return x.value; }
+TAPER_INLINE TAPER_HD constexpr const T& get(const Indexed<I, T, false>& x) { return x.value; }
+template <int I, class T>
+TAPER_INLINE TAPER_HD constexpr T get(const Indexed<I, T, true>&) { return T{}; }
 
 template <class Sequence, class... T>
 struct TupleImpl;
@@ -239,6 +243,20 @@ using TypeTable = TypeTableImpl<std::make_integer_sequence<int, static_cast<int>
 template <int I, class T>
 TypeAt<I, T> type_at(const TypeAt<I, T>&);
 
+template <class T>
+constexpr InstructionFacts facts_of(const bool* type_differentiable, int leaves, int constants) {
+  InstructionFacts out;
+  out.arity = T::arity;
+  for (int i = 0; i < T::arity; ++i) {
+    out.operand[i] = register_of(T::codes[i], leaves, constants);
+    if constexpr (DifferentiableOp<typename T::Op>) {
+      out.reads[i] = T::Op::reads[i];
+      out.differentiable[i] = Differentiable<typename T::result> && type_differentiable[out.operand[i]];
+    }
+  }
+  return out;
+}
+
 template <class Result, class... L, class... C, class... I, int RootCode>
 struct Program<Result, List<L...>, List<C...>, List<I...>, RootCode> {
   using result = Result;
@@ -256,27 +274,14 @@ struct Program<Result, List<L...>, List<C...>, List<I...>, RootCode> {
   using instruction = typename decltype(type_at<K>(std::declval<instructions>()))::type;
 
   /// The run-time part: scalars, and ops with settings.
-  struct Data {
-    [[no_unique_address]] Tuple<compute_t<C>...> constants;
-    [[no_unique_address]] Tuple<typename InstructionTraits<I>::Op...> ops;
+  struct Data : Tuple<compute_t<C>..., typename InstructionTraits<I>::Op...> {
+    static constexpr int first_op = sizeof...(C);
+    constexpr Data() = default;  // keeps it from being an aggregate: clang 16 crashes on {} of one with empty bases
   };
 
   static constexpr bool type_differentiable[] = {Differentiable<L>..., (void(sizeof(C)), false)..., Differentiable<typename InstructionTraits<I>::result>..., false};
 
-  template <class T>
-  static constexpr InstructionFacts facts_of() {
-    InstructionFacts out;
-    out.arity = T::arity;
-    for (int i = 0; i < T::arity; ++i) {
-      out.operand[i] = register_of(T::codes[i], leaves, constants);
-      if constexpr (DifferentiableOp<typename T::Op>) {
-        out.reads[i] = T::Op::reads[i];
-        out.differentiable[i] = Differentiable<typename T::result> && type_differentiable[out.operand[i]];
-      }
-    }
-    return out;
-  }
-  static constexpr InstructionFacts facts[count > 0 ? count : 1] = {facts_of<InstructionTraits<I>>()...};
+  static constexpr InstructionFacts facts[count > 0 ? count : 1] = {facts_of<InstructionTraits<I>>(type_differentiable, leaves, constants)...};
 
   /// Analysis with the root's value saved (ordinary evaluation) and without (a reduction of the expression).
   template <bool SavedOutput>
@@ -312,7 +317,7 @@ void collect(const Leaf<T, D>& leaf, LeafRef* leaves, Data&) {
 }
 template <int L, int C, int I, class T, class Data>
 void collect(const Constant<T>& constant, LeafRef*, Data& data) {
-  get<C>(data.constants) = constant.value;
+  get<C>(data) = constant.value;
 }
 template <int L, int C, int I, class P, class Data>
 void collect(const Produced<P>& p, LeafRef* leaves, Data&) {
@@ -330,7 +335,7 @@ void collect(const Let<F, X, Body>& n, LeafRef* leaves, Data& data) {
 template <int L, int C, int I, class Op, class... N, class Data>
 void collect(const Apply<Op, N...>& n, LeafRef* leaves, Data& data) {
   using Node = Apply<Op, N...>;
-  get<I + Node::ops - 1>(data.ops) = n.op;
+  if constexpr (!std::is_empty_v<Op>) get<Data::first_op + I + Node::ops - 1>(data) = n.op;
   collect_operands<L, C, I>(n.operands, leaves, data);
 }
 template <int L, int C, int I, class A, class Data>

@@ -30,7 +30,9 @@ struct MatrixGeometry {
 
   explicit MatrixGeometry(const TensorRecord& r) {
     const int rank = r.shape.size();
-    if (rank > 2) raise<ShapeError>("eigen_map", "Eigen has matrices and vectors: the tensor of shape ", r.shape, " has ", rank, " dimensions");
+    if (rank > 2)
+      raise<ShapeError>("eigen_map", "Eigen has matrices and vectors: the tensor of shape ", r.shape, " has ", rank,
+                        " dimensions");
     if (rank > 0) rows = r.shape[0], row_step = r.strides[0];
     if (rank == 2) cols = r.shape[1], col_step = r.strides[1];
     else col_step = rows * row_step;
@@ -47,13 +49,13 @@ DenseMap<const_if_t<M, Const>> dense_map(const TensorRecord& r, T* data) {
   }
   const auto wrong = [](Eigen::Index size, int fixed) { return fixed != Eigen::Dynamic && size != fixed; };
   if (wrong(g.rows, M::RowsAtCompileTime) || wrong(g.cols, M::ColsAtCompileTime))
-    raise<ShapeError>("eigen_map", "a tensor of shape ", r.shape, " is no matrix of ", int{M::RowsAtCompileTime}, " x ", int{M::ColsAtCompileTime},
-                      " (-1: any size)");
+    raise<ShapeError>("eigen_map", "a tensor of shape ", r.shape, " is no matrix of ", int{M::RowsAtCompileTime}, " x ",
+                      int{M::ColsAtCompileTime}, " (-1: any size)");
   const Eigen::Index inner = M::IsRowMajor ? g.col_step : g.row_step, inner_size = M::IsRowMajor ? g.cols : g.rows;
   const Eigen::Index outer = M::IsRowMajor ? g.row_step : g.col_step, outer_size = M::IsRowMajor ? g.rows : g.cols;
   if (inner != 1 && inner_size > 1)
-    raise<ShapeError>("eigen_map", "the ", M::IsRowMajor ? "rows" : "columns", " of a tensor of shape ", r.shape, " and strides ", r.strides,
-                      " are not dense: use eigen_map(x) without a type, or contiguous()");
+    raise<ShapeError>("eigen_map", "the ", M::IsRowMajor ? "rows" : "columns", " of a tensor of shape ", r.shape,
+                      " and strides ", r.strides, " are not dense: use eigen_map(x) without a type, or contiguous()");
   return {data, g.rows, g.cols, Eigen::OuterStride<>(outer_size > 1 ? outer : inner_size)};
 }
 
@@ -74,15 +76,17 @@ concept EigenDense = requires {
 } && std::same_as<typename M::StorageKind, Eigen::Dense> && EigenScalar<typename M::Scalar>;
 /// One whose elements lie in memory at fixed steps and may be written: Matrix, Array, Map, Ref, Block of these.
 template <class M>
-concept EigenLvalue = EigenDense<M> && !std::is_const_v<M> && bool(Eigen::internal::traits<M>::Flags & Eigen::DirectAccessBit) &&
-                      bool(Eigen::internal::is_lvalue<M>::value);
+concept EigenLvalue =
+    EigenDense<M> && !std::is_const_v<M> && bool(Eigen::internal::traits<M>::Flags & Eigen::DirectAccessBit) &&
+    bool(Eigen::internal::is_lvalue<M>::value);
 
 template <class M, class Deleter>
 Tensor<typename M::Scalar> tensor_over(M& m, Deleter deleter) {
   using T = typename M::Scalar;
   const std::int64_t row_step = M::IsRowMajor ? m.outerStride() : m.innerStride();
   const std::int64_t col_step = M::IsRowMajor ? m.innerStride() : m.outerStride();
-  if constexpr (M::IsVectorAtCompileTime) return from_blob<T>(m.data(), {m.size()}, {m.innerStride()}, std::move(deleter));
+  if constexpr (M::IsVectorAtCompileTime)
+    return from_blob<T>(m.data(), {m.size()}, {m.innerStride()}, std::move(deleter));
   else return from_blob<T>(m.data(), {m.rows(), m.cols()}, {row_step, col_step}, std::move(deleter));
 }
 
@@ -115,8 +119,8 @@ detail::error_the_map_would_outlive_the_tensor_give_it_a_name eigen_map(const Te
 template <class M, detail::EigenScalar T>
 detail::error_the_map_would_outlive_the_tensor_give_it_a_name eigen_map(const Tensor<T>&&) = delete;
 
-/// A tensor over the memory of a named matrix, array, map or block, which must outlive it: (rows, columns), or (size) of
-/// a vector.
+/// A tensor over the memory of a named matrix, array, map or block, which must outlive it: (rows, columns), or (size)
+/// of a vector.
 template <detail::EigenLvalue M>
 Tensor<typename M::Scalar> from_eigen(M& matrix) {
   return detail::tensor_over(matrix, detail::KeepBlob{});

@@ -16,7 +16,8 @@ template <Scalar T, Device D>
 std::size_t check_span(const Tensor<T, D>& x) {
   static_assert(std::same_as<D, Cpu>, "a span is host memory: write to<Cpu>(x)");
   if (!x.is_contiguous())
-    raise<ShapeError>("as_span", "the tensor of shape ", x.shape(), " and strides ", x.strides(), " is not dense: use contiguous()");
+    raise<ShapeError>("as_span", "the tensor of shape ", x.shape(), " and strides ", x.strides(),
+                      " is not dense: use contiguous()");
   return static_cast<std::size_t>(x.numel());
 }
 
@@ -41,7 +42,8 @@ template <Scalar T>
 Tensor<T> from_span(std::span<T> values, const Shape& shape) {
   detail::check_shape("from_span", shape);
   if (shape.numel() != static_cast<std::int64_t>(values.size()))
-    detail::raise<ShapeError>("from_span", values.size(), " values do not fill the shape ", shape, " of ", shape.numel());
+    detail::raise<ShapeError>("from_span", values.size(), " values do not fill the shape ", shape, " of ",
+                              shape.numel());
   return from_blob(values.data(), shape);
 }
 template <Scalar T>

@@ -188,6 +188,17 @@ W kaiming_normal_(W&& w, const KaimingOptions& options = {}, Generator& generato
   return init::normal_(std::forward<W>(w), 0, deviation, generator);
 }
 
+/// What PyTorch gives a linear map or a convolution: both parameters uniform in +-1 / sqrt(fan_in). An undefined bias
+/// stays so.
+template <internal::Target W, internal::Target B>
+void affine_(W& weight, B& bias, Generator& generator = default_generator()) {
+  init::kaiming_uniform_(weight, {.a = std::sqrt(5.0)}, generator);
+  if (!bias.defined()) return;
+  const std::int64_t fan_in = calculate_fan_in_and_fan_out(weight.shape()).fan_in;
+  const double bound = fan_in > 0 ? 1 / std::sqrt(static_cast<double>(fan_in)) : 0;
+  init::uniform_(bias, -bound, bound, generator);
+}
+
 /// A random orthogonal matrix times gain: its rows or columns, whichever are fewer, are orthonormal.
 /// Shapes: (rows, columns...), the columns taken together. Source: Saxe et al. 2013.
 template <internal::Target W>

@@ -24,7 +24,7 @@ struct Hardtanh : PromotingOp {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x) const { return math::min(math::max(x, V(min_val)), V(max_val)); }
   template <int I, class V>
-  TAPER_HD TAPER_INLINE V vjp(V, V y, V g) const { return select(y <= V(min_val) || y >= V(max_val), V(0), g); }
+  TAPER_HD TAPER_INLINE V vjp(V, V y, V g) const { return select(y > V(min_val) && y < V(max_val), g, V(0)); }
 };
 
 /// x where x > 0, slope x elsewhere. Gradient: 1, slope.
@@ -69,7 +69,7 @@ struct Hardswish : FloatingOp {
   TAPER_HD TAPER_INLINE V operator()(V x) const { return x * math::min(math::max(x + V(3), V(0)), V(6)) / V(6); }
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const {
-    return select(x <= V(-3), V(0), select(x < V(3), g * (x / V(3) + V(0.5)), g));
+    return select(x <= V(-3), V(0), select(x >= V(3), g, g * (x / V(3) + V(0.5))));
   }
 };
 
@@ -81,7 +81,7 @@ struct Hardshrink : FloatingOp {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x) const { return select(x >= V(-lambd) && x <= V(lambd), V(0), x); }
   template <int I, class V>
-  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return select(x >= V(-lambd) && x <= V(lambd), V(0), g); }
+  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return select(x > V(lambd) || x < V(-lambd), g, V(0)); }
 };
 
 /// x moved towards 0 by lambd, 0 where |x| <= lambd. Gradient: 1, 0.
@@ -94,7 +94,7 @@ struct Softshrink : FloatingOp {
     return select(x > V(lambd), x - V(lambd), select(x < V(-lambd), x + V(lambd), select(math::isnan(x), x, V(0))));
   }
   template <int I, class V>
-  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return select(x >= V(-lambd) && x <= V(lambd), V(0), g); }
+  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return select(x > V(lambd) || x < V(-lambd), g, V(0)); }
 };
 
 /// x where x > threshold, value elsewhere. Gradient: 1, 0.

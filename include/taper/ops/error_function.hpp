@@ -124,6 +124,19 @@ struct Polygamma : FloatingOp {
   TAPER_HD TAPER_INLINE V partial(V x, V) const { return detail::polygamma_value(n + 1, x); }
 };
 
+/// -x ln x, 0 at 0, -infinity below. Gradient: -1 - ln x.
+struct Entr : FloatingOp {
+  static constexpr std::string_view name = "entr";
+  static constexpr std::uint8_t reads[] = {reads_x0};
+  template <class V>
+  TAPER_HD TAPER_INLINE V operator()(V x) const {
+    const V below = V(-std::numeric_limits<double>::infinity());
+    return select(math::isnan(x), x, select(x > V(0), -x * math::log(x), select(x == V(0), V(0), below)));
+  }
+  template <class V>
+  TAPER_HD TAPER_INLINE V partial(V x, V) const { return V(-1) - math::log(x); }
+};
+
 /// The error function. Dtypes: real; integers give float. Gradient: 2 / sqrt(pi) g e^(-x^2).
 template <class X>
   requires RealOperands<X>
@@ -167,6 +180,11 @@ auto trigamma(X&& x) { return polygamma(1, std::forward<X>(x)); }
 template <class X>
   requires FloatingOperands<X>
 auto ndtr(X&& x) { return apply("ndtr", Mul{}, erfc(apply("ndtr", Mul{}, std::forward<X>(x), -0x1.6a09e667f3bcdp-1)), 0.5); }
+
+/// -x ln x, 0 at 0, -infinity below. Dtypes: floating. Gradient: -g (1 + ln x).
+template <class X>
+  requires FloatingOperands<X>
+auto entr(X&& x) { return apply("entr", Entr{}, std::forward<X>(x)); }
 
 /// The inverse of ndtr. Dtypes: floating.
 template <class X>

@@ -74,11 +74,12 @@ class IndexedView : public Expr<detail::Produced<detail::IndexProducer<T, D>>> {
   template <class V>
   detail::error_an_expression_cannot_be_assigned_declare_a_Tensor operator=(V&&) & = delete;
 
-#define TAPER_COMPOUND(SYMBOL, NAME, OP)                                                       \
-  template <class V>                                                                           \
-    requires Operand<V>                                                                        \
-  void operator SYMBOL(V&& value) && {                                                         \
-    std::move(*this) = apply(NAME, OP{}, producer().operator()(), std::forward<V>(value)); \
+  // Free functions, so that they win over those that refuse other expressions.
+#define TAPER_COMPOUND(SYMBOL, NAME, OP)                                                     \
+  template <class V>                                                                         \
+    requires Operand<V>                                                                      \
+  friend void operator SYMBOL(IndexedView&& x, V&& value) {                                  \
+    std::move(x) = apply(NAME, OP{}, x.producer().operator()(), std::forward<V>(value));     \
   }
   TAPER_COMPOUND(+=, "add", Add)
   TAPER_COMPOUND(-=, "sub", Sub)

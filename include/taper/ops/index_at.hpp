@@ -2,7 +2,7 @@
 // Reading, replacing and adding to the places of an index plan: three recorded operations, each the gradient of another.
 #pragma once
 
-#include <taper/ops/in_place.hpp>
+#include <taper/ops/record_in_place.hpp>
 #include <taper/ops/index_plan.hpp>
 #include <taper/ops/selection.hpp>
 #include <taper/ops/structural.hpp>

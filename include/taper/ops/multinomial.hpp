@@ -23,12 +23,14 @@ class Draws {
     total_ = 0;
     for (std::int64_t i = 0; i < k_; ++i) {
       const auto w = static_cast<double>(static_cast<compute_t<T>>(row[i]));
-      if (!(w >= 0) || !std::isfinite(w)) raise<ValueError>("multinomial", "weights must be finite and not negative, got ", w);
+      if (!(w >= 0) || !std::isfinite(w))
+        raise<ValueError>("multinomial", "weights must be finite and not negative, got ", w);
       weight_[static_cast<std::size_t>(i)] = w;
       total_ += w;
       positive_ += w > 0;
     }
-    if (!(total_ > 0) || !std::isfinite(total_)) raise<ValueError>("multinomial", "the sum of the weights must be positive and finite, it is ", total_);
+    if (!(total_ > 0) || !std::isfinite(total_))
+      raise<ValueError>("multinomial", "the sum of the weights must be positive and finite, it is ", total_);
   }
 
   void with_replacement(std::int64_t* out, std::int64_t row, const GeneratorState& s) {
@@ -44,15 +46,17 @@ class Draws {
     }
   }
 
-  /// The n first of exponential waiting times with the weights as rates: in this order they are drawn one by one without
-  /// replacement. Source: Efraimidis, Spirakis, "Weighted random sampling with a reservoir", 2006.
+  /// The n first of exponential waiting times with the weights as rates: in this order they are drawn one by one
+  /// without replacement. Source: Efraimidis, Spirakis, "Weighted random sampling with a reservoir", 2006.
   void without_replacement(std::int64_t* out, std::int64_t row, const GeneratorState& s) {
     if (positive_ < n_)
-      raise<ValueError>("multinomial", n_, " draws without replacement need as many positive weights: there are ", positive_);
+      raise<ValueError>("multinomial", n_, " draws without replacement need as many positive weights: there are ",
+                        positive_);
     order_.resize(static_cast<std::size_t>(k_));
     for (std::int64_t i = 0; i < k_; ++i) {
       double& w = weight_[static_cast<std::size_t>(i)];
-      const double e = random::minus_log_unit<double>(random::bits64(s.seed, s.offset, static_cast<std::uint64_t>(row * k_ + i)));
+      const double e =
+          random::minus_log_unit<double>(random::bits64(s.seed, s.offset, static_cast<std::uint64_t>(row * k_ + i)));
       w = w > 0 ? e / w : std::numeric_limits<double>::infinity();
       order_[static_cast<std::size_t>(i)] = i;
     }
@@ -72,8 +76,9 @@ class Draws {
 
 }  // namespace detail
 
-/// n indices drawn with the given weights, which need not sum to one; without replacement no index comes twice in a row.
-/// Shapes: weights (k) or (m, k) -> (n) or (m, n). Dtypes: floating -> int64.
+/// n indices drawn with the given weights, which need not sum to one; without replacement each at most once a row.
+/// Shapes: weights (k) or (m, k) -> (n) or (m, n).
+/// Dtypes: floating -> int64.
 /// Throws: ShapeError for other ranks; ValueError for weights that are negative, not finite or all zero, for n < 1, or
 /// for more draws than positive weights without replacement.
 template <TensorLike X, class A = Abi>
@@ -81,14 +86,17 @@ template <TensorLike X, class A = Abi>
 Tensor<std::int64_t, device_t<X>> multinomial(const X& weights, std::int64_t n, bool replacement = false,
                                               Generator& generator = default_generator()) {
   const Shape shape = weights.shape();
-  if (shape.size() != 1 && shape.size() != 2) detail::raise<ShapeError>("multinomial", "weights have shape (k) or (m, k), not ", shape);
+  if (shape.size() != 1 && shape.size() != 2)
+    detail::raise<ShapeError>("multinomial", "weights have shape (k) or (m, k), not ", shape);
   const std::int64_t k = shape.back(), rows = shape.size() == 2 ? shape[0] : 1;
   if (n < 1) detail::raise<ValueError>("multinomial", "the number of draws must be positive, got ", n);
   if (!replacement && n > k)
-    detail::raise<ValueError>("multinomial", n, " draws without replacement from ", k, " weights: pass replacement = true");
+    detail::raise<ValueError>("multinomial", n, " draws without replacement from ", k,
+                              " weights: pass replacement = true");
   if (k == 0) detail::raise<ShapeError>("multinomial", "there are no weights: the shape is ", shape);
   const auto dense = detail::dense_at(weights, shape);
-  auto out = detail::host_dense<std::int64_t, device_t<X>>("multinomial", shape.size() == 2 ? Shape{rows, n} : Shape{n});
+  auto out =
+      detail::host_dense<std::int64_t, device_t<X>>("multinomial", shape.size() == 2 ? Shape{rows, n} : Shape{n});
   const GeneratorState s = generator.take();
   const value_t<X>* from = dense.data_ptr();
   std::int64_t* to = out.data_ptr();

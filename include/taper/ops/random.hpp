@@ -19,14 +19,15 @@ concept WritableReal = Writable<X> && !Complex<value_t<X>>;
 template <class X>
 concept WritableFloating = Writable<X> && Floating<value_t<X>>;
 
-/// Writes fill(out, first, n), the numbers [first, first + n) of a stream in row-major order, into r, in place: what was
-/// there before gets no gradient.
+/// Writes fill(out, first, n), the numbers [first, first + n) of a stream in row-major order, into r, in place: what
+/// was there before gets no gradient.
 template <Scalar T, Device D, class Fill, class A = Abi>
 void randomise(TensorRecord& r, const Fill& fill) {
   static_assert(std::same_as<D, Cpu>, "random numbers on this device need its backend: compile this file as .cu");
   if (r.contiguous) {
     T* p = reinterpret_cast<T*>(r.data);
-    parallel_for(r.numel, random_grain, [&](std::int64_t begin, std::int64_t end) { fill(p + begin, begin, end - begin); });
+    parallel_for(r.numel, random_grain,
+                 [&](std::int64_t begin, std::int64_t end) { fill(p + begin, begin, end - begin); });
   } else {
     const Walk walk(r.shape, r.strides);
     parallel_for(r.numel, random_grain, [&](std::int64_t begin, std::int64_t end) {
@@ -41,14 +42,16 @@ void randomise(TensorRecord& r, const Fill& fill) {
   }
   r.storage->version.fetch_add(1, std::memory_order_relaxed);
   if constexpr (Differentiable<T> && !inference_only)
-    if (grad_mode() && autograd::wants_gradient(r)) autograd::rebase(r, autograd::make_slot_of_constant(grad_ops_of<T, D>(), r.shape));
+    if (grad_mode() && autograd::wants_gradient(r))
+      autograd::rebase(r, autograd::make_slot_of_constant(grad_ops_of<T, D>(), r.shape));
 }
 
 /// What must hold before anything is written.
 template <Scalar T>
 TensorRecord& random_target(std::string_view op, TensorRecord& r) {
   if (overlaps_itself(r))
-    raise<ValueError>(op, "the target of shape ", r.shape, " and strides ", r.strides, " overlaps itself (expand): clone() it before writing");
+    raise<ValueError>(op, "the target of shape ", r.shape, " and strides ", r.strides,
+                      " overlaps itself (expand): clone() it before writing");
   if constexpr (Differentiable<T> && !inference_only) check_in_place(r);
   return r;
 }
@@ -56,7 +59,9 @@ TensorRecord& random_target(std::string_view op, TensorRecord& r) {
 /// Bits of a stream as they are.
 struct Words {
   static constexpr int outputs = 64;
-  TAPER_INLINE void operator()(const random::Blocks& bits, std::uint32_t* out) const { std::memcpy(out, bits.word, sizeof bits.word); }
+  TAPER_INLINE void operator()(const random::Blocks& bits, std::uint32_t* out) const {
+    std::memcpy(out, bits.word, sizeof bits.word);
+  }
 };
 
 /// -ln(u) for uniform u in (0, 1]: exponential numbers of rate 1.
@@ -133,7 +138,9 @@ template <class T, class P, class A = Abi>
 struct BelowProbability {
   const P* p;
   T operator()(std::uint32_t bits, std::int64_t i) const {
-    return random::bernoulli(bits, random::bernoulli_threshold(static_cast<double>(static_cast<compute_t<P>>(p[i])))) ? T(1.0f) : T(0.0f);
+    return random::bernoulli(bits, random::bernoulli_threshold(static_cast<double>(static_cast<compute_t<P>>(p[i]))))
+               ? T(1.0f)
+               : T(0.0f);
   }
 };
 
@@ -145,7 +152,8 @@ tensor_t<X> dense_at(const X& x, const Shape& shape) {
   if (t.is_contiguous() && t.shape() == shape) return t;
   tensor_t<X> out(make_dense<device_t<X>>(dtype_of<T>, shape));
   const Walk walk(shape, broadcast_strides(t.shape(), t.strides(), shape));
-  gather(reinterpret_cast<std::byte*>(out.data_ptr()), reinterpret_cast<const std::byte*>(t.data_ptr()), sizeof(T), walk, 0, out.numel());
+  gather(reinterpret_cast<std::byte*>(out.data_ptr()), reinterpret_cast<const std::byte*>(t.data_ptr()), sizeof(T),
+         walk, 0, out.numel());
   return out;
 }
 
@@ -154,8 +162,9 @@ template <class X, class F>
 void for_each_value(const X& x, F&& check) {
   if constexpr (TensorLike<X>) {
     const tensor_t<X> t = stored(x);
-    for_each_offset(t.shape(), t.strides(),
-                    [&, data = t.data_ptr()](std::int64_t i) { check(static_cast<double>(static_cast<compute_t<value_t<X>>>(data[i]))); });
+    for_each_offset(t.shape(), t.strides(), [&, data = t.data_ptr()](std::int64_t i) {
+      check(static_cast<double>(static_cast<compute_t<value_t<X>>>(data[i])));
+    });
   } else {
     check(static_cast<double>(x));
   }
@@ -195,8 +204,9 @@ struct ShiftAndScale {
 }  // namespace detail
 
 /// Fills x with uniform numbers in [low, high); of a complex dtype both parts.
-/// Gradient: 0, as of all functions `..._` here. Throws: ValueError for bounds that are not finite or in the wrong order;
-/// AutogradError, as all of them, for a leaf that wants a gradient, outside NoGrad.
+/// Gradient: 0, as of all functions `..._` here.
+/// Throws: ValueError for bounds that are infinite or in the wrong order; AutogradError, as all of them, outside NoGrad
+/// for a leaf that wants a gradient.
 template <detail::Writable X>
   requires Differentiable<value_t<X>>
 X uniform_(X&& x, double low = 0, double high = 1, Generator& generator = default_generator()) {
@@ -237,7 +247,8 @@ X random_(X&& x, std::int64_t high, Generator& generator = default_generator()) 
 template <detail::WritableReal X>
 X random_(X&& x, Generator& generator = default_generator()) {
   using T = value_t<X>;
-  std::uint64_t high = 1;  // one above the largest; 2^63 becomes the smallest int64, from which the range is still right
+  // One above the largest. 2^63 becomes the smallest int64, from which the range is still right.
+  std::uint64_t high = 1;
   if constexpr (Integral<T>) high += static_cast<std::uint64_t>(std::numeric_limits<T>::max());
   else high += std::uint64_t{1} << std::numeric_limits<T>::digits;
   detail::TensorRecord& r = detail::random_target<T>("random_", x.record());
@@ -260,11 +271,13 @@ template <detail::WritableReal X, TensorLike P>
 X bernoulli_(X&& x, const P& p, Generator& generator = default_generator()) {
   using T = value_t<X>;
   if (!(detail::broadcast_shapes("bernoulli_", p.shape(), x.shape()) == x.shape()))
-    detail::raise<ShapeError>("bernoulli_", "probabilities of shape ", p.shape(), " do not fit a target of shape ", x.shape());
+    detail::raise<ShapeError>("bernoulli_", "probabilities of shape ", p.shape(), " do not fit a target of shape ",
+                              x.shape());
   const auto dense = detail::probabilities("bernoulli_", p, x.shape());
   detail::TensorRecord& r = detail::random_target<T>("bernoulli_", x.record());
-  detail::randomise<T, device_t<X>>(r, detail::mapped_fill<T, std::uint32_t>(generator.take(), detail::Words{},
-                                                                          detail::BelowProbability<T, value_t<P>>{dense.data_ptr()}));
+  detail::randomise<T, device_t<X>>(
+      r, detail::mapped_fill<T, std::uint32_t>(generator.take(), detail::Words{},
+                                               detail::BelowProbability<T, value_t<P>>{dense.data_ptr()}));
   return std::forward<X>(x);
 }
 /// 1 with the probability at the same place of p, else 0; of p's shape and dtype. Not differentiable.
@@ -292,7 +305,8 @@ template <detail::WritableFloating X>
 X log_normal_(X&& x, double mean = 1, double deviation = 2, Generator& generator = default_generator()) {
   using T = value_t<X>;
   using C = compute_t<T>;
-  if (!(deviation > 0)) detail::raise<ValueError>("log_normal_", "the standard deviation must be positive, got ", deviation);
+  if (!(deviation > 0))
+    detail::raise<ValueError>("log_normal_", "the standard deviation must be positive, got ", deviation);
   detail::TensorRecord& r = detail::random_target<T>("log_normal_", x.record());
   const detail::random::Normal<C> normals{static_cast<C>(mean), static_cast<C>(deviation)};
   detail::randomise<T, device_t<X>>(r, detail::mapped_fill<T, C>(generator.take(), normals, detail::ToLogNormal<T>{}));
@@ -305,8 +319,9 @@ X cauchy_(X&& x, double median = 0, double sigma = 1, Generator& generator = def
   using T = value_t<X>;
   if (!(sigma > 0)) detail::raise<ValueError>("cauchy_", "sigma must be positive, got ", sigma);
   detail::TensorRecord& r = detail::random_target<T>("cauchy_", x.record());
-  detail::randomise<T, device_t<X>>(r, detail::mapped_fill<T, double>(generator.take(), detail::random::Uniform<double>(0, 1),
-                                                                   detail::ToCauchy<T>{median, sigma}));
+  detail::randomise<T, device_t<X>>(
+      r, detail::mapped_fill<T, double>(generator.take(), detail::random::Uniform<double>(0, 1),
+                                        detail::ToCauchy<T>{median, sigma}));
   return std::forward<X>(x);
 }
 
@@ -316,8 +331,9 @@ X geometric_(X&& x, double p, Generator& generator = default_generator()) {
   using T = value_t<X>;
   if (!(p > 0 && p < 1)) detail::raise<ValueError>("geometric_", "the probability must lie between 0 and 1, got ", p);
   detail::TensorRecord& r = detail::random_target<T>("geometric_", x.record());
-  detail::randomise<T, device_t<X>>(r, detail::mapped_fill<T, double>(generator.take(), detail::StandardExponential<double>{},
-                                                                   detail::ToGeometric<T>{-std::log1p(-p)}));
+  detail::randomise<T, device_t<X>>(
+      r, detail::mapped_fill<T, double>(generator.take(), detail::StandardExponential<double>{},
+                                        detail::ToGeometric<T>{-std::log1p(-p)}));
   return std::forward<X>(x);
 }
 

@@ -47,10 +47,11 @@ tensor_t<X> repeat_interleave(X&& x, std::int64_t count, std::int64_t axis) {
   if (t.dim() == 0) return repeat_interleave(view(t, {1}), count, axis);
   const int dim = detail::wrap_axis("repeat_interleave", axis, t.dim());
   if (count < 0) detail::raise<ShapeError>("repeat_interleave", "the count must not be negative: ", count);
+  if (count == 1) return clone(t);
   const detail::AxisSplit parts(t.shape(), dim);
   Shape shape = t.shape();
   shape[dim] *= count;
-  return clone(reshape(expand(reshape(t, {parts.outer * parts.size, 1, parts.inner}), {parts.outer * parts.size, count, parts.inner}), shape));
+  return reshape(expand(reshape(t, {parts.outer * parts.size, 1, parts.inner}), {parts.outer * parts.size, count, parts.inner}), shape);
 }
 /// Every slice along an axis as often as `counts` says. Shapes: counts (n) of the axis's size. Gradient: summed over the copies.
 template <TensorLike X, TensorLike C>
@@ -93,7 +94,7 @@ tensor_t<X> flip(X&& x, const Dims& axes) {
     if (t.numel() > 0) from += (t.shape()[i] - 1) * steps[i] * static_cast<std::int64_t>(sizeof(T));
     steps[i] = -steps[i];
   }
-  count_pass();
+  detail::count_pass();
   detail::copy_strided(dtype_of<T>, t.shape(), out.record().data, out.strides(), from, steps);
   auto backward = [axes](const autograd::BackwardContext& ctx) {
     if (ctx.wants(0)) ctx.give(0, flip(ctx.grad<T, device_t<X>>(), axes));

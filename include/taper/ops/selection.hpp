@@ -90,43 +90,51 @@ struct Fmin : PromotingOp {
   }
 };
 
-/// min(max(x, lo), hi). Gradient: g to x where it lies in [lo, hi]; to lo where x < lo < hi; to hi where x > hi or
-/// lo >= hi.
+/// min(max(x, lo), hi) with numbers as bounds. Gradient: g strictly inside them, from the output alone.
 struct Clamp : PromotingOp {
+  static constexpr std::string_view name = "clamp";
+  static constexpr std::uint8_t reads[] = {reads_output | reads_x1 | reads_x2, 0, 0};
+  template <class V>
+  TAPER_HD TAPER_INLINE V operator()(V x, V lo, V hi) const { return math::min(math::max(x, lo), hi); }
+  template <int I, class V>
+  TAPER_HD TAPER_INLINE V vjp(V, V lo, V hi, V y, V g) const {
+    return I == 0 ? select(y > lo && y < hi, g, V(0)) : V(0);
+  }
+};
+
+/// max(x, lo) with a number as bound. Gradient: g above it, from the output alone.
+struct ClampMin : PromotingOp {
+  static constexpr std::string_view name = "clamp_min";
+  static constexpr std::uint8_t reads[] = {reads_output | reads_x1, 0};
+  template <class V>
+  TAPER_HD TAPER_INLINE V operator()(V x, V lo) const { return math::max(x, lo); }
+  template <int I, class V>
+  TAPER_HD TAPER_INLINE V vjp(V, V lo, V y, V g) const { return I == 0 ? select(y > lo, g, V(0)) : V(0); }
+};
+
+/// min(x, hi) with a number as bound. Gradient: g below it, from the output alone.
+struct ClampMax : PromotingOp {
+  static constexpr std::string_view name = "clamp_max";
+  static constexpr std::uint8_t reads[] = {reads_output | reads_x1, 0};
+  template <class V>
+  TAPER_HD TAPER_INLINE V operator()(V x, V hi) const { return math::min(x, hi); }
+  template <int I, class V>
+  TAPER_HD TAPER_INLINE V vjp(V, V hi, V y, V g) const { return I == 0 ? select(y < hi, g, V(0)) : V(0); }
+};
+
+/// min(max(x, lo), hi) with tensors as bounds. Gradient: g to the one taken; x shares it with a bound that it equals.
+struct ClampBetween : PromotingOp {
   static constexpr std::string_view name = "clamp";
   static constexpr std::uint8_t all = reads_x0 | reads_x1 | reads_x2;
   static constexpr std::uint8_t reads[] = {all, all, all};
   template <class V>
-  TAPER_HD TAPER_INLINE V operator()(V x, V lo, V hi) const { return math::min(math::max(x, lo), hi); }
+  TAPER_HD TAPER_INLINE V operator()(V x, V lo, V hi) const { return Clamp()(x, lo, hi); }
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V x, V lo, V hi, V, V g) const {
-    if constexpr (I == 0) return select(x >= lo && x <= hi, g, V(0));
-    else if constexpr (I == 1) return select(lo < hi && x < lo, g, V(0));
-    else return select(x > hi || lo >= hi, g, V(0));
-  }
-};
-
-/// max(x, lo). Gradient: g to x where x >= lo, otherwise to lo.
-struct ClampMin : PromotingOp {
-  static constexpr std::string_view name = "clamp_min";
-  static constexpr std::uint8_t reads[] = {reads_x0 | reads_x1, reads_x0 | reads_x1};
-  template <class V>
-  TAPER_HD TAPER_INLINE V operator()(V x, V lo) const { return math::max(x, lo); }
-  template <int I, class V>
-  TAPER_HD TAPER_INLINE V vjp(V x, V lo, V, V g) const {
-    return I == 0 ? select(x >= lo, g, V(0)) : select(x < lo, g, V(0));
-  }
-};
-
-/// min(x, hi). Gradient: g to x where x <= hi, otherwise to hi.
-struct ClampMax : PromotingOp {
-  static constexpr std::string_view name = "clamp_max";
-  static constexpr std::uint8_t reads[] = {reads_x0 | reads_x1, reads_x0 | reads_x1};
-  template <class V>
-  TAPER_HD TAPER_INLINE V operator()(V x, V hi) const { return math::min(x, hi); }
-  template <int I, class V>
-  TAPER_HD TAPER_INLINE V vjp(V x, V hi, V, V g) const {
-    return I == 0 ? select(x <= hi, g, V(0)) : select(x > hi, g, V(0));
+    const V none = V(0), half = g * V(0.5);
+    if constexpr (I == 0) return select(x < lo || x > hi, none, select(lo < hi && (x == lo || x == hi), half, g));
+    else if constexpr (I == 1) return select(x < lo && lo <= hi, g, select(lo < hi && x == lo, half, none));
+    else return select(lo > hi || (x > hi && lo <= hi), g, select(lo < hi && x == hi, half, none));
   }
 };
 
@@ -181,22 +189,33 @@ template <class X, class Y>
   requires RealOperands<X, Y>
 auto fmin(X&& x, Y&& y) { return apply("fmin", Fmin{}, std::forward<X>(x), std::forward<Y>(y)); }
 
-/// max(x, lo). Shapes: broadcast. Dtypes: real, promoted. Gradient: g to x where x >= lo, otherwise to lo.
+/// max(x, lo). Shapes: broadcast. Dtypes: real, promoted.
+/// Gradient: g where x > lo; where lo is a tensor, as maximum.
 template <class X, class L>
   requires(RealOperands<X, L> && NumericOperands<X, L>)
-auto clamp_min(X&& x, L&& lo) { return apply("clamp_min", ClampMin{}, std::forward<X>(x), std::forward<L>(lo)); }
+auto clamp_min(X&& x, L&& lo) {
+  if constexpr (TensorLike<L>) return apply("clamp_min", Maximum{}, std::forward<X>(x), std::forward<L>(lo));
+  else return apply("clamp_min", ClampMin{}, std::forward<X>(x), lo);
+}
 
-/// min(x, hi). Shapes: broadcast. Dtypes: real, promoted. Gradient: g to x where x <= hi, otherwise to hi.
+/// min(x, hi). Shapes: broadcast. Dtypes: real, promoted.
+/// Gradient: g where x < hi; where hi is a tensor, as minimum.
 template <class X, class H>
   requires(RealOperands<X, H> && NumericOperands<X, H>)
-auto clamp_max(X&& x, H&& hi) { return apply("clamp_max", ClampMax{}, std::forward<X>(x), std::forward<H>(hi)); }
+auto clamp_max(X&& x, H&& hi) {
+  if constexpr (TensorLike<H>) return apply("clamp_max", Minimum{}, std::forward<X>(x), std::forward<H>(hi));
+  else return apply("clamp_max", ClampMax{}, std::forward<X>(x), hi);
+}
 
 /// min(max(x, lo), hi); the bounds are numbers or tensors. A bound that is left out is written not_given.
-/// Shapes: broadcast. Dtypes: real, promoted. Gradient: g to x inside the bounds, otherwise to the bound that was taken.
+/// Shapes: broadcast. Dtypes: real, promoted.
+/// Gradient: g strictly inside the bounds; where a bound is a tensor, to the one taken, halved between equal ones.
 template <class X, class L, class H>
   requires(RealOperands<X, L, H> && NumericOperands<X, L, H>)
 auto clamp(X&& x, L&& lo, H&& hi) {
-  return apply("clamp", Clamp{}, std::forward<X>(x), std::forward<L>(lo), std::forward<H>(hi));
+  if constexpr (TensorLike<L> || TensorLike<H>)
+    return apply("clamp", ClampBetween{}, std::forward<X>(x), std::forward<L>(lo), std::forward<H>(hi));
+  else return apply("clamp", Clamp{}, std::forward<X>(x), lo, hi);
 }
 template <class X, class L>
   requires(RealOperands<X, L> && NumericOperands<X, L>)

@@ -37,8 +37,8 @@ template <class AdamLikeOptions, bool Decoupled>
 struct AdamRule {
   using Options = AdamLikeOptions;
   static constexpr std::string_view name = Decoupled ? "AdamW" : "Adam";
-  static constexpr std::string_view states[] = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"};
-  static constexpr std::string_view numbers[] = {"step"};
+  static constexpr std::array<std::string_view, 3> states{"exp_avg", "exp_avg_sq", "max_exp_avg_sq"};
+  static constexpr std::array<std::string_view, 1> numbers{"step"};
   static bool keeps(const Options& o, int state) { return state < 2 || o.amsgrad; }
   static void check(const Options& o) {
     require(o.lr >= 0, name, "lr must not be negative", o.lr);

@@ -159,8 +159,8 @@ class RuleOptimizer {
 
  private:
   using Update = typename Rule::Update;
-  static constexpr int states = static_cast<int>(std::size(Rule::states));
-  static constexpr int counters = static_cast<int>(std::size(Rule::numbers));
+  static constexpr int states = static_cast<int>(Rule::states.size());
+  static constexpr int counters = static_cast<int>(Rule::numbers.size());
   static_assert(states <= max_states && counters <= max_states && states + 2 <= detail::max_list_operands);
 
   static constexpr detail::ListKernel kernels[] = {&detail::list_kernel<Update, real_t<value_t<P>>, states + 2>...};

@@ -77,7 +77,7 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias,
   const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out();
   if constexpr (tiles::is_half<T>) {
     const Widened<T, A> wide_x(x, s.n * s.c * s.h * s.w), wide_w(w, s.oc * in * s.taps()), wide_bias(bias, bias ? s.oc : 0);
-    const Scratch<float> wide_y(s.n * s.oc * pixels);
+    const convolution::Scratch<float> wide_y(s.n * s.oc * pixels);
     conv2d_forward<float, A>(s, wide_x.data(), wide_w.data(), bias ? wide_bias.data() : nullptr, wide_y.data());
     convert<T, float, A>(wide_y.data(), s.n * s.oc * pixels, y);
   } else {
@@ -111,7 +111,7 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) 
   }
   if constexpr (tiles::is_half<T>) {
     const Widened<T, A> wide_dy(dy, s.n * s.oc * pixels), wide_w(w, s.oc * in * s.taps());
-    const Scratch<float> wide_dx(all);
+    const convolution::Scratch<float> wide_dx(all);
     conv2d_data_gradient<float, A>(s, wide_dy.data(), wide_w.data(), wide_dx.data());
     convert<T, float, A>(wide_dx.data(), all, dx);
   } else if (pointwise(s) && pixels == 1 && s.groups == 1) {
@@ -126,7 +126,7 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) 
     } else if (s.sh == 1 && s.sw == 1 && ((in == 1 && out == 1) || !prefer_columns(s))) {
       const Conv2dShape back{s.n, s.oc, s.oh(), s.ow(), s.c, s.kh, s.kw, 1, 1, s.dh * (s.kh - 1) - s.ph,
                              s.dw * (s.kw - 1) - s.pw, s.dh, s.dw, s.groups};
-      const Scratch<T> reversed(s.c * out * s.taps());
+      const convolution::Scratch<T> reversed(s.c * out * s.taps());
       reverse_weights<T, A>(s, w, reversed.data());
       conv2d_forward<T, A>(back, dy, reversed.data(), nullptr, dx);
     } else {
@@ -148,7 +148,7 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
   }
   if constexpr (tiles::is_half<T>) {
     const Widened<T, A> wide_x(x, s.n * s.c * s.h * s.w), wide_dy(dy, s.n * s.oc * pixels);
-    const Scratch<float> wide_dw(weights);
+    const convolution::Scratch<float> wide_dw(weights);
     conv2d_weight_gradient<float, A>(s, wide_x.data(), wide_dy.data(), wide_dw.data());
     convert<T, float, A>(wide_dw.data(), weights, dw);
   } else if constexpr (has_tiles<T>) {

@@ -8,6 +8,11 @@
 #include <taper/config.hpp>
 #include <taper/backend/cpu/tasks.hpp>
 
+#if defined(__CUDACC__)
+#pragma nv_diagnostic push
+#pragma nv_diag_suppress 1675  // the unroll pragmas are for the host compiler, and reach it
+#endif
+
 namespace taper::inline TAPER_ABI::detail::convolution {
 
 /// A channel with its padding, as far as the windows reach, and where in it the taps of the first window lie.
@@ -109,3 +114,7 @@ void depthwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T*
 }
 
 }  // namespace taper::inline TAPER_ABI::detail::convolution
+
+#if defined(__CUDACC__)
+#pragma nv_diagnostic pop
+#endif

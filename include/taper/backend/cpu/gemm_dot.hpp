@@ -6,8 +6,10 @@
 #include <taper/backend/cpu/gemm_pack.hpp>
 #include <taper/config.hpp>
 
-#include <cstddef>
-#include <utility>
+#if defined(__CUDACC__)
+#pragma nv_diagnostic push
+#pragma nv_diag_suppress 1675  // the unroll pragmas are for the host compiler, and reach it
+#endif
 
 namespace taper::inline TAPER_ABI::detail::tiles {
 
@@ -24,30 +26,34 @@ struct DotArgs {
   bool accumulate;
 };
 
-// Neighbours within every four lanes of x and y summed: {x0+x1, x2+x3, y0+y1, y2+y3, ...}.
-template <class V, std::size_t... I>
-TAPER_INLINE V add_neighbours(const V& x, const V& y, std::index_sequence<I...>) {
-  constexpr std::size_t n = sizeof...(I);
-  return __builtin_shufflevector(x, y, ((I & ~std::size_t{3}) + (I & 1) * 2 + (I & 2 ? n : 0))...) +
-         __builtin_shufflevector(x, y, ((I & ~std::size_t{3}) + (I & 1) * 2 + 1 + (I & 2 ? n : 0))...);
+// The even or the odd ones of every four lanes of x, then of y.
+template <int Lanes, int Odd>
+struct FoursOf {
+  static constexpr int at(int lane) { return (lane & ~3) + (lane & 1) * 2 + Odd + (lane & 2 ? Lanes : 0); }
+};
+// {x0+x1, x2+x3, y0+y1, y2+y3, ...}.
+template <class T, class V>
+TAPER_INLINE V add_neighbours(const V& x, const V& y) {
+  constexpr int lanes = sizeof(V) / sizeof(T);
+  return shuffle<FoursOf<lanes, 0>, T>(x, y) + shuffle<FoursOf<lanes, 1>, T>(x, y);
 }
 
-// The sums of the lanes of four vectors.
+// out[i] = the sum of the lanes of v[i], for four vectors.
 template <class T, class V>
-TAPER_INLINE typename Native<T, 4 * sizeof(T)>::type sum_lanes(const V& v0, const V& v1, const V& v2, const V& v3) {
+TAPER_INLINE void sum_lanes(const V& v0, const V& v1, const V& v2, const V& v3, T* out) {
   constexpr int lanes = sizeof(V) / sizeof(T);
   if constexpr (lanes == 2) {
-    return typename Native<T, 4 * sizeof(T)>::type{v0[0] + v0[1], v1[0] + v1[1], v2[0] + v2[1], v3[0] + v3[1]};
+    const T sums[4] = {v0[0] + v0[1], v1[0] + v1[1], v2[0] + v2[1], v3[0] + v3[1]};
+    __builtin_memcpy(out, sums, sizeof sums);
   } else {
-    using Lanes = std::make_index_sequence<lanes>;
-    const V s = add_neighbours(add_neighbours(v0, v1, Lanes{}), add_neighbours(v2, v3, Lanes{}), Lanes{});
+    const V s = add_neighbours<T>(add_neighbours<T>(v0, v1), add_neighbours<T>(v2, v3));
     if constexpr (lanes == 4)
-      return s;
+      store(out, s);
     else if constexpr (lanes == 8)
-      return __builtin_shufflevector(s, s, 0, 1, 2, 3) + __builtin_shufflevector(s, s, 4, 5, 6, 7);
+      store(out, __builtin_shufflevector(s, s, 0, 1, 2, 3) + __builtin_shufflevector(s, s, 4, 5, 6, 7));
     else
-      return (__builtin_shufflevector(s, s, 0, 1, 2, 3) + __builtin_shufflevector(s, s, 4, 5, 6, 7)) +
-             (__builtin_shufflevector(s, s, 8, 9, 10, 11) + __builtin_shufflevector(s, s, 12, 13, 14, 15));
+      store(out, (__builtin_shufflevector(s, s, 0, 1, 2, 3) + __builtin_shufflevector(s, s, 4, 5, 6, 7)) +
+                     (__builtin_shufflevector(s, s, 8, 9, 10, 11) + __builtin_shufflevector(s, s, 12, 13, 14, 15)));
   }
 }
 
@@ -100,16 +106,12 @@ TAPER_KERNEL [[gnu::noinline]] void dot_kernel(const DotArgs<T>& args) {
 #pragma GCC unroll 16
     for (int j = 0; j < Columns; j += 4) {
       constexpr int last = Columns - 1, count = Columns < 4 ? Columns : 4;
-      const auto four = sum_lanes<T>(sum[i][j], sum[i][j < last ? j + 1 : last], sum[i][j + 1 < last ? j + 2 : last],
-                                     sum[i][j + 2 < last ? j + 3 : last]);
+      T four[4];
+      sum_lanes<T>(sum[i][j], sum[i][j < last ? j + 1 : last], sum[i][j + 1 < last ? j + 2 : last],
+                   sum[i][j + 2 < last ? j + 3 : last], four);
       T* c = args.c + i * args.c_row + j * args.c_column;
-      if (Columns >= 4 && args.c_column == 1) {
-        store(c, args.accumulate ? load<decltype(four + four)>(c) + four : four);
-      } else {
 #pragma GCC unroll 4
-        for (int q = 0; q < count; ++q)
-          c[q * args.c_column] = args.accumulate ? c[q * args.c_column] + four[q] : four[q];
-      }
+      for (int q = 0; q < count; ++q) c[q * args.c_column] = args.accumulate ? c[q * args.c_column] + four[q] : four[q];
     }
   }
 }
@@ -136,3 +138,7 @@ TAPER_KERNEL [[gnu::noinline]] void dot_product(Index m, Index n, const DotArgs<
 }
 
 }  // namespace taper::inline TAPER_ABI::detail::tiles
+
+#if defined(__CUDACC__)
+#pragma nv_diagnostic pop
+#endif

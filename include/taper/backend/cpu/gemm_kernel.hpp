@@ -6,7 +6,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
+
+#if defined(__CUDACC__)
+#pragma nv_diagnostic push
+#pragma nv_diag_suppress 1675  // the unroll pragmas are for the host compiler, and reach it
+#endif
 
 namespace taper::inline TAPER_ABI::detail::tiles {
 
@@ -28,10 +32,24 @@ TAPER_INLINE void store(T* p, const V& v) {
   __builtin_memcpy(p, &v, sizeof v);
 }
 
-template <class V, std::size_t... I>
-TAPER_INLINE V even_lanes(const V& x, const V& y, std::index_sequence<I...>) {
-  return __builtin_shufflevector(x, y, (2 * I)...);
+/// Lane i of the result is lane P::at(i) of x followed by y.
+template <class P, class T, class V>
+TAPER_INLINE V shuffle(const V& x, const V& y) {
+  constexpr int lanes = sizeof(V) / sizeof(T);
+  if constexpr (lanes == 2)
+    return __builtin_shufflevector(x, y, P::at(0), P::at(1));
+  else if constexpr (lanes == 4)
+    return __builtin_shufflevector(x, y, P::at(0), P::at(1), P::at(2), P::at(3));
+  else if constexpr (lanes == 8)
+    return __builtin_shufflevector(x, y, P::at(0), P::at(1), P::at(2), P::at(3), P::at(4), P::at(5), P::at(6), P::at(7));
+  else
+    return __builtin_shufflevector(x, y, P::at(0), P::at(1), P::at(2), P::at(3), P::at(4), P::at(5), P::at(6), P::at(7),
+                                   P::at(8), P::at(9), P::at(10), P::at(11), P::at(12), P::at(13), P::at(14), P::at(15));
 }
+
+struct EvenLanes {
+  static constexpr int at(int lane) { return 2 * lane; }
+};
 /// Every element, or every second one; reads Stride vectors.
 template <int Stride, class V, class T>
 TAPER_INLINE V load_strided(const T* p) {
@@ -40,7 +58,7 @@ TAPER_INLINE V load_strided(const T* p) {
   if constexpr (Stride == 1)
     return load<V>(p);
   else
-    return even_lanes(load<V>(p), load<V>(p + lanes), std::make_index_sequence<lanes>{});
+    return shuffle<EvenLanes, T>(load<V>(p), load<V>(p + lanes));
 }
 
 /// The register tile of a scalar type: 6 rows by 2 vectors fill 16 registers, 6 by 4 fill the 32 of AVX-512.
@@ -189,3 +207,7 @@ Kernel<T> choose_kernel(Index rows, Index columns) {
 }
 
 }  // namespace taper::inline TAPER_ABI::detail::tiles
+
+#if defined(__CUDACC__)
+#pragma nv_diagnostic pop
+#endif

@@ -8,7 +8,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
+
+#if defined(__CUDACC__)
+#pragma nv_diagnostic push
+#pragma nv_diag_suppress 1675  // the unroll pragmas are for the host compiler, and reach it
+#endif
 
 namespace taper::inline TAPER_ABI::detail::tiles {
 
@@ -40,26 +44,24 @@ class Scratch {
 };
 
 // One stage of a transpose of lanes x lanes: pairs of rows `Step` apart swap blocks of that size.
-template <int Step, bool Upper, class V, std::size_t... I>
-TAPER_INLINE V swap_blocks(const V& x, const V& y, std::index_sequence<I...>) {
-  constexpr std::size_t n = sizeof...(I), step = Step;
-  if constexpr (Upper)
-    return __builtin_shufflevector(x, y, (I & step ? n + I : I + step)...);
-  else
-    return __builtin_shufflevector(x, y, (I & step ? n + I - step : I)...);
-}
+template <int Lanes, int Step>
+struct UpperRow {
+  static constexpr int at(int lane) { return lane & Step ? Lanes + lane - Step : lane; }
+};
+template <int Lanes, int Step>
+struct LowerRow {
+  static constexpr int at(int lane) { return lane & Step ? Lanes + lane : lane + Step; }
+};
 
-template <int Step, class V, int Lanes>
+template <int Step, class T, class V, int Lanes>
 TAPER_INLINE void transpose_stages(V (&v)[Lanes]) {
-  using Sequence = std::make_index_sequence<Lanes>;
   V out[Lanes];
 #pragma GCC unroll 32
   for (int i = 0; i < Lanes; ++i)
-    out[i] = i & Step ? swap_blocks<Step, true>(v[i - Step], v[i], Sequence{})
-                      : swap_blocks<Step, false>(v[i], v[i | Step], Sequence{});
+    out[i] = i & Step ? shuffle<LowerRow<Lanes, Step>, T>(v[i - Step], v[i]) : shuffle<UpperRow<Lanes, Step>, T>(v[i], v[i | Step]);
 #pragma GCC unroll 32
   for (int i = 0; i < Lanes; ++i) v[i] = out[i];
-  if constexpr (Step > 1) transpose_stages<Step / 2>(v);
+  if constexpr (Step > 1) transpose_stages<Step / 2, T>(v);
 }
 
 /// to[j][i] = from[i][j] for a block of lanes x lanes; rows from `valid` on are zero.
@@ -70,7 +72,7 @@ TAPER_KERNEL [[gnu::noinline]] void transpose_block(const T* from, Index from_ro
   V v[lanes];
 #pragma GCC unroll 32
   for (int i = 0; i < lanes; ++i) v[i] = i < valid ? load<V>(from + i * from_row) : V{};
-  transpose_stages<lanes / 2>(v);
+  transpose_stages<lanes / 2, T>(v);
 #pragma GCC unroll 32
   for (int i = 0; i < lanes; ++i) store(to + i * to_row, v[i]);
 }
@@ -114,3 +116,7 @@ TAPER_KERNEL [[gnu::noinline]] void pack_left(const T* a, Index row, Index colum
 }
 
 }  // namespace taper::inline TAPER_ABI::detail::tiles
+
+#if defined(__CUDACC__)
+#pragma nv_diagnostic pop
+#endif

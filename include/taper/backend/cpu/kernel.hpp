@@ -48,7 +48,7 @@ TAPER_INLINE auto operand(const Registers& r, List<C...>) {
 template <class P, int K, class Registers, int... I>
 TAPER_INLINE void step(Registers& r, const typename P::Data& data, std::integer_sequence<int, I...>) {
   using Traits = typename P::template instruction<K>;
-  get<P::leaves + P::constants + K>(r) = get<K>(data.ops)(operand<P, K, I>(r, typename Traits::operand_types{})...);
+  get<P::leaves + P::constants + K>(r) = get<P::constants + K>(data)(operand<P, K, I>(r, typename Traits::operand_types{})...);
 }
 
 template <class P, int K, class Registers>
@@ -104,7 +104,7 @@ TAPER_INLINE void pull(const Registers& r, Registers& adjoint, const typename P:
   if constexpr (P::facts[K].differentiable[I] && analysis.flows[out]) {
     constexpr int target = P::facts[K].operand[I];
     const auto c = convert<compute_t<typename P::template type<target>>>(operand_gradient<I>(
-        get<K>(data.ops), get<out>(adjoint), get<out>(r), operand<P, K, J>(r, typename Traits::operand_types{})...));
+        get<P::constants + K>(data), get<out>(adjoint), get<out>(r), operand<P, K, J>(r, typename Traits::operand_types{})...));
     if constexpr (analysis.first[K][I]) get<target>(adjoint) = c;
     else get<target>(adjoint) = get<target>(adjoint) + c;
   }
@@ -124,7 +124,7 @@ TAPER_INLINE void load_register(Registers& r, const std::byte*& in, std::ptrdiff
 
 template <class P, int C, class A, class Registers>
 TAPER_INLINE void load_constant(Registers& r, const typename P::Data& data) {
-  get<P::leaves + C>(r) = value_pack<typename P::template type<P::leaves + C>, A>(get<C>(data.constants));
+  get<P::leaves + C>(r) = value_pack<typename P::template type<P::leaves + C>, A>(get<C>(data));
 }
 
 template <class P, bool SavedOutput, int L, class A, class Registers>

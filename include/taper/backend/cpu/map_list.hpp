@@ -178,6 +178,12 @@ inline std::int64_t lay_out(const ListJob& job) {
   return total;
 }
 
+/// Counts an in-place change, where anyone else could see it.
+inline void count_change(TensorRecord& r) {
+  if (r.refs.load(std::memory_order_relaxed) > 1 || r.storage->refs.load(std::memory_order_relaxed) > 1)
+    r.storage->version.fetch_add(1, std::memory_order_relaxed);
+}
+
 /// Runs a kernel over all tuples of a list in one pass; what is written counts as changed in place. The work is split by
 /// sizes alone, so results do not depend on the number of threads.
 template <class A = Abi>
@@ -186,8 +192,7 @@ void map_list(const ListJob& job) {
   parallel_for(lay_out(job), list_grain, [&job](std::int64_t first, std::int64_t last) { ListRunner<A>(job, nullptr).run(first, last); });
   for (std::int64_t k = 0; k < job.count; ++k)
     for (int i = 0; i < job.operands; ++i)
-      if (job.tuples[k].operand[i] && (job.writes >> i & 1))
-        job.tuples[k].operand[i]->storage->version.fetch_add(1, std::memory_order_relaxed);
+      if (job.tuples[k].operand[i] && (job.writes >> i & 1)) count_change(*job.tuples[k].operand[i]);
 }
 
 /// Folds a list of tensors with f into one number: per chunk, then over chunks in their order.

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// embedding: rows of a table, chosen by integers.
+#pragma once
+
+#include <taper/backend/cpu/embedding.hpp>
+#include <taper/ops/structural.hpp>
+#include <taper/ops/view.hpp>
+
+namespace taper::inline TAPER_ABI {
+
+namespace detail {
+
+template <class T>
+struct error_the_indices_of_embedding_must_be_int64_or_int32_write_cast;
+template <class T>
+concept EmbeddingIndex = std::same_as<T, std::int64_t> || std::same_as<T, std::int32_t>;
+
+/// What a lookup and its gradient share; skip is the row that gets no gradient, or -1.
+template <Scalar I, Device D>
+struct RowLookup {
+  Tensor<I, D> index;  // dense
+  std::int64_t rows, width, skip;
+};
+
+template <bool Take, Scalar T, Scalar I, Device D>
+Tensor<T, D> look_up(const RowLookup<I, D>& l, const Tensor<T, D>& x, bool masked);
+
+/// Taking rows and adding to them are each other's gradients.
+template <bool Take, Scalar T, Scalar I, Device D>
+struct EmbeddingBackward {
+  RowLookup<I, D> lookup;
+  Saved<I, D> index;
+
+  void operator()(const autograd::BackwardContext& ctx) const {
+    if (!ctx.wants(0)) return;
+    index.get();
+    const Tensor<T, D> g = dense_gradient<T, D>(ctx);
+    if (!Take || ctx.create_graph()) {
+      ctx.give(0, look_up<!Take>(lookup, g, true));
+      return;
+    }
+    bool fresh = false;
+    T* table = gradient_memory<T>(ctx, 0, fresh);
+    const std::int64_t n = lookup.rows * lookup.width;
+    for (std::int64_t i = 0; fresh && i < n; ++i) table[i] = T(0);
+    count_pass();
+    add_rows_at<T>(lookup.index.numel(), lookup.rows, lookup.width, g.data_ptr(), lookup.index.data_ptr(), lookup.skip, table);
+  }
+};
+
+template <bool Take, Scalar T, Scalar I, Device D>
+Tensor<T, D> look_up(const RowLookup<I, D>& l, const Tensor<T, D>& input, bool masked) {
+  const Tensor<T, D> x = contiguous(input);
+  const std::int64_t count = l.index.numel();
+  count_pass();
+  Tensor<T, D> out;
+  if constexpr (Take) {
+    Shape shape = l.index.shape();
+    shape.push_back(l.width);
+    out = empty_tensor<T, D>(shape);
+    take_rows<T>(count, l.width, x.data_ptr(), l.index.data_ptr(), out.data_ptr());
+    // The gradient of a gradient: the row that got none gives none.
+    for (std::int64_t i = 0; masked && i < count; ++i)
+      for (std::int64_t k = 0; l.index.data_ptr()[i] == l.skip && k < l.width; ++k) out.data_ptr()[i * l.width + k] = T(0);
+  } else {
+    out = Tensor<T, D>(GradOpsFor<T, D>::full({l.rows, l.width}, 0));
+    add_rows_at<T>(count, l.rows, l.width, x.data_ptr(), l.index.data_ptr(), l.skip, out.data_ptr());
+  }
+  return record_op("embedding", std::move(out), false, EmbeddingBackward<Take, T, I, D>{l, Saved<I, D>(l.index)}, x);
+}
+
+}  // namespace detail
+
+/// Rows of weight: y[i..] = weight[indices[i..]].
+/// Shapes: indices (..), weight (rows, width) -> (.., width). Dtypes: indices int64 or int32.
+/// Gradient: added to the rows that were taken, in order; the row padding_idx (negative: from the back) gets none.
+/// Throws: IndexError where an index is out of range.
+template <TensorLike X, TensorLike W>
+  requires detail::EmbeddingIndex<value_t<X>>
+tensor_t<W> embedding(X&& indices, W&& weight, std::optional<std::int64_t> padding_idx = {}) {
+  using I = value_t<X>;
+  using D = device_t<X>;
+  const tensor_t<W> table = eval(std::forward<W>(weight));
+  if (table.dim() != 2) detail::raise<ShapeError>("embedding", "weight must have 2 dimensions (rows, width), not shape ", table.shape());
+  const std::int64_t rows = table.shape()[0];
+  if (padding_idx && (*padding_idx < -rows || *padding_idx >= rows))
+    detail::raise<IndexError>("embedding", "padding_idx ", *padding_idx, " is out of range for the ", rows, " rows of weight");
+  const Tensor<I, D> index = contiguous(std::forward<X>(indices));
+  const I* p = index.data_ptr();
+  for (std::int64_t i = 0; i < index.numel(); ++i)
+    if (p[i] < 0 || p[i] >= rows)
+      detail::raise<IndexError>("embedding", "index ", p[i], " (element ", i, " of indices ", index.shape(), ") is out of range for weight ",
+                                table.shape(), ": use 0 to ", rows - 1);
+  const std::int64_t skip = !padding_idx ? -1 : *padding_idx < 0 ? *padding_idx + rows : *padding_idx;
+  return detail::look_up<true>(detail::RowLookup<I, D>{index, rows, table.shape()[1], skip}, table, false);
+}
+template <TensorLike X, TensorLike W, class... Rest>
+  requires(!detail::EmbeddingIndex<value_t<X>>)
+detail::error_the_indices_of_embedding_must_be_int64_or_int32_write_cast<value_t<X>> embedding(X&&, W&&, const Rest&...) = delete;
+
+}  // namespace taper::inline TAPER_ABI

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// All learning rate schedulers.
+#pragma once
+
+#include <taper/optim/lr_scheduler/cosine_annealing_lr.hpp>
+#include <taper/optim/lr_scheduler/cyclic_lr.hpp>
+#include <taper/optim/lr_scheduler/lambda_lr.hpp>
+#include <taper/optim/lr_scheduler/linear_lr.hpp>
+#include <taper/optim/lr_scheduler/one_cycle_lr.hpp>
+#include <taper/optim/lr_scheduler/reduce_lr_on_plateau.hpp>
+#include <taper/optim/lr_scheduler/sequential_lr.hpp>
+#include <taper/optim/lr_scheduler/step_lr.hpp>
