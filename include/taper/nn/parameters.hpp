@@ -54,7 +54,7 @@ struct RefsOf { using type = typename decltype(find_refs<X>())::type; };
 
 /// A container whose elements are tensors.
 template <class X>
-concept TensorList = is_list<std::remove_cvref_t<X>> && TensorHandle<typename std::remove_cvref_t<X>::value_type>;
+concept ListOfTensors = is_list<std::remove_cvref_t<X>> && TensorHandle<typename std::remove_cvref_t<X>::value_type>;
 
 struct NoTensor {};
 
@@ -95,7 +95,7 @@ class ParameterRefs {
   {
     for (const auto& t : tensors) add(t);
   }
-  template <detail::TensorList List>
+  template <detail::ListOfTensors List>
     requires(sizeof...(P) == 1 && std::same_as<tensor_t<typename List::value_type>, Single>)
   ParameterRefs(const List& tensors) {
     for (const auto& t : tensors) add(t);
@@ -147,12 +147,12 @@ template <Scalar T, Device D>
 ParameterRefs(const Tensor<T, D>&) -> ParameterRefs<Tensor<T, D>>;
 template <Scalar T, Device D>
 ParameterRefs(std::initializer_list<Tensor<T, D>>) -> ParameterRefs<Tensor<T, D>>;
-template <detail::TensorList List>
+template <detail::ListOfTensors List>
 ParameterRefs(const List&) -> ParameterRefs<tensor_t<typename List::value_type>>;
 
 /// References to all parameters of a model, named by their dotted paths, in the order of its fields.
 template <class M>
-  requires(!TensorLike<M> && !detail::TensorList<M>)
+  requires(!TensorLike<M> && !detail::ListOfTensors<M>)
 auto parameters(M& module) {
   static_assert(nn::Module<M>, "parameters(net) takes a module: see the concept nn::Module for what its fields may be");
   typename detail::RefsOf<std::remove_const_t<M>>::type out;
@@ -170,7 +170,7 @@ auto parameters(const X&... tensors) {
   (out.add(static_cast<const tensor_t<X>&>(tensors)), ...);
   return out;
 }
-template <detail::TensorList List>
+template <detail::ListOfTensors List>
 auto parameters(const List& tensors) {
   return ParameterRefs(tensors);
 }

@@ -2,6 +2,8 @@
 // Random numbers written into an existing tensor, strided or not, and distributions whose parameters are tensors.
 #pragma once
 
+#include <taper/ops/inplace.hpp>
+
 #include <taper/core/elements.hpp>
 #include <taper/core/random.hpp>
 #include <taper/eval/tensor.hpp>
@@ -12,8 +14,6 @@ namespace taper::inline TAPER_ABI {
 namespace detail {
 
 /// A tensor that may be written to: a named one, or an unnamed view such as x[0].
-template <class X>
-concept Writable = TensorHandle<X> && !std::is_const_v<std::remove_reference_t<X>>;
 template <class X>
 concept WritableReal = Writable<X> && !Complex<value_t<X>>;
 template <class X>

@@ -9,6 +9,7 @@
 #include <taper/ops/logical.hpp>
 #include <taper/ops/power.hpp>
 #include <taper/ops/selection.hpp>
+#include <taper/ops/values_indices.hpp>
 #include <taper/ops/view.hpp>
 
 namespace taper::inline TAPER_ABI {
@@ -19,13 +20,6 @@ struct Axes : Dims {
   Axes(std::int64_t axis) : Dims{axis} {}
   Axes(std::initializer_list<std::int64_t> axes) : Dims(axes) {}
   Axes(const Dims& axes) : Dims(axes) {}
-};
-
-/// A reduction's values and where they were found.
-template <class Values, Device D = Cpu>
-struct ValuesIndices {
-  Values values;
-  Tensor<std::int64_t, D> indices;
 };
 
 namespace detail {

@@ -11,7 +11,7 @@ enum class CyclicMode { triangular, triangular2, exp_range };
 
 struct CyclicLROptions {
   std::int64_t step_size_up = 2000;
-  std::optional<std::int64_t> step_size_down;  // step_size_up where not given
+  std::optional<std::int64_t> step_size_down = {};  // step_size_up where not given
   CyclicMode mode = CyclicMode::triangular;
   double gamma = 1;
   bool cycle_momentum = true;

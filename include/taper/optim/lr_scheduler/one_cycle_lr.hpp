@@ -12,8 +12,8 @@ namespace taper::inline TAPER_ABI::optim::inline lr_scheduler {
 enum class AnnealStrategy { cos, linear };
 
 struct OneCycleLROptions {
-  std::optional<std::int64_t> total_steps;  // or epochs and steps_per_epoch
-  std::optional<std::int64_t> epochs, steps_per_epoch;
+  std::optional<std::int64_t> total_steps = {};  // or epochs and steps_per_epoch
+  std::optional<std::int64_t> epochs = {}, steps_per_epoch = {};
   double pct_start = 0.3;
   AnnealStrategy anneal_strategy = AnnealStrategy::cos;
   bool cycle_momentum = true;
@@ -44,12 +44,12 @@ class OneCycleLR : public LRScheduler<OneCycleLR<O>, O> {
     if (options.cycle_momentum) momentum_.set(name, this->groups(), options.base_momentum, options.max_momentum);
 
     const double up = options.pct_start * static_cast<double>(total_), last = static_cast<double>(total_ - 1);
-    if (options.three_phase) phases_ = {{up - 1, start, top, true}, {2 * up - 2, top, start, false}, {last, start, bottom, false}};
-    else phases_ = {{up - 1, start, top, true}, {last, top, bottom, false}};
+    if (options.three_phase) phases_ = {{up - 1, low, high, true}, {2 * up - 2, high, low, false}, {last, low, lowest, false}};
+    else phases_ = {{up - 1, low, high, true}, {last, high, lowest, false}};
     for (std::size_t g = 0; g < max.size(); ++g) {
-      const double low = max[g] / options.div_factor;
-      rates_.push_back({low, max[g], low / options.final_div_factor});
-      this->groups()[g].initial_lr = low;
+      const double first = max[g] / options.div_factor;
+      rates_.push_back({first, max[g], first / options.final_div_factor});
+      this->groups()[g].initial_lr = first;
       if (momentum_) internal::set_momentum(this->groups()[g], momentum_.max[g]);
     }
     this->start();
@@ -65,16 +65,16 @@ class OneCycleLR : public LRScheduler<OneCycleLR<O>, O> {
     const Phase& phase = phases_[i];
     const double part = phase.end != from ? (this->epoch() - from) / (phase.end - from) : 1;
     if (momentum_) {
-      const double high = momentum_.max[group], low = momentum_.base[group];
+      const double most = momentum_.max[group], least = momentum_.base[group];
       // The last of three phases keeps the momentum high.
-      const double begin = i == 1 ? low : high, end = phase.rises ? low : high;
+      const double begin = i == 1 ? least : most, end = phase.rises ? least : most;
       internal::set_momentum(this->groups()[group], between(begin, end, part));
     }
     return between(rates_[group][phase.from], rates_[group][phase.to], part);
   }
 
  private:
-  enum Rate : std::size_t { start, top, bottom };
+  enum Rate : std::size_t { low, high, lowest };
   struct Phase {
     double end;
     Rate from, to;

@@ -46,6 +46,7 @@ class LRScheduler {
 
   /// Sets the next rates. Call it after the optimizer's step.
   void step() {
+    check_groups();
     self().before_step(last_epoch_ + 1);
     ++step_count_;
     ++last_epoch_;
@@ -91,6 +92,7 @@ class LRScheduler {
   }
   /// Starts anew from the initial rates.
   void restart() {
+    check_groups();
     last_epoch_ = 0;
     update([this](double lr, double base, std::size_t g) {
       if constexpr (requires { self().closed(base, g); }) return self().closed(base, g);
@@ -122,9 +124,6 @@ class LRScheduler {
   template <class F>
   void update(F&& f) {
     auto& all = groups();
-    if (all.size() != base_lrs_.size())
-      detail::raise<ValueError>("lr_scheduler", "the optimizer has ", all.size(), " parameter groups and had ", base_lrs_.size(),
-                                " when the scheduler was made: make the scheduler after the last group");
     last_lr_.resize(all.size());
     for (std::size_t g = 0; g < all.size(); ++g) last_lr_[g] = all[g].lr = f(all[g].lr, base_lrs_[g], g);
   }
@@ -133,7 +132,11 @@ class LRScheduler {
   std::vector<double> base_lrs_, last_lr_;
 
  private:
-  friend S;
+  void check_groups() const {
+    if (groups().size() != base_lrs_.size())
+      detail::raise<ValueError>("lr_scheduler", "the optimizer has ", groups().size(), " parameter groups and had ", base_lrs_.size(),
+                                " when the scheduler was made: make the scheduler after the last group");
+  }
   S& self() { return static_cast<S&>(*this); }
   const S& self() const { return static_cast<const S&>(*this); }
 
