@@ -17,6 +17,12 @@
 #error "Taper needs g++ 12 or later, clang 16 or later, or nvcc 13 or later"
 #endif
 
+#if defined(__clang__)
+#define TAPER_CLANG 1
+#else
+#define TAPER_CLANG 0
+#endif
+
 // Functions that may also run on a CUDA device.
 #if defined(__CUDACC__)
 #define TAPER_HD __host__ __device__

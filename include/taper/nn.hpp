@@ -14,8 +14,12 @@
 #include <taper/nn/layers/flatten.hpp>
 #include <taper/nn/layers/input.hpp>
 #include <taper/nn/layers/linear.hpp>
+#include <taper/nn/layers/loss.hpp>
 #include <taper/nn/layers/norm.hpp>
 #include <taper/nn/layers/pool.hpp>
+#include <taper/nn/layers/recurrent.hpp>
+#include <taper/nn/layers/rnn.hpp>
+#include <taper/nn/layers/rnn_cell.hpp>
 #include <taper/nn/layers/softmax.hpp>
 #include <taper/nn/module.hpp>
 #include <taper/nn/observe.hpp>

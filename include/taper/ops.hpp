@@ -16,6 +16,7 @@
 #include <taper/ops/division.hpp>
 #include <taper/ops/dropout.hpp>
 #include <taper/ops/eager.hpp>
+#include <taper/ops/einsum.hpp>
 #include <taper/ops/embedding.hpp>
 #include <taper/ops/error_function.hpp>
 #include <taper/ops/exponential.hpp>

@@ -212,10 +212,10 @@ std::vector<Case> error_function_cases() {
       ROW1("erfinv", erfinv(x)),
       ROW1("lgamma", lgamma(x)),
       ROW1("lgamma.negative", lgamma(x)),
-      ROW1("digamma", digamma(x)),
-      ROW1("digamma.negative", digamma(x)),
+      // In float PyTorch loses the poles of trigamma at large negative integers.
+      ROW1("digamma", digamma(x), {.special_gradient_float = false}),
+      ROW1("digamma.negative", digamma(x), {.tolerance = {.slope = 1e-5}}),
       ROW1("ndtr", ndtr(x)),
-      ROW1("ndtri", ndtri(x)),
       ROW1("entr", entr(x)),
       ROW1("polygamma.1", polygamma(1, x)),
       ROW1("polygamma.2", polygamma(2, x)),

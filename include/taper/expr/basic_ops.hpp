@@ -6,12 +6,15 @@
 
 namespace taper::inline TAPER_ABI {
 
-/// x + y.
+/// x + y; of bools x or y.
 struct Add : PromotingOp {
   static constexpr std::string_view name = "add";
   static constexpr std::uint8_t reads[] = {reads_nothing, reads_nothing};
   template <class V>
-  TAPER_HD TAPER_INLINE V operator()(V x, V y) const { return x + y; }
+  TAPER_HD TAPER_INLINE V operator()(V x, V y) const {
+    if constexpr (std::same_as<scalar_of<V>, bool>) return x || y;
+    else return x + y;
+  }
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V, V, V, V g) const { return g; }
 };
@@ -29,12 +32,15 @@ struct Sub : PromotingOp {
   }
 };
 
-/// x y. Gradient: y, x.
+/// x y; of bools x and y. Gradient: y, x.
 struct Mul : PromotingOp {
   static constexpr std::string_view name = "mul";
   static constexpr std::uint8_t reads[] = {reads_x1, reads_x0};
   template <class V>
-  TAPER_HD TAPER_INLINE V operator()(V x, V y) const { return x * y; }
+  TAPER_HD TAPER_INLINE V operator()(V x, V y) const {
+    if constexpr (std::same_as<scalar_of<V>, bool>) return x && y;
+    else return x * y;
+  }
   template <int I, class V>
   TAPER_HD TAPER_INLINE V partial(V x, V y, V) const {
     if constexpr (I == 0) return y;

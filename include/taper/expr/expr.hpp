@@ -259,6 +259,7 @@ decltype(auto) eval(X&& x) {
   if constexpr (TensorHandle<X>) {
     using Base = tensor_t<X>;
     if constexpr (std::is_lvalue_reference_v<X>) return static_cast<const Base&>(x);
+    else if constexpr (std::is_const_v<X>) return Base(static_cast<const Base&>(x));
     else return Base(static_cast<Base&&>(x));
   } else if constexpr (std::is_lvalue_reference_v<X>) {
     return x.value();

@@ -13,9 +13,7 @@ class Sequential {
  public:
   using hides_field_names = void;
 
-  Sequential()
-    requires(sizeof...(M) > 0)
-  = default;
+  Sequential() = default;
   explicit Sequential(M... modules)
     requires(sizeof...(M) > 0)
       : modules_(std::move(modules)...) {}
@@ -38,10 +36,14 @@ class Sequential {
  private:
   template <std::size_t I, class X>
   decltype(auto) call(X&& x) const {
-    using Layer = std::tuple_element_t<I, std::tuple<M...>>;
-    static_assert(std::is_invocable_v<const Layer&, X>, "a layer of this Sequential cannot take what the layer before it gives");
-    if constexpr (I + 1 == sizeof...(M)) return std::get<I>(modules_)(std::forward<X>(x));
-    else return call<I + 1>(std::get<I>(modules_)(std::forward<X>(x)));
+    if constexpr (sizeof...(M) == 0) {
+      return tensor_t<X>(eval(std::forward<X>(x)));
+    } else {
+      using Layer = std::tuple_element_t<I, std::tuple<M...>>;
+      static_assert(std::is_invocable_v<const Layer&, X>, "a layer of this Sequential cannot take what the layer before it gives");
+      if constexpr (I + 1 == sizeof...(M)) return std::get<I>(modules_)(std::forward<X>(x));
+      else return call<I + 1>(std::get<I>(modules_)(std::forward<X>(x)));
+    }
   }
 
   std::tuple<M...> modules_;

@@ -20,6 +20,7 @@ template <class A = Abi>
 TAPER_HD TAPER_COLD double polygamma_one(int n, double x) {
   constexpr double infinity = std::numeric_limits<double>::infinity(), pi = 3.14159265358979323846;
   if (x != x || x == infinity) return x != x ? x : 0;
+  if (x == -infinity) return std::numeric_limits<double>::quiet_NaN();
   if (x <= 0 && x == ::floor(x)) return n % 2 == 1 ? infinity : std::numeric_limits<double>::quiet_NaN();
   if (n == 1 && x < 0.5) {
     const double s = ::sin(pi * (x - ::rint(x)));
@@ -185,12 +186,5 @@ auto ndtr(X&& x) { return apply("ndtr", Mul{}, erfc(apply("ndtr", Mul{}, std::fo
 template <class X>
   requires FloatingOperands<X>
 auto entr(X&& x) { return apply("entr", Entr{}, std::forward<X>(x)); }
-
-/// The inverse of ndtr. Dtypes: floating.
-template <class X>
-  requires FloatingOperands<X>
-auto ndtri(X&& x) {
-  return apply("ndtri", Mul{}, erfinv(apply("ndtri", Sub{}, apply("ndtri", Mul{}, std::forward<X>(x), 2), 1)), 0x1.6a09e667f3bcdp+0);
-}
 
 }  // namespace taper::inline TAPER_ABI

@@ -125,13 +125,29 @@ Tensor<T, D> column_stack_of(std::span<const Tensor<T, D>> tensors) {
 
 }  // namespace detail
 
-// Each takes a braced list of tensors, cat({a, b}, 1), or a container of them. Dtypes are equal: write cast otherwise.
+// Each takes a braced list of tensors, cat({a, b}, 1), or a container of them. Dtypes are equal: write cast otherwise. A
+// list with expressions in it says its dtype, cat<float>({relu(a), b}, 1), or is no list: cat<1>(relu(a), b).
 
 /// Tensors one behind another along an axis. Shapes: equal but along the axis; (0,) fits everywhere.
 /// Gradient: g's parts, as views. Throws: ShapeError, naming the tensor; ValueError for none.
 TAPER_OF_TENSOR_LIST(cat, std::int64_t axis = 0)
 /// Tensors of one shape side by side along a new axis. Gradient, throws: as cat.
 TAPER_OF_TENSOR_LIST(stack, std::int64_t axis = 0)
+
+/// cat<axis>(x...) and stack<axis>(x...) of tensors and expressions of one dtype; axis 0 where none is given.
+template <std::int64_t Axis = 0, TensorLike X, TensorLike... Y>
+  requires(detail::OfOneDType<X, Y> && ...)
+tensor_t<X> cat(X&& x, Y&&... y) {
+  const tensor_t<X> tensors[] = {eval(std::forward<X>(x)), eval(std::forward<Y>(y))...};
+  return detail::cat_of(std::span<const tensor_t<X>>(tensors), Axis);
+}
+template <std::int64_t Axis = 0, TensorLike X, TensorLike... Y>
+  requires(detail::OfOneDType<X, Y> && ...)
+tensor_t<X> stack(X&& x, Y&&... y) {
+  const tensor_t<X> tensors[] = {eval(std::forward<X>(x)), eval(std::forward<Y>(y))...};
+  return detail::stack_of(std::span<const tensor_t<X>>(tensors), Axis);
+}
+
 /// cat along axis 1, of vectors along axis 0.
 TAPER_OF_TENSOR_LIST(hstack)
 /// cat of rows along axis 0.

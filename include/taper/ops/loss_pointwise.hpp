@@ -43,7 +43,7 @@ struct Huber : FloatingOp {
   }
 };
 
-/// -(t log x + (1 - t) log(1 - x)), logarithms at least -100. Gradient: (x - t) / max(x (1 - x), 1e-12); log(1 - x) - log x.
+/// -(t log x + (1 - t) log(1 - x)), logarithms at least -100. Gradient: (x - t) / max(x (1 - x), 1e-12f); log(1 - x) - log x.
 struct BinaryCrossEntropy : FloatingOp {
   static constexpr std::string_view name = "binary_cross_entropy";
   static constexpr std::uint8_t reads[] = {reads_x0 | reads_x1, reads_x0};
@@ -53,7 +53,7 @@ struct BinaryCrossEntropy : FloatingOp {
   }
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V x, V t, V, V g) const {
-    if constexpr (I == 0) return g * (x - t) / math::max(x * (V(1) - x), V(1e-12));
+    if constexpr (I == 0) return g * (x - t) / math::max(x * (V(1) - x), V(9.999999960041972e-13));
     else return g * (math::max(math::log1p(-x), V(-100)) - math::max(math::log(x), V(-100)));
   }
 };

@@ -6,6 +6,7 @@
 #include <taper/ops/comparison.hpp>
 #include <taper/ops/exponential.hpp>
 #include <taper/ops/cast.hpp>
+#include <taper/ops/gather.hpp>
 #include <taper/ops/logical.hpp>
 #include <taper/ops/power.hpp>
 #include <taper/ops/selection.hpp>

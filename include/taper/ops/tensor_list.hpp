@@ -41,7 +41,7 @@ struct error_the_tensors_of_a_list_must_have_one_dtype_and_device_write_cast_and
 
 }  // namespace detail
 
-// NAME(list, arguments) over detail::NAME_of(span, axis). A list of expressions says its dtype: cat<float>({relu(x), y}).
+// NAME(list, arguments) over detail::NAME_of(span, axis).
 #define TAPER_OF_TENSOR_LIST(NAME, ...)                                                                                    \
   template <Device D, Scalar T>                                                                                            \
   Tensor<T, D> NAME(std::initializer_list<Tensor<T, D>> tensors __VA_OPT__(, __VA_ARGS__)) {                               \

@@ -72,6 +72,7 @@ TAPER_KERNEL [[gnu::noinline]] void dot_kernel(const DotArgs<T>& args) {
 #pragma GCC unroll 16
   for (int j = 0; j < Columns; ++j) b[j] = args.b + j * args.b_row;
   const Index whole = args.k / lanes * lanes;
+#pragma GCC unroll 2
   for (Index p = 0; p < whole; p += lanes) {
     V left[Rows];
 #pragma GCC unroll 16
@@ -110,6 +111,10 @@ TAPER_KERNEL [[gnu::noinline]] void dot_kernel(const DotArgs<T>& args) {
       sum_lanes<T>(sum[i][j], sum[i][j < last ? j + 1 : last], sum[i][j + 1 < last ? j + 2 : last],
                    sum[i][j + 2 < last ? j + 3 : last], four);
       T* c = args.c + i * args.c_row + j * args.c_column;
+      if (count == 4 && args.c_column == 1 && !args.accumulate) {
+        __builtin_memcpy(c, four, sizeof four);
+        continue;
+      }
 #pragma GCC unroll 4
       for (int q = 0; q < count; ++q) c[q * args.c_column] = args.accumulate ? c[q * args.c_column] + four[q] : four[q];
     }

@@ -130,6 +130,7 @@ TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
   const Index b_row = args.b_row;
   Index k = args.k, segments = args.segments, at = 0;
   for (;;) {
+#pragma GCC unroll 2
     for (Index p = 0; p < k; ++p) {
       const T* row = Indirect ? b + b_rows[p] : b;
       V right[Vectors];

@@ -82,7 +82,7 @@ TAPER_PACK X nextafter_of(X x, X y) {
   // Away from zero the bits of a magnitude count up.
   const auto outward = (mask_t<X>)((x < y) == (x > splat<X>(0)));
   const I step = choose<I>(outward, splat<I>(1), splat<I>(-1));
-  const X next = choose<X>(zero, from_bits<X>(sign_bits(y) | splat<I>(1)), from_bits<X>(bits(x) + step));
+  const X next = choose<X>(zero, from_bits<X>(sign_bits(y) | splat<I>(1)), from_bits<X>(plus(bits(x), step)));
   const X r = choose<X>(x == y, y, next);
   return choose<X>(either<mask_t<X>>(nan_mask(x), nan_mask(y)), x + y, r);
 }

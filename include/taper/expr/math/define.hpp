@@ -112,9 +112,24 @@ TAPER_PACK M both(M a, M b) {
   else return a & b;
 }
 
+// Sums of bits wrap: of NaN they are anything.
+template <class I>
+TAPER_PACK I plus(I a, I b) {
+  return Add()(a, b);
+}
+template <class I>
+TAPER_PACK I minus(I a, I b) {
+  return Subtract()(a, b);
+}
+
 /// Adding and subtracting it rounds |x| < 2^22 (2^51) to an integer; the sum's low bits hold that integer.
 template <class X>
 inline constexpr double magic = is_double<X> ? 0x1.8p52 : 0x1.8p23;
+/// The integer in z = x + magic.
+template <class X>
+TAPER_PACK int_t<X> magic_integer(X z) {
+  return minus(bits(z), bits(splat<X>(magic<X>)));
+}
 template <class X>
 inline constexpr int fraction_bits = is_double<X> ? 52 : 23;
 template <class X>
@@ -126,12 +141,12 @@ TAPER_PACK X without_magic(X z) {
 /// 2^i for i in the normal range.
 template <class X>
 TAPER_PACK X power_of_two(int_t<X> i) {
-  return from_bits<X>((i + bias<X>) << fraction_bits<X>);
+  return from_bits<X>(plus(i, splat<int_t<X>>(bias<X>)) << fraction_bits<X>);
 }
 /// Integer lanes, |i| < 2^22 (2^51), as floating ones.
 template <class X>
 TAPER_PACK X small_to_float(int_t<X> i) {
-  return without_magic(barrier(from_bits<X>(i + bits(splat<X>(magic<X>)))));
+  return without_magic(barrier(from_bits<X>(plus(i, bits(splat<X>(magic<X>))))));
 }
 
 // ln 2 and pi / 2 in parts: products of a high part with a small integer are exact.

@@ -46,6 +46,18 @@ TAPER_INLINE TAPER_HD V remainder(const V& a, const V& b) {
   else return select((m != zero) && ((m < zero) != (b < zero)), V(m + b), m);
 }
 
+// Truncated quotient of b != 0; of the least number and -1 the least number.
+template <PackValue V>
+TAPER_PACK V quotient(const V& a, const V& b) {
+  return a / b;
+}
+template <std::integral T>
+TAPER_INLINE TAPER_HD T quotient(T a, T b) {
+  using U = std::make_unsigned_t<T>;
+  if (b == static_cast<T>(-1) && std::is_signed_v<T>) return static_cast<T>(U(0) - static_cast<U>(a));
+  return static_cast<T>(a / b);
+}
+
 /// floor(a / b), from the exact remainder; b = 0 gives a / b.
 template <class V>
   requires(detail::RealScalar<scalar_of<V>>)
@@ -53,7 +65,7 @@ TAPER_INLINE TAPER_HD V floor_divide(const V& a, const V& b) {
   using T = scalar_of<V>;
   const V m = math::fmod(a, b), zero = V(0), one = V(1);
   if constexpr (std::is_integral_v<T>) {
-    const V safe = select(b == zero, one, b), q = V((a - m) / safe);
+    const V safe = select(b == zero, one, b), q = quotient(V(a - m), safe);
     if constexpr (std::is_unsigned_v<T>) return q;
     else return select((m != zero) && ((m < zero) != (b < zero)), V(q - one), q);
   } else {

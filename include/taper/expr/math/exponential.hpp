@@ -21,7 +21,7 @@ TAPER_PACK Reduced<X> reduce_ln2(X x) {
   const X z = barrier(fma(x, splat<X>(0x1.71547652b82fep0), splat<X>(magic<X>)));
   const X n = without_magic(z);
   const X r = barrier(fma(n, splat<X>(-ln2_high<X>), x));
-  return {fma(n, splat<X>(-ln2_low<X>), r), bits(z) - bits(splat<X>(magic<X>))};
+  return {fma(n, splat<X>(-ln2_low<X>), r), magic_integer(z)};
 }
 
 /// e^r - 1 for |r| <= ln 2 / 2.
@@ -42,7 +42,7 @@ TAPER_PACK X exp_small(X r) {
 template <class X>
 TAPER_PACK X scale(X p, int_t<X> i) {
   const int_t<X> half = i >> 1;
-  return barrier(p * power_of_two<X>(half)) * power_of_two<X>(i - half);
+  return barrier(p * power_of_two<X>(half)) * power_of_two<X>(minus(i, half));
 }
 
 /// Beyond its ends exp is infinite or zero all the same.
@@ -64,13 +64,13 @@ TAPER_PACK X exp2_of(X x) {
   const X r = barrier(x - without_magic(z));
   // r ln 2 with ln 2 in two parts.
   const X high = splat<X>(0x1.62e42fefa39efp-1), low = splat<X>(is_double<X> ? 0x1.abc9e3b39803fp-56 : -0x1.05c610ca86c39p-29);
-  return scale(splat<X>(1) + exp_small(fma(r, low, r * high)), bits(z) - bits(splat<X>(magic<X>)));
+  return scale(splat<X>(1) + exp_small(fma(r, low, r * high)), magic_integer(z));
 }
 
 /// e^x - 1 of reduced x, over 2^shift.
 template <class X>
 TAPER_PACK X expm1_reduced(const Reduced<X>& t, int shift) {
-  const X s = power_of_two<X>(t.i - shift);
+  const X s = power_of_two<X>(minus(t.i, splat<int_t<X>>(shift)));
   return fma(s, exp_small(t.r), s - power_of_two<X>(splat<int_t<X>>(-shift)));
 }
 
@@ -131,7 +131,7 @@ template <class X>
 TAPER_PACK X cosh_of(X x) {
   const X y = lesser(splat<X>(is_double<X> ? 711.0 : 90.0), magnitude(x));
   const Reduced<X> t = reduce_ln2(y);
-  const X e = (splat<X>(1) + exp_small(t.r)) * power_of_two<X>(t.i - 2);
+  const X e = (splat<X>(1) + exp_small(t.r)) * power_of_two<X>(minus(t.i, splat<int_t<X>>(2)));
   const X r = e + divide(splat<X>(0.0625), e);
   return r + r;
 }

@@ -21,8 +21,8 @@ TAPER_PACK Decomposed<X> decompose(X x) {
   const auto tiny = (mask_t<X>)(x < splat<X>(least_normal<X>));
   x = choose<X>(tiny, x * splat<X>(is_double<X> ? 0x1p54 : 0x1p25), x);
   const I root = bits(splat<X>(0x1.6a09e667f3bcdp-1));
-  const I i = bits(x) - root;
-  const X m = from_bits<X>((i & splat<I>((std::int64_t(1) << fraction_bits<X>)-1)) + root);
+  const I i = minus(bits(x), root);
+  const X m = from_bits<X>(plus(i & splat<I>((std::int64_t(1) << fraction_bits<X>)-1), root));
   const X shift = choose<X>(tiny, splat<X>(is_double<X> ? -54 : -25), splat<X>(0));
   return {small_to_float<X>(i >> fraction_bits<X>) + shift, barrier(m - splat<X>(1))};
 }
@@ -86,7 +86,7 @@ TAPER_PACK X log1p_of(X x) {
   const Decomposed<X> d = decompose(u);
   X lost = choose<X>(x < one, barrier(x - barrier(u - one)), barrier(one - barrier(u - x)));
   // 2^-e, from u's exponent; where that is too small there is nothing to add.
-  const X scaled = lost * from_bits<X>(bits(one) - (bits(u) - bits(one + d.f)));
+  const X scaled = lost * from_bits<X>(minus(bits(one), minus(bits(u), bits(one + d.f))));
   const X f = choose<X>(magnitude(u) < splat<X>(is_double<X> ? 0x1p60 : 0x1p30), d.f + scaled, d.f);
   const X tail = fma(d.e, splat<X>(ln2_low<X>), log_tail(f));
   const X r = fma(d.e, splat<X>(ln2_high<X>), barrier(f + tail));

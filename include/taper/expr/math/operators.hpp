@@ -18,12 +18,14 @@ struct WrapOf {
 template <class X>
 TAPER_PACK auto wrapping(X x) {
   using E = element_t<X>;
-  if constexpr (std::is_integral_v<E>) return __builtin_bit_cast(typename WrapOf<E, Lanes<X>::count>::type, x);
+  if constexpr (std::is_integral_v<X>) return static_cast<std::make_unsigned_t<X>>(x);
+  else if constexpr (std::is_integral_v<E>) return __builtin_bit_cast(typename WrapOf<E, Lanes<X>::count>::type, x);
   else return x;
 }
 template <class X, class W>
 TAPER_PACK X unwrapped(W w) {
-  return __builtin_bit_cast(X, w);
+  if constexpr (std::is_arithmetic_v<X>) return static_cast<X>(w);
+  else return __builtin_bit_cast(X, w);
 }
 
 #define TAPER_NATIVE_BINARY(Name, op)            \

@@ -39,7 +39,7 @@ struct PowFloat {
     const D r = barrier(t - without_magic(m));
     const D e = horner(r, 0x1.ffffffffa64d1p-1, 0x1.62e42fef6c636p-1, 0x1.ebfbe0ab272ffp-3, 0x1.c6b08e07dc5f9p-5, 0x1.3b29d7cb61789p-7,
                        0x1.5d8714c0648cfp-10, 0x1.446d37f4771acp-13, 0x1.00f8400f64008p-16);
-    return e * power_of_two<D>(bits(m) - bits(splat<D>(magic<D>)));
+    return e * power_of_two<D>(magic_integer(m));
   }
 };
 

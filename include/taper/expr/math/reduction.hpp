@@ -100,13 +100,13 @@ TAPER_PACK Angle<X> reduce_pio2(X x) {
     const Two<X> r2 = two_sum(r1.high, barrier(n * splat<X>(-0x1.3198a2ep-69)));
     const X rest = (r1.low + r2.low) - n * splat<X>(0x1.b839a252049c1p-104);
     const Two<X> r = fast_two_sum(r2.high, rest);
-    a = {r.high, r.low, bits(z) - bits(m)};
+    a = {r.high, r.low, magic_integer(z)};
   } else {
 #if TAPER_HAS_FMA
     const X z = barrier(fma(x, splat<X>(0x1.45f306dc9c883p-1), m)), n = without_magic(z);
     X r = barrier(fma(n, splat<X>(-0x1.921fb6p+0), x));
     r = barrier(fma(n, splat<X>(0x1.777a5cp-25), r));
-    a = {fma(n, splat<X>(0x1.ee59dap-50), r), splat<X>(0), bits(z) - bits(m)};
+    a = {fma(n, splat<X>(0x1.ee59dap-50), r), splat<X>(0), magic_integer(z)};
 #else
     X n;
     if constexpr (std::is_same_v<X, float>) {
@@ -120,7 +120,7 @@ TAPER_PACK Angle<X> reduce_pio2(X x) {
       n = narrow<float, true>(d0.low, d1.low);
     }
     a.low = splat<X>(0);
-    a.q = bits(barrier(n + m)) - bits(m);
+    a.q = magic_integer(barrier(n + m));
 #endif
   }
 #if !TAPER_DEVICE_PASS

@@ -52,7 +52,7 @@ template <class X>
 TAPER_PACK X cos_of(X x) {
   const Angle<X> a = reduce_pio2(magnitude(x));
   const SinCos<X> t = sin_cos_small(a.r, a.low);
-  return from_bits<X>(bits(choose<X>(odd<X>(a.q), t.sin, t.cos)) ^ second_half<X>(a.q + splat<int_t<X>>(1)));
+  return from_bits<X>(bits(choose<X>(odd<X>(a.q), t.sin, t.cos)) ^ second_half<X>(plus(a.q, splat<int_t<X>>(1))));
 }
 template <class X>
 TAPER_PACK X tan_of(X x) {

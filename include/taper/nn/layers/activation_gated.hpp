@@ -58,7 +58,7 @@ struct GLU {
 /// leaky_relu whose slope is drawn for each element from [lower, upper) in training, and is their mean otherwise.
 struct RReLU {
   double lower = 1.0 / 8, upper = 1.0 / 3;
-  Mode mode;
+  Mode mode{};
 
   template <TensorLike X>
     requires Floating<value_t<X>>

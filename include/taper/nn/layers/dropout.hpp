@@ -11,7 +11,7 @@ namespace taper::inline TAPER_ABI::nn {
 /// In training each element is 0 with probability p, and x / (1 - p) otherwise. The result fuses like any expression.
 struct Dropout {
   double p = 0.5;
-  Mode mode;
+  Mode mode{};
 
   template <TensorLike X>
     requires Floating<value_t<X>>
@@ -26,7 +26,7 @@ struct Dropout {
 /// Dropout of whole channels. Shapes: (n, c, l) or (c, l).
 struct Dropout1d {
   double p = 0.5;
-  Mode mode;
+  Mode mode{};
 
   template <TensorLike X>
     requires Floating<value_t<X>>
@@ -41,7 +41,7 @@ struct Dropout1d {
 /// Dropout of whole channels. Shapes: (n, c, h, w) or (c, h, w).
 struct Dropout2d {
   double p = 0.5;
-  Mode mode;
+  Mode mode{};
 
   template <TensorLike X>
     requires Floating<value_t<X>>

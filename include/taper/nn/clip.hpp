@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// Gradient clipping: by the norm of all gradients together, or element by element.
+#pragma once
+
+#include <taper/backend/cpu/map_list.hpp>
+#include <taper/core/literal.hpp>
+#include <taper/nn/parameters.hpp>
+
+#include <cmath>
+#include <limits>
+
+namespace taper::inline TAPER_ABI {
+
+namespace detail {
+
+// What a norm sums, in double. Zeros change nothing.
+struct SquareSum {
+  template <class V>
+  TAPER_HD TAPER_INLINE V operator()(V sum, V x) const { return sum + x * x; }
+  double join(double a, double b) const { return a + b; }
+};
+struct AbsSum {
+  template <class V>
+  TAPER_HD TAPER_INLINE V operator()(V sum, V x) const { return sum + math::abs(x); }
+  double join(double a, double b) const { return a + b; }
+};
+struct AbsMax {
+  template <class V>
+  TAPER_HD TAPER_INLINE V operator()(V most, V x) const { return math::max(most, math::abs(x)); }
+  double join(double a, double b) const { return math::max(a, b); }
+};
+struct PowerSum {
+  double power;
+  template <class V>
+  TAPER_HD TAPER_INLINE V operator()(V sum, V x) const { return sum + math::pow(math::abs(x), V(power)); }
+  double join(double a, double b) const { return a + b; }
+};
+
+struct ScaleBy {
+  static constexpr std::uint32_t writes = 1;
+  double factor;
+  template <class V>
+  TAPER_HD TAPER_INLINE void operator()(V& x) const { x = x * V(factor); }
+};
+struct ClampTo {
+  static constexpr std::uint32_t writes = 1;
+  double limit;
+  template <class V>
+  TAPER_HD TAPER_INLINE void operator()(V& x) const { x = math::min(math::max(x, V(-limit)), V(limit)); }
+};
+
+/// The dtype of a norm over tensors of these types.
+template <class... P>
+struct NormOf { using type = compute_t<promote_t<real_t<value_t<P>>...>>; };
+template <>
+struct NormOf<> { using type = float; };
+
+/// The gradient of a parameter, or null. One whose elements share memory gets memory of its own.
+inline TensorRecord* own_gradient(const ParameterRef& p) {
+  if constexpr (!inference_only) {
+    if (autograd::Slot* slot = autograd::slot_of(*p.record); slot && slot->grad) {
+      if (overlaps_itself(*slot->grad)) slot->grad = slot->ops->clone(slot->grad);
+      return slot->grad.get();
+    }
+  }
+  return nullptr;
+}
+
+/// Calls run(job, type) for each type with the list of its tensors: the parameters themselves, or their gradients.
+template <class... P, class Run>
+void for_each_list(const ParameterRefs<P...>& refs, bool gradients, const void* functor, Run&& run) {
+  PoolVector<ListTuple> tuples;
+  constexpr DType dtypes[] = {dtype_of<value_t<P>>..., DType::float32};
+  for (std::size_t type = 0; type < sizeof...(P); ++type) {
+    tuples.clear();
+    for (const ParameterRef& p : refs) {
+      if (p.type != type) continue;
+      if (TensorRecord* r = gradients ? own_gradient(p) : p.record.get()) tuples.push_back({functor, {r}, 0});
+    }
+    if (!tuples.empty()) run(ListJob{nullptr, dtypes[type], 1, 1, tuples.data(), static_cast<std::int64_t>(tuples.size())}, type);
+  }
+}
+
+/// f over all elements of all tensors, in double.
+template <class F, class... P>
+double fold_all(const ParameterRefs<P...>& refs, bool gradients, const F& f) {
+  constexpr ListKernel kernels[] = {&list_fold_kernel<F, real_t<value_t<P>>>..., nullptr};
+  double out = 0;
+  for_each_list(refs, gradients, &f, [&](ListJob job, std::size_t type) {
+    job.kernel = kernels[type];
+    out = f.join(out, fold_list(job, f));
+  });
+  return out;
+}
+/// Changes all gradients by f.
+template <class F, class... P>
+void change_gradients(const ParameterRefs<P...>& refs, const F& f) {
+  const NoGrad guard;
+  constexpr ListKernel kernels[] = {&list_kernel<F, real_t<value_t<P>>, 1>..., nullptr};
+  for_each_list(refs, true, &f, [&](ListJob job, std::size_t type) {
+    job.kernel = kernels[type];
+    map_list(job);
+  });
+}
+
+template <class... P>
+double total_norm(std::string_view op, const ParameterRefs<P...>& refs, bool gradients, double norm_type, bool error_if_nonfinite) {
+  if (!(norm_type > 0)) raise<ValueError>(op, "norm_type must be positive (infinity for the largest element), got ", norm_type);
+  const NoGrad guard;
+  double out = 0;
+  if (norm_type == 2) out = std::sqrt(fold_all(refs, gradients, SquareSum{}));
+  else if (norm_type == 1) out = fold_all(refs, gradients, AbsSum{});
+  else if (norm_type == std::numeric_limits<double>::infinity()) out = fold_all(refs, gradients, AbsMax{});
+  else out = std::pow(fold_all(refs, gradients, PowerSum{norm_type}), 1 / norm_type);
+  if (error_if_nonfinite && !math::isfinite(out))
+    raise<ValueError>(op, "the total norm of order ", norm_type, " is ", out, ": nothing was changed; pass error_if_nonfinite = false to go on");
+  return out;
+}
+template <class... P>
+auto norm_tensor(const ParameterRefs<P...>&, double norm) {
+  return tensor<typename NormOf<P...>::type>(norm);
+}
+
+}  // namespace detail
+
+namespace nn {
+
+/// The norm of all elements of all tensors together, summed in double.
+/// Dtypes: float for the 16-bit types, the promoted real type otherwise.
+/// Throws: ValueError where norm_type is not positive, or the norm is not finite and error_if_nonfinite is set.
+template <class... P>
+auto get_total_norm(const ParameterRefs<P...>& tensors, double norm_type = 2, bool error_if_nonfinite = false) {
+  return detail::norm_tensor(tensors, detail::total_norm("get_total_norm", tensors, false, norm_type, error_if_nonfinite));
+}
+
+/// Multiplies all gradients by max_norm / (total_norm + 1e-6) where that is below 1.
+template <class... P>
+void clip_grads_with_norm_(const ParameterRefs<P...>& parameters, double max_norm, double total_norm) {
+  const double factor = max_norm / (total_norm + 1e-6);
+  if (factor >= 1) return;
+  detail::change_gradients(parameters, detail::ScaleBy{factor});
+}
+
+/// Scales all gradients together so that their norm is at most max_norm, and returns the norm they had.
+/// Throws: ValueError, before anything is changed, where norm_type is not positive, or the norm is not finite and
+/// error_if_nonfinite is set.
+template <class... P>
+auto clip_grad_norm_(const ParameterRefs<P...>& parameters, double max_norm, double norm_type = 2, bool error_if_nonfinite = false) {
+  const double norm = detail::total_norm("clip_grad_norm_", parameters, true, norm_type, error_if_nonfinite);
+  clip_grads_with_norm_(parameters, max_norm, norm);
+  return detail::norm_tensor(parameters, norm);
+}
+
+/// Clamps every element of every gradient to [-clip_value, clip_value].
+template <class... P>
+void clip_grad_value_(const ParameterRefs<P...>& parameters, double clip_value) {
+  detail::change_gradients(parameters, detail::ClampTo{clip_value});
+}
+
+}  // namespace nn
+}  // namespace taper::inline TAPER_ABI
