@@ -15,6 +15,7 @@
 #include <taper/backend/cpu/gemm_generic.hpp>
 #include <taper/backend/cpu/gemm_kernel.hpp>
 #include <taper/backend/cpu/gemm_pack.hpp>
+#include <taper/backend/cpu/gemm_paths.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
 #include <taper/backend/cpu/index.hpp>
 #include <taper/backend/cpu/kernel.hpp>

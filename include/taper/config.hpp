@@ -51,8 +51,12 @@
 #endif
 
 // TAPER_INFERENCE_ONLY removes the tape. It changes the layout of tensors, so it is part of every symbol's name.
+// TAPER_FIRST_ORDER_ONLY leaves out what create_graph needs, and a third of the compile time with it; it changes what
+// nodes hold, so it is part of the names as well.
 #if defined(TAPER_INFERENCE_ONLY)
 #define TAPER_ABI v0_inference
+#elif defined(TAPER_FIRST_ORDER_ONLY)
+#define TAPER_ABI v0_first_order
 #else
 #define TAPER_ABI v0
 #endif
@@ -108,6 +112,11 @@ using Abi = AbiTag<TAPER_VECTOR_BYTES, TAPER_HAS_FMA, TAPER_FAST_MATH, false>;
 inline constexpr bool inference_only = true;
 #else
 inline constexpr bool inference_only = false;
+#endif
+#if defined(TAPER_FIRST_ORDER_ONLY)
+inline constexpr bool first_order_only = true;
+#else
+inline constexpr bool first_order_only = false;
 #endif
 
 }  // namespace taper::inline TAPER_ABI

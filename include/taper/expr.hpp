@@ -8,9 +8,11 @@
 #include <taper/expr/math.hpp>
 #include <taper/expr/math/basic.hpp>
 #include <taper/expr/math/complex.hpp>
+#include <taper/expr/math/complex_inverse.hpp>
 #include <taper/expr/math/convert.hpp>
 #include <taper/expr/math/division.hpp>
 #include <taper/expr/math/exponential.hpp>
+#include <taper/expr/math/instructions.hpp>
 #include <taper/expr/math/logarithm.hpp>
 #include <taper/expr/math/memory.hpp>
 #include <taper/expr/math/native.hpp>
@@ -19,6 +21,7 @@
 #include <taper/expr/math/power.hpp>
 #include <taper/expr/math/reduction.hpp>
 #include <taper/expr/math/resize.hpp>
+#include <taper/expr/math/shuffle.hpp>
 #include <taper/expr/math/special.hpp>
 #include <taper/expr/math/trigonometric.hpp>
 #include <taper/expr/node.hpp>

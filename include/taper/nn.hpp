@@ -2,6 +2,7 @@
 // Modules, layers, initialisation, state dictionaries.
 #pragma once
 
+#include <taper/nn/clip.hpp>
 #include <taper/nn/init.hpp>
 #include <taper/nn/layers/activation.hpp>
 #include <taper/nn/layers/activation_gated.hpp>
@@ -24,7 +25,9 @@
 #include <taper/nn/module.hpp>
 #include <taper/nn/observe.hpp>
 #include <taper/nn/parameter.hpp>
+#include <taper/nn/parameter_vector.hpp>
 #include <taper/nn/parameters.hpp>
+#include <taper/nn/print.hpp>
 #include <taper/nn/reflect.hpp>
 #include <taper/nn/reflect/aggregate.hpp>
 #include <taper/nn/reflect/bind.hpp>

@@ -35,6 +35,7 @@
 #include <taper/ops/masked.hpp>
 #include <taper/ops/matmul.hpp>
 #include <taper/ops/meshgrid.hpp>
+#include <taper/ops/methods.hpp>
 #include <taper/ops/multinomial.hpp>
 #include <taper/ops/norm.hpp>
 #include <taper/ops/one_hot.hpp>

@@ -63,8 +63,10 @@ double worst_error(const std::vector<T>& got, const std::vector<double>& expecte
 template <class T>
 double check(const Conv2dShape& s) {
   const std::int64_t y_size = s.n * s.oc * s.oh() * s.ow(), w_size = s.oc * s.c / s.groups * s.kh * s.kw;
-  const auto x = random<T>(s.n * s.c * s.h * s.w), w = random<T>(w_size), dy = random<T>(y_size), bias = random<T>(s.oc);
-  std::vector<T> y(dy.size(), T(99.0f)), y0(dy.size(), T(99.0f)), dx(x.size(), T(99.0f)), dw(w.size(), T(99.0f)), db(bias.size(), T(99.0f));
+  const auto x = random<T>(s.n * s.c * s.h * s.w), w = random<T>(w_size), dy = random<T>(y_size),
+             bias = random<T>(s.oc);
+  std::vector<T> y(dy.size(), T(99.0f)), y0(dy.size(), T(99.0f)), dx(x.size(), T(99.0f)), dw(w.size(), T(99.0f)),
+      db(bias.size(), T(99.0f));
   detail::conv2d_forward<T>(s, x.data(), w.data(), bias.data(), y.data());
   detail::conv2d_forward<T>(s, x.data(), w.data(), nullptr, y0.data());
   detail::conv2d_data_gradient<T>(s, dy.data(), w.data(), dx.data());
@@ -89,10 +91,10 @@ double check(const Conv2dShape& s) {
                    std::fmax(worst_error(dx, edx, sdx), worst_error(dw, edw, sdw)));
 }
 
-#define REQUIRE_CASE(s, worst, bound)                                                                                          \
-  if (!((worst) <= (bound))) {                                                                                                 \
-    CAPTURE(s.n, s.c, s.h, s.w, s.oc, s.kh, s.kw, s.sh, s.sw, s.ph, s.pw, s.dh, s.dw, s.groups);                               \
-    REQUIRE((worst) <= (bound));                                                                                               \
+#define REQUIRE_CASE(s, worst, bound)                                                            \
+  if (!((worst) <= (bound))) {                                                                   \
+    CAPTURE(s.n, s.c, s.h, s.w, s.oc, s.kh, s.kw, s.sh, s.sw, s.ph, s.pw, s.dh, s.dw, s.groups); \
+    REQUIRE((worst) <= (bound));                                                                 \
   }
 
 }  // namespace
@@ -123,7 +125,8 @@ TEST_CASE("convolution of double: groups, depthwise, channel counts around the r
         for (const std::int64_t kernel : {1, 3})
           for (const std::int64_t stride : {1, 2})
             for (const std::int64_t size : {3, 8}) {
-              const Conv2dShape s{3, in * groups, size, size + 1, out * groups, kernel, kernel, stride, stride, kernel / 2, kernel / 2, 1, 1, groups};
+              const Conv2dShape s{3,          in * groups, size, size + 1, out * groups, kernel, kernel, stride, stride,
+                                  kernel / 2, kernel / 2,  1,    1,        groups};
               const double worst = check<double>(s);
               REQUIRE_CASE(s, worst, 1e-14);
             }
@@ -146,7 +149,8 @@ TEST_CASE("convolution of larger images: several blocks of channels, rows and co
 }
 
 TEST_CASE("convolution of 16-bit floats and integers") {
-  for (const Conv2dShape& s : {Conv2dShape{2, 4, 7, 6, 6, 3, 2, 1, 2, 1, 0, 1, 1, 2}, Conv2dShape{3, 5, 4, 4, 2, 1, 1}}) {
+  for (const Conv2dShape& s :
+       {Conv2dShape{2, 4, 7, 6, 6, 3, 2, 1, 2, 1, 0, 1, 1, 2}, Conv2dShape{3, 5, 4, 4, 2, 1, 1}}) {
     CHECK(check<float16>(s) < 0x1p-11 + 1e-5);
     CHECK(check<bfloat16>(s) < 0x1p-8 + 1e-5);
     CHECK(check<std::int64_t>(s) == 0);
@@ -173,4 +177,27 @@ TEST_CASE("NaN in one pixel reaches the results that see it, and no others") {
   for (std::size_t i = 0; i < 192; ++i) CHECK(std::isnan(y[i]) == (i % 8 >= 6 && i / 8 % 8 >= 6));
   detail::conv2d_weight_gradient<float>(s, x.data(), dy.data(), dw.data());
   for (std::size_t i = 0; i < 54; ++i) CHECK(std::isnan(dw[i]) == (i / 9 % 2 == 1 && i % 9 / 3 >= 1 && i % 3 >= 1));
+}
+
+TEST_CASE("convolution gives the same bits for any number of threads") {
+  const int before = get_num_threads();
+  for (const Conv2dShape& s :
+       {Conv2dShape{20, 3, 12, 12, 8, 3, 3, 1, 1, 1, 1}, Conv2dShape{2, 64, 20, 20, 48, 3, 3, 2, 2, 1, 1},
+        Conv2dShape{9, 8, 4, 4, 8, 3, 3}, Conv2dShape{4, 16, 20, 20, 16, 3, 3, 1, 1, 1, 1, 1, 1, 16}}) {
+    const auto x = random<float>(s.n * s.c * s.h * s.w), w = random<float>(s.oc * s.c / s.groups * 9);
+    const auto dy = random<float>(s.n * s.oc * s.oh() * s.ow());
+    std::vector<float> y[3], dx[3], dw[3];
+    for (const int threads : {1, 2, 4}) {
+      set_num_threads(threads);
+      const auto i = static_cast<std::size_t>(threads / 2);
+      y[i].resize(dy.size()), dx[i].resize(x.size()), dw[i].resize(w.size());
+      detail::conv2d_forward<float>(s, x.data(), w.data(), nullptr, y[i].data());
+      detail::conv2d_data_gradient<float>(s, dy.data(), w.data(), dx[i].data());
+      detail::conv2d_weight_gradient<float>(s, x.data(), dy.data(), dw[i].data());
+    }
+    CHECK((y[0] == y[1] && y[0] == y[2]));
+    CHECK((dx[0] == dx[1] && dx[0] == dx[2]));
+    CHECK((dw[0] == dw[1] && dw[0] == dw[2]));
+  }
+  set_num_threads(before);
 }

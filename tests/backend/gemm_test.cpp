@@ -28,16 +28,21 @@ template <class T>
 T make() {
   if constexpr (std::is_integral_v<T>)
     return static_cast<T>(uniform() * 100);
-  else if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>)
+  else if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, float16> ||
+                     std::is_same_v<T, bfloat16>)
     return T(uniform());
   else
     return T(static_cast<typename T::value_type>(uniform()), static_cast<typename T::value_type>(uniform()));
 }
 
 template <class T>
-double widen(T x) { return static_cast<double>(x); }
+double widen(T x) {
+  return static_cast<double>(x);
+}
 template <class R>
-std::complex<double> widen(std::complex<R> x) { return {x.real(), x.imag()}; }
+std::complex<double> widen(std::complex<R> x) {
+  return {x.real(), x.imag()};
+}
 
 struct Case {
   std::int64_t m, n, k, a_row, a_column, b_row, b_column, c_row;
@@ -58,7 +63,8 @@ double error_over_bound(const Case& g, double eps) {
   const auto a = operand<T>(g.m, g.k, g.a_row, g.a_column), b = operand<T>(g.k, g.n, g.b_row, g.b_column);
   auto c = operand<T>(g.m, g.n, g.c_row, 1);
   const auto before = c;
-  detail::gemm<T>(g.m, g.n, g.k, a.data(), g.a_row, g.a_column, b.data(), g.b_row, g.b_column, c.data(), g.c_row, g.accumulate);
+  detail::gemm<T>(g.m, g.n, g.k, a.data(), g.a_row, g.a_column, b.data(), g.b_row, g.b_column, c.data(), g.c_row,
+                  g.accumulate);
   double worst = 0;
   for (std::int64_t i = 0; i < g.m; ++i)
     for (std::int64_t j = 0; j < g.n; ++j) {
@@ -66,7 +72,8 @@ double error_over_bound(const Case& g, double eps) {
       auto sum = g.accumulate ? widen(before[at]) : decltype(widen(T{})){};
       double size = std::abs(sum);
       for (std::int64_t p = 0; p < g.k; ++p) {
-        const auto term = widen(a[static_cast<std::size_t>(i * g.a_row + p * g.a_column)]) * widen(b[static_cast<std::size_t>(p * g.b_row + j * g.b_column)]);
+        const auto term = widen(a[static_cast<std::size_t>(i * g.a_row + p * g.a_column)]) *
+                          widen(b[static_cast<std::size_t>(p * g.b_row + j * g.b_column)]);
         sum += term;
         size += std::abs(term);
       }
@@ -91,7 +98,7 @@ template <class T>
 void every_layout(std::int64_t m, std::int64_t n, std::int64_t k, double eps) {
   int number = 0;
   const std::int64_t as[5][2] = {{k, 1}, {1, m}, {k + 3, 1}, {2 * k + 1, 2}, {0, 1}};
-  const std::int64_t bs[6][2] = {{n, 1}, {1, k}, {n + 5, 1}, {2, 2 * k + 1}, {n, 0}, {0, 1}};
+  const std::int64_t bs[7][2] = {{n, 1}, {1, k}, {n + 5, 1}, {2, 2 * k + 1}, {n, 0}, {0, 1}, {1, 1}};
   for (const auto& a : as)
     for (const auto& b : bs)
       for (const bool accumulate : {false, true}) {
@@ -129,7 +136,7 @@ TEST_CASE("gemm of double equals the sum for every size up to 8 in every layout"
 }
 
 TEST_CASE("gemm of larger odd sizes: several tasks, several blocks of k, all paths") {
-  const std::int64_t sizes[][3] = {{64, 10, 128}, {65, 33, 784}, {1, 1000, 257}, {1000, 1, 257}, {131, 77, 1031},
+  const std::int64_t sizes[][3] = {{64, 10, 128},   {65, 33, 784}, {1, 1000, 257}, {1000, 1, 257},  {131, 77, 1031},
                                    {257, 300, 520}, {3, 513, 600}, {12, 515, 300}, {130, 1100, 40}, {200, 17, 1200}};
   for (const auto& s : sizes) {
     every_layout<float>(s[0], s[1], s[2], eps_of<float>(s[2]));
@@ -192,7 +199,8 @@ TEST_CASE("operands that end at a protected page are never read past, nor read b
     char* base;
     std::size_t room, page;
     Guarded(std::size_t r, std::size_t p) : base(nullptr), room(r), page(p) {
-      base = static_cast<char*>(mmap(nullptr, room + 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+      base = static_cast<char*>(
+          mmap(nullptr, room + 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
       REQUIRE(base != MAP_FAILED);
       REQUIRE(mprotect(base, page, PROT_NONE) == 0);
       REQUIRE(mprotect(base + page + room, page, PROT_NONE) == 0);
@@ -219,7 +227,8 @@ TEST_CASE("operands that end at a protected page are never read past, nor read b
   for (std::int64_t m = 1; m <= 14; ++m)
     for (std::int64_t n = 1; n <= 40; ++n)
       for (const std::int64_t k : {1, 2, 3, 7, 8, 9, 17, 40}) check(m, n, k);
-  check(100, 250, 256), check(250, 100, 257), check(1, 65536, 1), check(65536, 1, 1), check(7, 9, 5000), check(100, 600, 100);
+  check(100, 250, 256), check(250, 100, 257), check(1, 65536, 1), check(65536, 1, 1), check(7, 9, 5000),
+      check(100, 600, 100);
   SUCCEED();
 }
 
@@ -228,18 +237,22 @@ TEST_CASE("NaN and infinity reach exactly the elements they belong to") {
   for (const std::int64_t k : {5, 9, 20, 67})
     for (const bool transposed : {false, true}) {
       const std::int64_t m = 9, n = 21;
-      std::vector<float> a(static_cast<std::size_t>(m * k), 1.0f), b(static_cast<std::size_t>(k * n), 1.0f), c(static_cast<std::size_t>(m * n));
+      std::vector<float> a(static_cast<std::size_t>(m * k), 1.0f), b(static_cast<std::size_t>(k * n), 1.0f),
+          c(static_cast<std::size_t>(m * n));
       const std::int64_t b_row = transposed ? 1 : n, b_column = transposed ? k : 1;
       a[static_cast<std::size_t>(2 * k + k - 1)] = nan;
       a[static_cast<std::size_t>(4 * k)] = 0;
       b[static_cast<std::size_t>(0 * b_row + 20 * b_column)] = infinity;
-      b[static_cast<std::size_t>((k - 1) * b_row + 3 * b_column)] = -infinity;
+      b[static_cast<std::size_t>((k - 2) * b_row + 3 * b_column)] = -infinity;
       detail::gemm<float>(m, n, k, a.data(), k, 1, b.data(), b_row, b_column, c.data(), n, false);
       bool right = true;
       for (std::int64_t i = 0; i < m; ++i)
         for (std::int64_t j = 0; j < n; ++j) {
           const float x = c[static_cast<std::size_t>(i * n + j)];
-          const float expected = i == 2 || (i == 4 && j == 20) ? nan : j == 20 ? infinity : j == 3 ? -infinity : static_cast<float>(k - (i == 4));
+          const float expected = i == 2 || (i == 4 && j == 20) ? nan
+                                 : j == 20                     ? infinity
+                                 : j == 3                      ? -infinity
+                                                               : static_cast<float>(k - (i == 4));
           right = right && (std::isnan(expected) ? std::isnan(x) : x == expected);
         }
       CAPTURE(k, transposed);
@@ -253,16 +266,37 @@ TEST_CASE("batched_gemm: separate, shared and tall operands") {
   for (const std::int64_t a_batch : {std::int64_t{0}, m * k})
     for (const std::int64_t b_batch : {std::int64_t{0}, k * n}) {
       std::vector<double> c(static_cast<std::size_t>(batch * m * n), 0.5);
-      detail::batched_gemm<double>(batch, m, n, k, a.data(), a_batch, k, 1, b.data(), b_batch, n, 1, c.data(), m * n, n, true);
+      detail::batched_gemm<double>(batch, m, n, k, a.data(), a_batch, k, 1, b.data(), b_batch, n, 1, c.data(), m * n, n,
+                                   true);
       double worst = 0;
       for (std::int64_t q = 0; q < batch; ++q)
         for (std::int64_t i = 0; i < m; ++i)
           for (std::int64_t j = 0; j < n; ++j) {
             double sum = 0.5;
             for (std::int64_t p = 0; p < k; ++p)
-              sum += a[static_cast<std::size_t>(q * a_batch + i * k + p)] * b[static_cast<std::size_t>(q * b_batch + p * n + j)];
+              sum += a[static_cast<std::size_t>(q * a_batch + i * k + p)] *
+                     b[static_cast<std::size_t>(q * b_batch + p * n + j)];
             worst = std::fmax(worst, std::abs(sum - c[static_cast<std::size_t>(q * m * n + i * n + j)]));
           }
       CHECK(worst < 1e-14);
     }
+}
+
+TEST_CASE("gemm gives the same bits for any number of threads") {
+  const int before = get_num_threads();
+  for (const bool transposed : {false, true})
+    for (const std::int64_t m : {3, 70, 300}) {
+      const std::int64_t n = 310, k = 700;
+      const auto a = operand<float>(m, k, k, 1), b = operand<float>(k, n, n, 1);
+      std::vector<float> results[3];
+      for (const int threads : {1, 2, 4}) {
+        set_num_threads(threads);
+        auto& c = results[threads / 2];
+        c.resize(static_cast<std::size_t>(m * n));
+        detail::gemm<float>(m, n, k, a.data(), k, 1, b.data(), transposed ? 1 : n, transposed ? k : 1, c.data(), n,
+                            false);
+      }
+      CHECK((results[0] == results[1] && results[0] == results[2]));
+    }
+  set_num_threads(before);
 }

@@ -67,7 +67,8 @@ TEST_CASE("max_pool2d: every window, stride, padding, dilation; ties, NaN, infin
               for (const std::int64_t pad : {0, 1})
                 for (const std::int64_t dilation : {1, 2})
                   for (const bool ceil_mode : {false, true}) {
-                    const Pool2dShape s{2, h, w, kh, kw, sh, sw, kh > 1 ? pad : 0, kw > 1 ? pad : 0, dilation, dilation, ceil_mode};
+                    const Pool2dShape s{
+                        2, h, w, kh, kw, sh, sw, kh > 1 ? pad : 0, kw > 1 ? pad : 0, dilation, dilation, ceil_mode};
                     auto x = random<float>(2 * h * w);
                     x[1] = std::numeric_limits<float>::quiet_NaN();
                     x[static_cast<std::size_t>(h * w - 1)] = -std::numeric_limits<float>::infinity();
@@ -181,7 +182,8 @@ TEST_CASE("pooling equals PyTorch 2.15") {
 
   out.resize(12);
   detail::adaptive_avg_pool2d<double>(1, 5, 7, 3, 4, x.data(), out.data());
-  check_close(out, {10.5, 15.166667, 11.666667, 10.5, 14.0, 14.777778, 13.222222, 14.0, 17.5, 16.333333, 12.833333, 17.5});
+  check_close(out,
+              {10.5, 15.166667, 11.666667, 10.5, 14.0, 14.777778, 13.222222, 14.0, 17.5, 16.333333, 12.833333, 17.5});
   std::vector<double> dy(12), dx(35);
   for (std::size_t i = 0; i < 12; ++i) dy[i] = static_cast<double>(i);
   detail::adaptive_avg_pool2d_backward<double>(1, 5, 7, 3, 4, dy.data(), dx.data());
@@ -197,8 +199,9 @@ TEST_CASE("pooling equals PyTorch 2.15") {
 
 TEST_CASE("pooled sizes equal PyTorch 2.15") {
   // input, kernel, stride, padding, dilation, size, size with ceil_mode
-  const std::int64_t rows[][7] = {{10, 3, 2, 1, 1, 5, 6}, {11, 3, 3, 1, 2, 3, 4}, {7, 2, 4, 1, 1, 2, 2}, {6, 3, 4, 1, 1, 2, 2},
-                                  {5, 2, 3, 1, 1, 2, 2},  {4, 2, 5, 1, 1, 1, 1},  {9, 4, 3, 2, 1, 4, 4}};
+  const std::int64_t rows[][7] = {{10, 3, 2, 1, 1, 5, 6}, {11, 3, 3, 1, 2, 3, 4}, {7, 2, 4, 1, 1, 2, 2},
+                                  {6, 3, 4, 1, 1, 2, 2},  {5, 2, 3, 1, 1, 2, 2},  {4, 2, 5, 1, 1, 1, 1},
+                                  {9, 4, 3, 2, 1, 4, 4}};
   for (const auto& r : rows)
     for (const bool ceil_mode : {false, true}) {
       const Pool2dShape s{1, 1, r[0], 1, r[1], 1, r[2], 0, r[3], 1, r[4], ceil_mode};

@@ -218,7 +218,7 @@ TEST_CASE("a state that does not fit is refused whole") {
   five.add_param_group({a});
   CHECK_THROWS_AS(five.load_state_dict(state), StateError);
   CHECK_THROWS_WITH(one.load_state_dict(five.state_dict()), Contains("more parameter groups"));
-  optim::Adam<Tensor<double>> wide({ones<double>({3}).requires_grad_()});
+  optim::Adam wide{{ones<double>({3}).requires_grad_()}};
   wide.load_state_dict(state);  // floats widen
   CHECK(wide.state_dict().at("state.0.exp_avg").dtype() == DType::float64);
 }
@@ -300,7 +300,8 @@ TEMPLATE_TEST_CASE("16-bit parameters are updated in float and rounded once", ""
   auto wide = empty<float>({45});
   for (int i = 0; i < 45; ++i) wide.data_ptr()[i] = static_cast<float>(half.data_ptr()[i]);
   const auto full = wide.requires_grad_();
-  optim::SGD a{{half}, {.lr = 0.3, .weight_decay = 0.1}}, b{{full}, {.lr = 0.3, .weight_decay = 0.1}};
+  optim::SGD a{{half}, {.lr = 0.3, .weight_decay = 0.1}};
+  optim::SGD b{{full}, {.lr = 0.3, .weight_decay = 0.1}};
   const auto g = wave<TestType>({45}, 2);
   half.set_grad(g);
   auto wide_g = empty<float>({45});
@@ -322,7 +323,8 @@ TEST_CASE("complex parameters are pairs of real ones") {
     zg.data_ptr()[i] = C(g.data_ptr()[2 * i], g.data_ptr()[2 * i + 1]);
   }
   z.requires_grad_(), parts.requires_grad_();
-  optim::Adam a{{z}, {.lr = 0.1}}, b{{parts}, {.lr = 0.1}};
+  optim::Adam a{{z}, {.lr = 0.1}};
+  optim::Adam b{{parts}, {.lr = 0.1}};
   for (int step = 0; step < 3; ++step) {
     z.set_grad(zg);
     parts.set_grad(g);

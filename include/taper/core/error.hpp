@@ -77,16 +77,46 @@ std::string concat(const Parts&... parts) {
   return out;
 }
 
-/// Throws E with the text "[op] parts...", or calls the handler and aborts where exceptions are off.
-template <class E, class... Parts>
-[[noreturn]] TAPER_COLD void raise(std::string_view op, const Parts&... parts) {
-  std::string text = concat('[', op, "] ", parts...);
+/// One part of a message as data: what raise() is given is put into a list first, so that its many uses share their code.
+struct MessagePart {
+  const void* value;
+  void (*append)(std::string& out, const void* value);
+};
+template <class T>
+void append_part(std::string& out, const void* value) {
+  append(out, *static_cast<const T*>(value));
+}
+inline void append_literal(std::string& out, const void* value) { out += static_cast<const char*>(value); }
+template <class T>
+MessagePart part_of(const T& value) {
+  if constexpr (std::is_array_v<T>) return {value, &append_literal};  // one function for literals of all lengths
+  else return {&value, &append_part<T>};
+}
+
+TAPER_COLD inline std::string message_of(std::string_view op, const MessagePart* parts, std::size_t count) {
+  std::string out = "[";
+  out += op;
+  out += "] ";
+  for (std::size_t i = 0; i < count; ++i) parts[i].append(out, parts[i].value);
+  return out;
+}
+
+template <class E>
+[[noreturn]] TAPER_COLD void raise_message(std::string_view op, const MessagePart* parts, std::size_t count) {
+  std::string text = message_of(op, parts, count);
 #if TAPER_EXCEPTIONS
   throw E(std::move(text));
 #else
   if (const ErrorHandler handler = error_handler.load()) handler(text.c_str());
   std::abort();
 #endif
+}
+
+/// Throws E with the text "[op] parts...", or calls the handler and aborts where exceptions are off.
+template <class E, class... Parts>
+[[noreturn, gnu::cold]] inline void raise(std::string_view op, const Parts&... parts) {
+  const MessagePart list[] = {part_of(parts)...};
+  raise_message<E>(op, list, sizeof...(parts));
 }
 
 }  // namespace detail

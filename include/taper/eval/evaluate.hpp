@@ -62,7 +62,7 @@ RecordPtr evaluate(const N& node, const Shape& shape) {
   const Lowering<N> low(node);
   constexpr const ProgramInfo& info = InfoFor<typename Lowering<N>::P>::info;
   RecordPtr out = run_forward<D>(info, low.leaves, low.settings(), shape);
-  if constexpr (info.vjp != nullptr) {
+  if constexpr (any_gradient<typename Lowering<N>::P>()) {
     if (wants_node(info, low.leaves)) {
       const autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, low.leaves, low.settings(), shape, out.get()));
       autograd::set_slot(*out, autograd::make_output(recorded.get(), 0, grad_ops_of<T, D>(), shape));

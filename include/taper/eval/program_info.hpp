@@ -46,7 +46,7 @@ constexpr ProgramInfo make_info() {
   info.identity = P::count == 0;
   if constexpr (any_gradient<P>()) {
     info.vjp = &vjp_kernel<P, !Reduced, A>;
-    info.graph = &Replay<P>::ops;
+    if constexpr (!first_order_only) info.graph = &Replay<P>::ops;
   }
   return info;
 }

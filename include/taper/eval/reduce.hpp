@@ -43,7 +43,7 @@ RecordPtr sum_scaled(std::string_view op, X&& x, const Dims& axes, bool keepdim,
     Out* p = reinterpret_cast<Out*>(out->data);
     for (std::int64_t i = 0; i < n; ++i) p[i] = narrow_result<Out>(acc[i], factor);
   });
-  if constexpr (info.vjp != nullptr) {
+  if constexpr (any_gradient<typename Lowering<N>::P>()) {
     if (wants_node(info, low.leaves)) {
       const autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, low.leaves, low.settings(), shape, nullptr));
       recorded->mask = reduced.mask;

@@ -199,7 +199,7 @@ struct Replay {
   struct Registers;
   template <int... R>
   struct Registers<std::integer_sequence<int, R...>> {
-    static constexpr const autograd::GradOps* ops[] = {register_ops<typename P::template type<R>, D>()...};
+    static inline const autograd::GradOps* const ops[] = {register_ops<typename P::template type<R>, D>()...};
   };
   static constexpr ReplayTable table{P::leaves,
                                      P::constants,

@@ -64,7 +64,7 @@ struct Cast {
   static constexpr std::string_view name = "cast";
   template <class T>
   using signature = detail::Signature<U, T>;
-  static constexpr std::uint8_t reads[] = {reads_nothing};
+  static constexpr std::uint8_t reads[1] = {reads_nothing};
   template <class V>
   TAPER_HD TAPER_INLINE auto operator()(V x) const { return convert<compute_t<U>>(x); }
   template <int I, class V, class W>

@@ -17,7 +17,7 @@ struct Eager {
   template <class S>
     requires std::is_arithmetic_v<S>
   Eager(S s) : tensor(detail::make_dense<D>(dtype_of<T>, Shape())) {
-    *tensor.data_ptr() = static_cast<T>(s);
+    *tensor.data_ptr() = static_cast<T>(static_cast<real_t<T>>(s));
   }
 };
 
@@ -73,17 +73,33 @@ template <Scalar U, EagerValue V>
 rebind<V, U> convert(const V& x);
 
 #define TAPER_EAGER_UNARY(X)                                                                                          \
-  X(abs) X(sign) X(sqrt) X(rsqrt) X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan)       \
+  X(sign) X(sqrt) X(rsqrt) X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan)       \
   X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(sigmoid) X(log_sigmoid) X(erf) X(erfc) \
   X(erfinv) X(lgamma) X(digamma) X(trigamma) X(floor) X(ceil) X(round) X(trunc) X(frac)
+// To a real number.
+#define TAPER_EAGER_PART(X) X(abs) X(real) X(imag)
 #define TAPER_EAGER_TEST(X) X(isnan) X(isinf) X(isfinite) X(signbit)
 #define TAPER_EAGER_BINARY(X) X(pow) X(atan2) X(hypot) X(min) X(max) X(copysign) X(fmod) X(remainder)
 
+// Twice each: the second is the more specialised one beside what math:: has for complex numbers of every kind.
 namespace math {
-#define TAPER_DECLARE(name) \
-  template <EagerValue V>   \
+#define TAPER_DECLARE(name)  \
+  template <EagerValue V>    \
+  V name(const V& x);        \
+  template <EagerValue V>    \
+    requires ComplexValue<V> \
   V name(const V& x);
 TAPER_EAGER_UNARY(TAPER_DECLARE)
+TAPER_DECLARE(conj)
+TAPER_DECLARE(sgn)
+#undef TAPER_DECLARE
+#define TAPER_DECLARE(name)    \
+  template <EagerValue V>      \
+  real_of<V> name(const V& x); \
+  template <EagerValue V>      \
+    requires ComplexValue<V>   \
+  real_of<V> name(const V& x);
+TAPER_EAGER_PART(TAPER_DECLARE)
 #undef TAPER_DECLARE
 #define TAPER_DECLARE(name) \
   template <EagerValue V>   \
@@ -95,6 +111,13 @@ TAPER_EAGER_TEST(TAPER_DECLARE)
   V name(const V& x, const V& y);
 TAPER_EAGER_BINARY(TAPER_DECLARE)
 #undef TAPER_DECLARE
+template <EagerValue V>
+  requires ComplexValue<V>
+V pow(const V& x, const V& y);
+template <EagerValue V>
+real_of<V> arg(const V& x);
+template <EagerValue V>
+rebind<V, std::complex<scalar_of<V>>> complex(const V& re, const V& im);
 }  // namespace math
 
 }  // namespace taper::inline TAPER_ABI

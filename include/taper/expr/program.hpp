@@ -279,7 +279,7 @@ struct Program<Result, List<L...>, List<C...>, List<I...>, RootCode> {
     constexpr Data() = default;  // keeps it from being an aggregate: clang 16 crashes on {} of one with empty bases
   };
 
-  static constexpr bool type_differentiable[] = {Differentiable<L>..., (void(sizeof(C)), false)..., Differentiable<typename InstructionTraits<I>::result>..., false};
+  static constexpr bool type_differentiable[] = {Differentiable<L>..., (sizeof(C) == 0)..., Differentiable<typename InstructionTraits<I>::result>..., false};
 
   static constexpr InstructionFacts facts[count > 0 ? count : 1] = {facts_of<InstructionTraits<I>>(type_differentiable, leaves, constants)...};
 

@@ -101,6 +101,13 @@ class ParameterRefs {
     for (const auto& t : tensors) add(t);
   }
 
+  /// References to fewer types.
+  template <class... Q>
+    requires(!std::same_as<ParameterRefs, ParameterRefs<Q...>> && ((detail::index_among<Q, P...>() < sizeof...(P)) && ...))
+  ParameterRefs(const ParameterRefs<Q...>& others) {
+    others.for_each([this](const std::string& name, const auto& tensor) { add(name, tensor); });
+  }
+
   /// Adds a parameter whose type is among P.
   template <Scalar T, Device D>
   void add(std::string name, const Tensor<T, D>& tensor) {

@@ -36,6 +36,28 @@ struct EachState : Visitor {
   }
 };
 
+/// Elements of any dtype of T's category written into a tensor of T. Plain loops: loading is no place for kernels.
+template <class T>
+void copy_elements(detail::TensorRecord& to, const detail::TensorRecord& from) {
+  const detail::Scratch memory(static_cast<std::size_t>(from.numel) * sizeof(T) + 1);
+  T* dense = reinterpret_cast<T*>(memory.data());
+  dispatch_dtype(from.dtype, [&]<class S>() {
+    if constexpr (detail::category(dtype_of<S>) == detail::category(dtype_of<T>)) {
+      std::size_t at = 0;
+      const detail::Walk walk(from.shape, from.strides);
+      detail::for_each_row(walk, 0, from.numel, [&](std::int64_t offset, std::int64_t, std::int64_t n) {
+        const S* p = reinterpret_cast<const S*>(from.data) + offset;
+        for (std::int64_t i = 0; i < n; ++i, p += walk.inner_stride()) {
+          if constexpr (Complex<T>) dense[at++] = T(static_cast<real_t<T>>(p->real()), static_cast<real_t<T>>(p->imag()));
+          else dense[at++] = static_cast<T>(static_cast<compute_t<S>>(*p));
+        }
+      });
+    }
+  });
+  detail::scatter(to.data, memory.data(), sizeof(T), detail::Walk(to.shape, to.strides), 0, to.numel);
+  to.storage->version.fetch_add(1, std::memory_order_relaxed);
+}
+
 inline std::string list_of(std::string_view what, const std::vector<std::string>& names) {
   if (names.empty()) return {};
   std::string out = detail::concat("; ", what, ": ");
@@ -86,9 +108,7 @@ LoadResult load_state_dict(M& module, const StateDict& state, const LoadOptions&
     using T = value_t<decltype(tensor)>;
     const AnyTensor* found = state.find(name);
     if (!found) return;
-    dispatch_dtype(found->dtype(), [&]<class S>() {
-      if constexpr (detail::category(dtype_of<S>) == detail::category(dtype_of<T>)) tensor.copy_(found->template as<S>());
-    });
+    internal::copy_elements<T>(tensor.record(), found->record());
   });
   return result;
 }

@@ -14,8 +14,8 @@ struct Div : FloatingOp {
   TAPER_HD TAPER_INLINE V operator()(V x, V y) const { return x / y; }
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V x, V y, V, V g) const {
-    if constexpr (I == 0) return g / detail::conjugated(y);
-    else return -g * detail::conjugated((x / y) / y);
+    if constexpr (I == 0) return g / math::conj(y);
+    else return -g * math::conj((x / y) / y);
   }
 };
 
@@ -29,7 +29,7 @@ struct Abs {
   TAPER_HD TAPER_INLINE real_of<V> operator()(V x) const { return math::abs(x); }
   template <int I, class V, class R>
   TAPER_HD TAPER_INLINE V vjp(V x, R, R g) const {
-    if constexpr (ComplexValue<V>) return V(g) * math::sgn(x);
+    if constexpr (ComplexValue<V>) return convert<scalar_of<V>>(g) * math::sgn(x);
     else return g * math::sign(x);
   }
 };
@@ -56,7 +56,7 @@ struct Sgn : PromotingOp {
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V x, V y, V g) const {
     if constexpr (ComplexValue<V>) {
-      const V across = (g - detail::conjugated(g) * y * y) / V(math::abs(x) + math::abs(x));
+      const V across = (g - math::conj(g) * y * y) / convert<scalar_of<V>>(math::abs(x) + math::abs(x));
       return select(x == V(0), V(0), across);
     } else {
       return V(0);

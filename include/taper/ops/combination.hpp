@@ -33,7 +33,7 @@ struct AddCmul : PromotingOp {
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V, V y, V z, V, V g) const {
     if constexpr (I == 0) return g;
-    else return g * detail::conjugated(V(value) * (I == 1 ? z : y));
+    else return g * math::conj(V(value) * (I == 1 ? z : y));
   }
 };
 
@@ -47,8 +47,8 @@ struct AddCdiv : FloatingOp {
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V, V y, V z, V, V g) const {
     if constexpr (I == 0) return g;
-    else if constexpr (I == 1) return g * detail::conjugated(V(value) / z);
-    else return -g * detail::conjugated(V(value) * (y / (z * z)));
+    else if constexpr (I == 1) return g * math::conj(V(value) / z);
+    else return -g * math::conj(V(value) * (y / (z * z)));
   }
 };
 

@@ -35,9 +35,9 @@ struct Conj : PromotingOp {
   static constexpr std::string_view name = "conj";
   static constexpr std::uint8_t reads[] = {reads_nothing};
   template <class V>
-  TAPER_HD TAPER_INLINE V operator()(V x) const { return detail::conjugated(x); }
+  TAPER_HD TAPER_INLINE V operator()(V x) const { return math::conj(x); }
   template <int I, class V>
-  TAPER_HD TAPER_INLINE V vjp(V, V, V g) const { return detail::conjugated(g); }
+  TAPER_HD TAPER_INLINE V vjp(V, V, V g) const { return math::conj(g); }
 };
 
 /// The angle of a complex number; of a real one pi below zero, 0 above, NaN of NaN. Gradient: i x / |x|^2; 0 if real.
@@ -63,6 +63,21 @@ struct Angle {
   }
 };
 
+/// re + i im. Gradient: the real part of g, the imaginary part of g.
+struct MakeComplex {
+  static constexpr std::string_view name = "complex";
+  template <class T, class U>
+  using signature = detail::Signature<std::complex<promote_t<T, U>>, promote_t<T, U>, promote_t<T, U>>;
+  static constexpr std::uint8_t reads[] = {reads_nothing, reads_nothing};
+  template <class V>
+  TAPER_HD TAPER_INLINE auto operator()(V re, V im) const { return math::complex(re, im); }
+  template <int I, class V, class Z>
+  TAPER_HD TAPER_INLINE V vjp(V, V, Z, Z g) const {
+    if constexpr (I == 0) return math::real(g);
+    else return math::imag(g);
+  }
+};
+
 /// The real part. Dtypes: complex gives its real type; real tensors are themselves. Gradient: g, as a complex number.
 template <class X>
   requires PointwiseOperands<X>
@@ -72,6 +87,11 @@ auto real(X&& x) { return apply("real", Real{}, std::forward<X>(x)); }
 template <class X>
   requires(PointwiseOperands<X> && Complex<promoted_t<X>>)
 auto imag(X&& x) { return apply("imag", Imag{}, std::forward<X>(x)); }
+
+/// re + i im. Shapes: broadcast. Dtypes: float and double. Gradient: the real part of g, the imaginary part of g.
+template <class X, class Y>
+  requires(PointwiseOperands<X, Y> && std::floating_point<promoted_t<X, Y>>)
+auto complex(X&& re, Y&& im) { return apply("complex", MakeComplex{}, std::forward<X>(re), std::forward<Y>(im)); }
 
 /// The complex conjugate; real tensors are themselves. Gradient: the conjugate of g.
 template <class X>

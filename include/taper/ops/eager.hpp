@@ -51,10 +51,22 @@ rebind<V, U> convert(const V& x) {
 }
 
 namespace math {
-#define TAPER_DEFINE(name) \
-  template <EagerValue V>  \
-  V name(const V& x) { return detail::eager(taper::name(x.tensor)); }
-TAPER_EAGER_UNARY(TAPER_DEFINE)
+#define TAPER_DEFINE(R, name)                                             \
+  template <EagerValue V>                                                 \
+  R name(const V& x) { return detail::eager(taper::name(x.tensor)); }     \
+  template <EagerValue V>                                                 \
+    requires ComplexValue<V>                                              \
+  R name(const V& x) { return detail::eager(taper::name(x.tensor)); }
+#define TAPER_DEFINE_UNARY(name) TAPER_DEFINE(V, name)
+#define TAPER_DEFINE_PART(name) TAPER_DEFINE(real_of<V>, name)
+TAPER_EAGER_UNARY(TAPER_DEFINE_UNARY)
+TAPER_DEFINE(V, sgn)
+TAPER_DEFINE(V, conj)
+TAPER_EAGER_PART(TAPER_DEFINE_PART)
+template <EagerValue V>
+real_of<V> arg(const V& x) { return detail::eager(angle(x.tensor)); }
+#undef TAPER_DEFINE_UNARY
+#undef TAPER_DEFINE_PART
 #undef TAPER_DEFINE
 #define TAPER_DEFINE(name) \
   template <EagerValue V>  \
@@ -67,6 +79,11 @@ template <EagerValue V>
 V max(const V& x, const V& y) { return detail::eager(maximum(x.tensor, y.tensor)); }
 template <EagerValue V>
 V pow(const V& x, const V& y) { return detail::eager(taper::pow(x.tensor, y.tensor)); }
+template <EagerValue V>
+  requires ComplexValue<V>
+V pow(const V& x, const V& y) { return detail::eager(taper::pow(x.tensor, y.tensor)); }
+template <EagerValue V>
+rebind<V, std::complex<scalar_of<V>>> complex(const V& re, const V& im) { return detail::eager(taper::complex(re.tensor, im.tensor)); }
 template <EagerValue V>
 V atan2(const V& x, const V& y) { return detail::eager(taper::atan2(x.tensor, y.tensor)); }
 template <EagerValue V>
@@ -82,5 +99,6 @@ V remainder(const V& x, const V& y) { return detail::eager(taper::remainder(x.te
 }  // namespace taper::inline TAPER_ABI
 
 #undef TAPER_EAGER_UNARY
+#undef TAPER_EAGER_PART
 #undef TAPER_EAGER_TEST
 #undef TAPER_EAGER_BINARY

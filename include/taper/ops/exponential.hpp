@@ -43,7 +43,7 @@ struct Log : FloatingOp {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x) const { return math::log(x); }
   template <int I, class V>
-  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return g / detail::conjugated(x); }
+  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return g / math::conj(x); }
 };
 
 /// The logarithm to base 2. Gradient: 1 / (x ln 2).
@@ -53,7 +53,7 @@ struct Log2 : FloatingOp {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x) const { return math::log2(x); }
   template <int I, class V>
-  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return g / (detail::conjugated(x) * V(0x1.62e42fefa39efp-1)); }
+  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return g / (math::conj(x) * V(0x1.62e42fefa39efp-1)); }
 };
 
 /// The logarithm to base 10. Gradient: 1 / (x ln 10).
@@ -63,7 +63,7 @@ struct Log10 : FloatingOp {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x) const { return math::log10(x); }
   template <int I, class V>
-  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return g / (detail::conjugated(x) * V(0x1.26bb1bbb55516p+1)); }
+  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return g / (math::conj(x) * V(0x1.26bb1bbb55516p+1)); }
 };
 
 /// ln(1 + x). Gradient: 1 / (1 + x).
@@ -73,7 +73,7 @@ struct Log1p : FloatingOp {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x) const { return math::log1p(x); }
   template <int I, class V>
-  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return g / detail::conjugated(x + V(1)); }
+  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return g / math::conj(x + V(1)); }
 };
 
 /// 1 / (1 + e^-x). Gradient: y (1 - y).

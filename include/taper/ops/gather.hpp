@@ -229,6 +229,17 @@ void scatter_add_(Tensor<T, D> x, std::int64_t axis, const I& index, const S& so
   detail::record_in_place("scatter_add_", x, detail::ScatterAddBackward<T, D>{at, values.shape()}, values);
 }
 
+// Beside a function (x, axis, index, source): a source of another dtype than x is refused by name.
+#define TAPER_REFUSE_SOURCE(function)                                                                                        \
+  template <TensorLike X, TensorLike I, TensorLike S, class... Rest>                                                         \
+    requires detail::OfTwoDTypes<X, S>                                                                                       \
+  detail::error_operands_have_different_dtypes_write_cast<value_t<X>, value_t<S>> function(X&&, std::int64_t, const I&, const S&, \
+                                                                                          const Rest&...) = delete;
+TAPER_REFUSE_SOURCE(scatter)
+TAPER_REFUSE_SOURCE(scatter_)
+TAPER_REFUSE_SOURCE(scatter_add)
+TAPER_REFUSE_SOURCE(scatter_add_)
+
 /// gather with x and index broadcast against each other but along the axis, as argsort and argmax want it.
 template <TensorLike X, TensorLike I>
 tensor_t<X> take_along_dim(X&& x, const I& index, std::int64_t axis) {

@@ -53,7 +53,10 @@ struct Acosh : FloatingOp {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x) const { return math::acosh(x); }
   template <class V>
-  TAPER_HD TAPER_INLINE V partial(V x, V) const { return math::rsqrt(x * x - V(1)); }
+  TAPER_HD TAPER_INLINE V partial(V x, V) const {
+    if constexpr (ComplexValue<V>) return math::rsqrt(x - V(1)) * math::rsqrt(x + V(1));  // of one root, the other branch
+    else return math::rsqrt(x * x - V(1));
+  }
 };
 
 /// The inverse of tanh. Gradient: 1 / (1 - x^2).
@@ -63,7 +66,7 @@ struct Atanh : FloatingOp {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x) const { return math::atanh(x); }
   template <int I, class V>
-  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return g / detail::conjugated(V(1) - x * x); }
+  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return g / math::conj(V(1) - x * x); }
 };
 
 /// The hyperbolic sine. Dtypes: integers give float. Gradient: g cosh x.

@@ -88,4 +88,9 @@ tensor_t<X> index_fill(X&& x, std::int64_t axis, const I& index, S value) {
   return out;
 }
 
+TAPER_REFUSE_SOURCE(index_add)
+TAPER_REFUSE_SOURCE(index_add_)
+TAPER_REFUSE_SOURCE(index_copy)
+TAPER_REFUSE_SOURCE(index_copy_)
+
 }  // namespace taper::inline TAPER_ABI

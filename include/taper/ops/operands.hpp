@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/expr/basic_ops.hpp>
+#include <taper/expr/math/complex_inverse.hpp>
 
 namespace taper::inline TAPER_ABI {
 
@@ -57,15 +58,6 @@ template <class T>
 struct error_bitwise_operators_take_integers_or_bools_not;
 template <class T>
 struct error_the_condition_must_be_a_bool_tensor_write_a_comparison_or_cast_to_bool;
-
-/// The complex conjugate; a real number itself.
-template <class V>
-TAPER_HD TAPER_INLINE V conjugated(V x) {
-  if constexpr (!ComplexValue<V>) return x;
-  else if constexpr (PackValue<V>) return V(x.re, -x.im);
-  else if constexpr (EagerValue<V>) return V(tensor_t<decltype(x.tensor)>(conj(x.tensor)));
-  else return V(x.real(), -x.imag());
-}
 
 }  // namespace detail
 

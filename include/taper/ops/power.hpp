@@ -27,7 +27,7 @@ struct Sqrt : FloatingOp {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x) const { return math::sqrt(x); }
   template <int I, class V>
-  TAPER_HD TAPER_INLINE V vjp(V, V y, V g) const { return g / detail::conjugated(y + y); }
+  TAPER_HD TAPER_INLINE V vjp(V, V y, V g) const { return g / math::conj(y + y); }
 };
 
 /// 1 / sqrt(x). Gradient: -y^3 / 2.
@@ -59,9 +59,9 @@ struct Pow : FloatingOp {
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V x, V y, V out, V g) const {
     if constexpr (I == 0) {
-      return select(y == V(0), V(0), g * detail::conjugated(y * math::pow(x, y - V(1))));
+      return select(y == V(0), V(0), g * math::conj(y * math::pow(x, y - V(1))));
     } else {
-      const V slope = g * detail::conjugated(out * math::log(x));
+      const V slope = g * math::conj(out * math::log(x));
       if constexpr (ComplexValue<V>) return select(x == V(0), V(0), slope);
       else return select(x == V(0) && y >= V(0), V(0), slope);
     }

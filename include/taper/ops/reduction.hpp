@@ -124,35 +124,56 @@ TAPER_KERNEL void arg_extreme(const T* x, std::int64_t outer, std::int64_t n, st
   });
 }
 
+/// Values (where wanted) and indices of the extremes along an axis, with that axis kept as size 1. Not recorded.
 template <bool Max, Scalar T, Device D>
-ValuesIndices<Tensor<T, D>, D> extreme_along(std::string_view op, const Tensor<T, D>& input, std::int64_t axis, bool keepdim) {
+ValuesIndices<Tensor<T, D>, D> find_extremes(std::string_view op, const Tensor<T, D>& input, std::int64_t axis, bool want_values) {
   static_assert(!Complex<T>, "complex numbers have no order");
   const int dim = wrap_axis(op, axis, input.dim());
-  const Tensor<T, D> x = contiguous(input);
-  Shape kept = x.shape();
+  RecordPtr dense;  // the input's own elements, or a copy in row-major order
+  const TensorRecord* r = &input.record();
+  if (!r->contiguous) {
+    dense = make_dense<D>(r->dtype, r->shape);
+    gather(dense->data, r->data, sizeof(T), Walk(r->shape, r->strides), 0, r->numel);
+    r = dense.get();
+  }
+  Shape kept = r->shape;
   std::int64_t outer = 1, inner = 1;
   const std::int64_t n = kept.empty() ? 1 : kept[dim];
-  for (int i = 0; i < x.dim(); ++i) (i < dim ? outer : inner) *= i == dim ? 1 : kept[i];
+  for (int i = 0; i < kept.size(); ++i) (i < dim ? outer : inner) *= i == dim ? 1 : kept[i];
   if (!kept.empty()) kept[dim] = 1;
-  if (n == 0) raise<ShapeError>(op, "axis ", axis, " of a tensor of shape ", x.shape(), " has no elements to choose from");
-  Tensor<T, D> values(make_dense<D>(dtype_of<T>, kept));
-  Tensor<std::int64_t, D> indices(make_dense<D>(DType::int64, kept));
+  if (n == 0) raise<ShapeError>(op, "axis ", axis, " of a tensor of shape ", input.shape(), " has no elements to choose from");
+  ValuesIndices<Tensor<T, D>, D> out;
+  if (want_values) out.values = Tensor<T, D>(make_dense<D>(dtype_of<T>, kept));
+  out.indices = Tensor<std::int64_t, D>(make_dense<D>(DType::int64, kept));
   count_pass();
-  arg_extreme<Max>(x.data_ptr(), outer, n, inner, values.data_ptr(), indices.data_ptr());
-  const Shape shape = x.shape();
+  arg_extreme<Max>(reinterpret_cast<const T*>(r->data), outer, n, inner, want_values ? out.values.data_ptr() : nullptr, out.indices.data_ptr());
+  return out;
+}
+
+template <bool Max, Scalar T, Device D>
+ValuesIndices<Tensor<T, D>, D> extreme_along(std::string_view op, const Tensor<T, D>& input, std::int64_t axis, bool keepdim) {
+  ValuesIndices<Tensor<T, D>, D> out = find_extremes<Max>(op, input, axis, true);
+  const int dim = wrap_axis(op, axis, input.dim());
   if constexpr (Differentiable<T>) {
-    auto backward = [indices, kept, shape, dim](const autograd::BackwardContext& ctx) {
-      ctx.give(0, scatter(Tensor<T, D>(GradOpsFor<T, D>::full(shape, 0)), dim, indices, reshape(ctx.grad<T, D>(), kept)));
+    auto backward = [indices = out.indices, shape = input.shape(), dim](const autograd::BackwardContext& ctx) {
+      ctx.give(0, scatter(Tensor<T, D>(GradOpsFor<T, D>::full(shape, 0)), dim, indices, reshape(ctx.grad<T, D>(), indices.shape())));
     };
-    values = record_op(op, std::move(values), false, std::move(backward), input);
+    out.values = record_op(op, std::move(out.values), false, std::move(backward), input);
   }
-  if (keepdim || shape.empty()) return {values, indices};
-  return {squeeze(values, dim), squeeze(indices, dim)};
+  if (keepdim || input.dim() == 0) return out;
+  return {squeeze(out.values, dim), squeeze(out.indices, dim)};
+}
+
+template <bool Max, TensorLike X>
+Tensor<std::int64_t, device_t<X>> arg_along(std::string_view op, X&& x, std::int64_t axis, bool keepdim) {
+  const tensor_t<X> t = eval(std::forward<X>(x));
+  const Tensor<std::int64_t, device_t<X>> indices = find_extremes<Max>(op, t, axis, false).indices;
+  return keepdim || t.dim() == 0 ? indices : squeeze(indices, axis);
 }
 
 template <bool Max, TensorLike X>
 Tensor<std::int64_t, device_t<X>> arg_of(std::string_view op, X&& x) {
-  return extreme_along<Max>(op, detach(reshape(std::forward<X>(x), {-1})), 0, false).indices;
+  return arg_along<Max>(op, detach(reshape(std::forward<X>(x), {-1})), 0, false);
 }
 
 }  // namespace detail
@@ -200,12 +221,12 @@ Tensor<std::int64_t, device_t<X>> argmin(X&& x) {
 /// Indices of the largest elements along an axis.
 template <TensorLike X>
 Tensor<std::int64_t, device_t<X>> argmax(X&& x, std::int64_t axis, bool keepdim = false) {
-  return detail::extreme_along<true>("argmax", detach(std::forward<X>(x)), axis, keepdim).indices;
+  return detail::arg_along<true>("argmax", std::forward<X>(x), axis, keepdim);
 }
 /// Indices of the smallest elements along an axis.
 template <TensorLike X>
 Tensor<std::int64_t, device_t<X>> argmin(X&& x, std::int64_t axis, bool keepdim = false) {
-  return detail::extreme_along<false>("argmin", detach(std::forward<X>(x)), axis, keepdim).indices;
+  return detail::arg_along<false>("argmin", std::forward<X>(x), axis, keepdim);
 }
 
 /// True where any element over the axes is not zero.

@@ -63,7 +63,7 @@ struct Atan : FloatingOp {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x) const { return math::atan(x); }
   template <int I, class V>
-  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return g / detail::conjugated(x * x + V(1)); }
+  TAPER_HD TAPER_INLINE V vjp(V x, V, V g) const { return g / math::conj(x * x + V(1)); }
 };
 
 /// The angle of the point (y, x). Gradient: x / (x^2 + y^2), -y / (x^2 + y^2).

@@ -76,7 +76,8 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias,
   if (s.empty()) return;
   const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out();
   if constexpr (tiles::is_half<T>) {
-    const Widened<T, A> wide_x(x, s.n * s.c * s.h * s.w), wide_w(w, s.oc * in * s.taps()), wide_bias(bias, bias ? s.oc : 0);
+    const Widened<T, A> wide_x(x, s.n * s.c * s.h * s.w), wide_w(w, s.oc * in * s.taps()),
+        wide_bias(bias, bias ? s.oc : 0);
     const convolution::Scratch<float> wide_y(s.n * s.oc * pixels);
     conv2d_forward<float, A>(s, wide_x.data(), wide_w.data(), bias ? wide_bias.data() : nullptr, wide_y.data());
     convert<T, float, A>(wide_y.data(), s.n * s.oc * pixels, y);
@@ -85,8 +86,8 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias,
       if (pointwise(s) && pixels >= 16)
         return tiles::for_batch(s.n * s.groups, out * in * pixels, [&](Index i) {
           const Index first = i % s.groups * out;
-          tiles::multiply<T, A>({out, pixels, in, w + first * in, in, 1, x + i * in * pixels, pixels, 1, y + i * out * pixels,
-                                 pixels, false, bias ? bias + first : nullptr});
+          tiles::multiply<T, A>({out, pixels, in, w + first * in, in, 1, x + i * in * pixels, pixels, 1,
+                                 y + i * out * pixels, pixels, false, bias ? bias + first : nullptr});
         });
       if (depthwise(s) && s.sh == 1 && s.sw == 1 && pixels >= 16) return depthwise_forward<T, A>(s, x, w, bias, y);
       if (!few_pixels(s)) return shift_forward<T, A>(s, x, w, bias, y);
@@ -118,14 +119,15 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) 
     gemm<T, A>(s.n, s.c, s.oc, dy, s.oc, 1, w, s.c, 1, dx, s.c, false);
   } else if (pointwise(s) && pixels >= 16) {
     for (Index g = 0; g < s.groups; ++g)
-      batched_gemm<T, A>(s.n, in, pixels, out, w + g * out * in, 0, 1, in, dy + g * out * pixels, s.oc * pixels, pixels, 1,
-                         dx + g * in * pixels, s.c * pixels, pixels, false);
+      batched_gemm<T, A>(s.n, in, pixels, out, w + g * out * in, 0, 1, in, dy + g * out * pixels, s.oc * pixels, pixels,
+                         1, dx + g * in * pixels, s.c * pixels, pixels, false);
   } else if constexpr (has_tiles<T>) {
     if (few_pixels(s)) {
       rows_data_gradient<T, A>(s, dy, w, dx);
     } else if (s.sh == 1 && s.sw == 1 && ((in == 1 && out == 1) || !prefer_columns(s))) {
-      const Conv2dShape back{s.n, s.oc, s.oh(), s.ow(), s.c, s.kh, s.kw, 1, 1, s.dh * (s.kh - 1) - s.ph,
-                             s.dw * (s.kw - 1) - s.pw, s.dh, s.dw, s.groups};
+      const Conv2dShape back{
+          s.n,  s.oc, s.oh(),  s.ow(), s.c, s.kh, s.kw, 1, 1, s.dh * (s.kh - 1) - s.ph, s.dw * (s.kw - 1) - s.pw,
+          s.dh, s.dw, s.groups};
       const convolution::Scratch<T> reversed(s.c * out * s.taps());
       reverse_weights<T, A>(s, w, reversed.data());
       conv2d_forward<T, A>(back, dy, reversed.data(), nullptr, dx);

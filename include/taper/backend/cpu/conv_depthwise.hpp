@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Convolution of single channels (depthwise): every tap is a run of the padded channel itself, nothing is copied per tap.
+// Convolution of single channels (depthwise): every tap is a run of the padded channel itself, nothing is copied per
+// tap.
 #pragma once
 
 #include <taper/backend/cpu/conv_shape.hpp>
 #include <taper/backend/cpu/conv_shift.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
-#include <taper/config.hpp>
 #include <taper/backend/cpu/tasks.hpp>
+#include <taper/config.hpp>
 
 #if defined(__CUDACC__)
 #pragma nv_diagnostic push
@@ -21,12 +22,15 @@ struct PaddedChannel {
   Index height, width;
   Scratch<Index> offsets;
   explicit PaddedChannel(const Conv2dShape& s)
-      : height((s.oh() - 1) * s.sh + (s.kh - 1) * s.dh + 1), width((s.ow() - 1) * s.sw + (s.kw - 1) * s.dw + 1), offsets(s.taps()) {
+      : height((s.oh() - 1) * s.sh + (s.kh - 1) * s.dh + 1),
+        width((s.ow() - 1) * s.sw + (s.kw - 1) * s.dw + 1),
+        offsets(s.taps()) {
     for (Index t = 0; t < s.taps(); ++t) offsets.data()[t] = t / s.kw * s.dh * width + t % s.kw * s.dw;
   }
 };
 
-/// Stride 1: rows of the result follow one another at the pitch of the padded channel, with a few columns of no use between.
+/// Stride 1: rows of the result follow one another at the pitch of the padded channel, with a few columns of no use
+/// between.
 template <class T, class A>
 void depthwise_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y) {
   const PaddedChannel<T> padded(s);
@@ -37,7 +41,8 @@ void depthwise_forward(const Conv2dShape& s, const T* x, const T* w, const T* bi
     for (Index u = begin; u < end; ++u) {
       const Index first = u % s.groups * out;
       stage_channel<T, A>(s, x + u * s.h * s.w, -s.ph, -s.pw, padded.height, padded.width, channel.data());
-      tiles::product<T, A, true>(out, run, s.taps(), {w + first * s.taps(), s.taps(), 1, nullptr, false, bias ? bias + first : nullptr},
+      tiles::product<T, A, true>(out, run, s.taps(),
+                                 {w + first * s.taps(), s.taps(), 1, nullptr, false, bias ? bias + first : nullptr},
                                  {channel.data(), 0, 0, -1, padded.offsets.data()}, result.data(), run, false);
       T* to = y + u * out * oh * ow;
       for (Index o = 0; o < out; ++o)
@@ -101,7 +106,8 @@ void depthwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T*
       T* to = dw + group * out * taps;
       for (Index i = 0; i < out * taps; ++i) to[i] = T(0);
       for (Index image = 0; image < s.n; ++image) {
-        stage_channel<T, A>(s, x + (image * s.c + group) * s.h * s.w, -s.ph, -s.pw, padded.height, padded.width, channel.data());
+        stage_channel<T, A>(s, x + (image * s.c + group) * s.h * s.w, -s.ph, -s.pw, padded.height, padded.width,
+                            channel.data());
         for (Index o = 0; o < out; ++o)
           for (Index t = 0; t < taps; t += taps_at_once) {
             const auto run = s.sw == 1 ? depthwise_taps<T, A, 1> : depthwise_taps<T, A, 2>;

@@ -6,8 +6,8 @@
 #include <taper/backend/cpu/conv_shape.hpp>
 #include <taper/backend/cpu/conv_shift.hpp>
 #include <taper/backend/cpu/gemm.hpp>
-#include <taper/config.hpp>
 #include <taper/backend/cpu/tasks.hpp>
+#include <taper/config.hpp>
 
 namespace taper::inline TAPER_ABI::detail::convolution {
 
@@ -40,7 +40,8 @@ TAPER_KERNEL void gather_rows(const Conv2dShape& s, const T* x, Index group, Ind
       for (Index ky = 0; ky < s.kh; ++ky) {
         const bool inside = ky >= at.y_first && ky < at.y_last;
         for (Index kx = 0; kx < s.kw; ++kx)
-          *to++ = inside && kx >= at.x_first && kx < at.x_last ? channel[(at.y + ky * s.dh) * s.w + at.x + kx * s.dw] : T(0);
+          *to++ = inside && kx >= at.x_first && kx < at.x_last ? channel[(at.y + ky * s.dh) * s.w + at.x + kx * s.dw]
+                                                               : T(0);
       }
   }
 }
@@ -63,8 +64,8 @@ TAPER_KERNEL void scatter_rows(const Conv2dShape& s, const T* rows, Index group,
 
 /// Between (n, oc, pixels) and rows of all images' pixels by the channels of one group.
 template <bool ToRows, class T, class A>
-TAPER_KERNEL void transpose_rows(const Conv2dShape& s, std::conditional_t<ToRows, const T, T>* y, Index group, Index first, Index last,
-                                 std::conditional_t<ToRows, T, const T>* rows) {
+TAPER_KERNEL void transpose_rows(const Conv2dShape& s, std::conditional_t<ToRows, const T, T>* y, Index group,
+                                 Index first, Index last, std::conditional_t<ToRows, T, const T>* rows) {
   const Index pixels = s.oh() * s.ow(), out = s.group_out();
   for (Index r = first; r < last; ++r, rows += out) {
     auto* at = y + (r / pixels * s.oc + group * out) * pixels + r % pixels;
@@ -85,7 +86,8 @@ inline Index rows_per_block(const Conv2dShape& s, Index all) {
 
 template <class T, class A>
 void rows_forward(const Conv2dShape& s, const T* x, const T* w, T* y, bool accumulate) {
-  const Index k = s.group_in() * s.taps(), out = s.group_out(), all = s.n * s.oh() * s.ow(), block = rows_per_block(s, all);
+  const Index k = s.group_in() * s.taps(), out = s.group_out(), all = s.n * s.oh() * s.ow(),
+              block = rows_per_block(s, all);
   const Index blocks = ceil_div(all, block);
   for_chunks(blocks * s.groups, 1, [&](Index begin, Index end) {
     const Scratch<T> taps(block * k), results(block * out);
@@ -101,7 +103,8 @@ void rows_forward(const Conv2dShape& s, const T* x, const T* w, T* y, bool accum
 
 template <class T, class A>
 void rows_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
-  const Index k = s.group_in() * s.taps(), out = s.group_out(), all = s.n * s.oh() * s.ow(), block = rows_per_block(s, all);
+  const Index k = s.group_in() * s.taps(), out = s.group_out(), all = s.n * s.oh() * s.ow(),
+              block = rows_per_block(s, all);
   const Scratch<T> taps(block * k), results(block * out);
   for (Index group = 0; group < s.groups; ++group)
     for (Index first = 0; first < all; first += block) {
@@ -121,7 +124,8 @@ void rows_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) {
   for_chunks(ceil_div(s.n, images) * s.groups, 1, [&](Index begin, Index end) {
     const Scratch<T> taps(most * k), results(most * out);
     for (Index u = begin; u < end; ++u) {
-      const Index group = u % s.groups, first_image = u / s.groups * images, last_image = smaller(s.n, first_image + images);
+      const Index group = u % s.groups, first_image = u / s.groups * images,
+                  last_image = smaller(s.n, first_image + images);
       for (Index image = first_image; image < last_image; ++image) {
         T* to = dx + (image * s.c + group * s.group_in()) * s.h * s.w;
         for (Index i = 0; i < s.group_in() * s.h * s.w; ++i) to[i] = T(0);

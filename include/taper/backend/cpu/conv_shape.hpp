@@ -22,7 +22,8 @@ struct Conv2dShape {
   bool empty() const { return n <= 0 || c <= 0 || oc <= 0 || oh() <= 0 || ow() <= 0; }
 
  private:
-  static std::int64_t size(std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t pad, std::int64_t dilation) {
+  static std::int64_t size(std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t pad,
+                           std::int64_t dilation) {
     const std::int64_t room = in + 2 * pad - dilation * (kernel - 1) - 1;
     return room < 0 ? 0 : room / stride + 1;
   }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Convolution as a matrix product without im2col: one shifted copy of the image per kernel column, laid out so that every
-// tap's pixels are one contiguous run of it. The copy grows by kw instead of kh * kw, and stays in the second-level cache.
+// Convolution as a matrix product without im2col: one shifted copy of the image per kernel column, laid out so that
+// every tap's pixels are one contiguous run of it. The copy grows by kw instead of kh * kw, and stays in the
+// second-level cache.
 #pragma once
 
 #include <taper/backend/cpu/conv_shape.hpp>
 #include <taper/backend/cpu/gemm_pack.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
-#include <taper/config.hpp>
 #include <taper/backend/cpu/tasks.hpp>
+#include <taper/config.hpp>
 
 namespace taper::inline TAPER_ABI::detail::convolution {
 
@@ -22,9 +23,9 @@ inline Index even_blocks(Index n, Index most) { return ceil_div(n, ceil_div(n, l
 
 /// A copy of some channels and rows: [channel][kernel column][row modulo stride][row][column of the result].
 struct ShiftPlan {
-  Index channels;             // of one block
-  Index rows, columns;        // of the result in one block: whole rows, or a part of one row
-  Index plane_rows;           // per row modulo stride
+  Index channels;       // of one block
+  Index rows, columns;  // of the result in one block: whole rows, or a part of one row
+  Index plane_rows;     // per row modulo stride
   Index row_blocks, column_blocks;
 
   ShiftPlan(const Conv2dShape& s, Index most_taps, Index most_pixels, Index most_bytes, Index element) {
@@ -84,25 +85,25 @@ TAPER_INLINE void copy_loose(const T* from, Index stride, Index n, T* to) {
   else if (stride == 1)
     for (Index i = 0; i < n; i += lanes) tiles::store(to + i, tiles::load<V>(from + i));
   else if (stride == 2)
-    for (Index i = 0; i < n; i += lanes)
-      tiles::store(to + i, tiles::load_strided<2, V>(from + 2 * i));
+    for (Index i = 0; i < n; i += lanes) tiles::store(to + i, tiles::load_strided<2, V>(from + 2 * i));
   else
     for (Index i = 0; i < n; ++i) to[i] = from[i * stride];
 }
 
 /// The part of a channel from (top, left) on, with zeros where it lies outside. `to` must hold zeros there already.
 template <class T, class A>
-TAPER_INLINE void stage_channel(const Conv2dShape& s, const T* channel, Index top, Index left, Index height, Index width, T* to) {
+TAPER_INLINE void stage_channel(const Conv2dShape& s, const T* channel, Index top, Index left, Index height,
+                                Index width, T* to) {
   const Index first = smaller(width, larger(0, -left)), last = larger(first, smaller(width, s.w - left));
   for (Index y = larger(0, -top); y < height && y + top < s.h; ++y)
     copy_run<T, A>(channel + (y + top) * s.w + left + first, last - first, to + y * width + first);
 }
 
-/// Fills the copy for the block of the result at (y0, x0) from channels of one image. `stage` holds the part of one channel
-/// that the block sees, with the padding around it.
+/// Fills the copy for the block of the result at (y0, x0) from channels of one image. `stage` holds the part of one
+/// channel that the block sees, with the padding around it.
 template <class T, class A>
-TAPER_KERNEL [[gnu::noinline]] void shift_image(const Conv2dShape& s, const ShiftPlan& plan, const T* image, Index channels,
-                                                Index y0, Index x0, T* stage, T* to) {
+TAPER_KERNEL [[gnu::noinline]] void shift_image(const Conv2dShape& s, const ShiftPlan& plan, const T* image,
+                                                Index channels, Index y0, Index x0, T* stage, T* to) {
   const Index columns = plan.columns, width = plan.stage_columns(s), height = plan.plane_rows * s.sh;
   for (Index i = 0; i < height * width; ++i) stage[i] = T(0);
   for (Index c = 0; c < channels; ++c, image += s.h * s.w) {
@@ -146,16 +147,16 @@ void shift_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, 
         const Index channels = smaller(plan.channels, in - c);
         shift_image<T, A>(s, plan, from + c * s.h * s.w, channels, block.y, block.x, stage.data(), buffer.data());
         tiles::product<T, A, true>(smaller(most_out, out - first), block.pixels, channels * taps,
-                                    {w + ((group * out + first) * in + c) * taps, in * taps, 1, nullptr, false,
-                                     bias && c == 0 ? bias + group * out + first : nullptr},
-                                    {buffer.data(), 0, 0, -1, offsets.data()}, to, pixels, c > 0);
+                                   {w + ((group * out + first) * in + c) * taps, in * taps, 1, nullptr, false,
+                                    bias && c == 0 ? bias + group * out + first : nullptr},
+                                   {buffer.data(), 0, 0, -1, offsets.data()}, to, pixels, c > 0);
       }
     }
   });
 }
 
-/// dw = sum over images and pixels of dy times the shifted image. Partial sums belong to chunks of images that the sizes
-/// decide, and are added in their order.
+/// dw = sum over images and pixels of dy times the shifted image. Partial sums belong to chunks of images that the
+/// sizes decide, and are added in their order.
 template <class T, class A>
 void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
   using R = tiles::Tile<T, A>;
@@ -170,13 +171,15 @@ void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
   const Index strips = ceil_div(out, R::columns), size = plan.channels * taps * out;
   const Scratch<T> partial(chunks * parts * size);
   // Small images: several of them in one product, so that C is read and written once for all.
-  const Index together = blocks > 1 ? 1 : smaller(chunk, larger(1, smaller(512 / pixels, (Index{1} << 16) / plan.size(s))));
+  const Index together =
+      blocks > 1 ? 1 : smaller(chunk, larger(1, smaller(512 / pixels, (Index{1} << 16) / plan.size(s))));
   for_chunks(chunks * parts, 1, [&](Index begin, Index end) {
     const Scratch<T> buffer(together * plan.size(s)), stage(plan.stage_size(s));
     const Scratch<T> right(together * plan.rows * plan.columns * strips * R::columns);
     for (Index u = begin; u < end; ++u) {
       const Index part = u % parts, group = part % s.groups, c = part / s.groups * plan.channels;
-      const Index channels = smaller(plan.channels, in - c), first = u / parts * chunk, last = smaller(s.n, first + chunk);
+      const Index channels = smaller(plan.channels, in - c), first = u / parts * chunk,
+                  last = smaller(s.n, first + chunk);
       for (Index image = first; image < last; image += together)
         for (Index b = 0; b < blocks; ++b) {
           const Block block(s, plan, b);
@@ -190,16 +193,17 @@ void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
             shift_image<T, A>(s, plan, x + ((image + i) * s.c + group * in + c) * s.h * s.w, channels, block.y, block.x,
                               stage.data(), buffer.data() + i * plan.size(s));
           }
-          tiles::product<T, A, false>(channels * taps, out, block.pixels,
-                                      {buffer.data(), 0, 1, offsets.data(), false, nullptr, images, plan.size(s) - block.pixels},
-                                      {right.data(), R::columns, height * R::columns}, partial.data() + u * size, out,
-                                      image > first || b > 0);
+          tiles::product<T, A, false>(
+              channels * taps, out, block.pixels,
+              {buffer.data(), 0, 1, offsets.data(), false, nullptr, images, plan.size(s) - block.pixels},
+              {right.data(), R::columns, height * R::columns}, partial.data() + u * size, out, image > first || b > 0);
         }
     }
   });
   for_chunks(parts, 1 + (Index{1} << 16) / (size * chunks), [&](Index begin, Index end) {
     for (Index part = begin; part < end; ++part) {
-      const Index group = part % s.groups, c = part / s.groups * plan.channels, count = smaller(plan.channels, in - c) * taps;
+      const Index group = part % s.groups, c = part / s.groups * plan.channels,
+                  count = smaller(plan.channels, in - c) * taps;
       T* sum = partial.data() + part * size;
       for (Index q = 1; q < chunks; ++q) add_run<T, A>(partial.data() + (q * parts + part) * size, count * out, sum);
       for (Index o = 0; o < out; ++o)

@@ -135,7 +135,9 @@ TAPER_KERNEL [[gnu::noinline]] void dot_product(Index m, Index n, const DotArgs<
       if (rows == 3)
         columns == 4 ? dot_kernel<T, A, 3, 4>(args) : dot_kernel<T, A, 3, 1>(args);
       else
-        columns == 8 ? dot_kernel<T, A, 1, 8>(args) : columns == 4 ? dot_kernel<T, A, 1, 4>(args) : dot_kernel<T, A, 1, 1>(args);
+        columns == 8   ? dot_kernel<T, A, 1, 8>(args)
+        : columns == 4 ? dot_kernel<T, A, 1, 4>(args)
+                       : dot_kernel<T, A, 1, 1>(args);
       j += columns;
     }
     i += rows;

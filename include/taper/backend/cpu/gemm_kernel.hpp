@@ -41,10 +41,12 @@ TAPER_INLINE V shuffle(const V& x, const V& y) {
   else if constexpr (lanes == 4)
     return __builtin_shufflevector(x, y, P::at(0), P::at(1), P::at(2), P::at(3));
   else if constexpr (lanes == 8)
-    return __builtin_shufflevector(x, y, P::at(0), P::at(1), P::at(2), P::at(3), P::at(4), P::at(5), P::at(6), P::at(7));
+    return __builtin_shufflevector(x, y, P::at(0), P::at(1), P::at(2), P::at(3), P::at(4), P::at(5), P::at(6),
+                                   P::at(7));
   else
     return __builtin_shufflevector(x, y, P::at(0), P::at(1), P::at(2), P::at(3), P::at(4), P::at(5), P::at(6), P::at(7),
-                                   P::at(8), P::at(9), P::at(10), P::at(11), P::at(12), P::at(13), P::at(14), P::at(15));
+                                   P::at(8), P::at(9), P::at(10), P::at(11), P::at(12), P::at(13), P::at(14),
+                                   P::at(15));
 }
 
 struct EvenLanes {
@@ -71,8 +73,8 @@ struct Tile {
 };
 
 /// What one register tile reads and writes. Rows of A lie a_row apart, or where a_rows says; rows of B likewise. The
-/// last `tail` rows of B may lie elsewhere: they are copies, so that nothing past the operand's end is read. Or k comes in
-/// several segments: B goes on, A leaps by a_jump after each.
+/// last `tail` rows of B may lie elsewhere: they are copies, so that nothing past the operand's end is read. Or k comes
+/// in several segments: B goes on, A leaps by a_jump after each.
 template <class T>
 struct TileArgs {
   Index k = 0;
@@ -198,12 +200,18 @@ Kernel<T> kernel_of_height(Index columns) {
 template <class T, class A, bool Indirect>
 Kernel<T> choose_kernel(Index rows, Index columns) {
   switch (rows) {
-    case 1: return kernel_of_height<T, A, Indirect, 1>(columns);
-    case 2: return kernel_of_height<T, A, Indirect, 2>(columns);
-    case 3: return kernel_of_height<T, A, Indirect, 3>(columns);
-    case 4: return kernel_of_height<T, A, Indirect, 4>(columns);
-    case 5: return kernel_of_height<T, A, Indirect, 5>(columns);
-    default: return kernel_of_height<T, A, Indirect, 6>(columns);
+    case 1:
+      return kernel_of_height<T, A, Indirect, 1>(columns);
+    case 2:
+      return kernel_of_height<T, A, Indirect, 2>(columns);
+    case 3:
+      return kernel_of_height<T, A, Indirect, 3>(columns);
+    case 4:
+      return kernel_of_height<T, A, Indirect, 4>(columns);
+    case 5:
+      return kernel_of_height<T, A, Indirect, 5>(columns);
+    default:
+      return kernel_of_height<T, A, Indirect, 6>(columns);
   }
 }
 

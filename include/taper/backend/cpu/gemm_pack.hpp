@@ -32,7 +32,8 @@ struct RowTiles {
 template <class T>
 class Scratch {
  public:
-  explicit Scratch(Index count) : bytes_((static_cast<std::size_t>(count) + 256) * sizeof(T)), data_(static_cast<T*>(allocate(bytes_))) {}
+  explicit Scratch(Index count)
+      : bytes_((static_cast<std::size_t>(count) + 256) * sizeof(T)), data_(static_cast<T*>(allocate(bytes_))) {}
   ~Scratch() { deallocate(data_, bytes_); }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
@@ -58,7 +59,8 @@ TAPER_INLINE void transpose_stages(V (&v)[Lanes]) {
   V out[Lanes];
 #pragma GCC unroll 32
   for (int i = 0; i < Lanes; ++i)
-    out[i] = i & Step ? shuffle<LowerRow<Lanes, Step>, T>(v[i - Step], v[i]) : shuffle<UpperRow<Lanes, Step>, T>(v[i], v[i | Step]);
+    out[i] = i & Step ? shuffle<LowerRow<Lanes, Step>, T>(v[i - Step], v[i])
+                      : shuffle<UpperRow<Lanes, Step>, T>(v[i], v[i | Step]);
 #pragma GCC unroll 32
   for (int i = 0; i < Lanes; ++i) v[i] = out[i];
   if constexpr (Step > 1) transpose_stages<Step / 2, T>(v);
@@ -89,7 +91,8 @@ TAPER_KERNEL [[gnu::noinline]] void pack_strip(const T* b, Index row, Index colu
   for (Index first = 0; first < columns; first += lanes) {
     const Index valid = columns - first < lanes ? columns - first : lanes;
     const T* from = b + first * column;
-    for (Index p = 0; p < whole; p += lanes) transpose_block<T, A>(from + p, column, valid, to + p * width + first, width);
+    for (Index p = 0; p < whole; p += lanes)
+      transpose_block<T, A>(from + p, column, valid, to + p * width + first, width);
     for (Index p = whole; p < k; ++p)
       for (Index j = 0; j < lanes; ++j) to[p * width + first + j] = j < valid ? from[p * row + j * column] : T(0);
   }

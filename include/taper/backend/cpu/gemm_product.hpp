@@ -34,7 +34,8 @@ struct Right {
   T* buffer = nullptr;  // whole strips are copied here first, where rows lie badly for the first-level cache
 };
 
-/// C (m x n) = or += A (m x k) B (k x n), tile by tile: a strip of B stays in the first-level cache under all rows of A.
+/// C (m x n) = or += A (m x k) B (k x n), tile by tile: a strip of B stays in the first-level cache under all rows of
+/// A.
 template <class T, class A, bool Indirect>
 TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Left<T>& left, const Right<T>& right, T* c,
                                             Index c_row, bool accumulate) {
@@ -70,7 +71,8 @@ TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Lef
       args.k = room < 0 ? 0 : room / right.row + 1;
       args.tail = k - args.k;
       args.segments = 2;
-      std::memcpy(tail, args.b + args.k * right.row, static_cast<std::size_t>((args.tail - 1) * right.row + columns) * sizeof(T));
+      std::memcpy(tail, args.b + args.k * right.row,
+                  static_cast<std::size_t>((args.tail - 1) * right.row + columns) * sizeof(T));
     }
     for (Index t = 0, i = 0; t < tiles.count; ++t) {
       const Index rows = tiles.rows(t);

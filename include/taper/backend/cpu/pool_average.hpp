@@ -4,8 +4,8 @@
 
 #include <taper/backend/cpu/gemm_generic.hpp>
 #include <taper/backend/cpu/pool_shape.hpp>
-#include <taper/config.hpp>
 #include <taper/backend/cpu/tasks.hpp>
+#include <taper/config.hpp>
 
 #include <cstdint>
 #include <type_traits>
@@ -23,9 +23,12 @@ struct Window {
   std::int64_t divisor;
 };
 
-inline Range cut(std::int64_t first, std::int64_t last, std::int64_t in) { return {first < 0 ? 0 : first, last > in ? in : last}; }
+inline Range cut(std::int64_t first, std::int64_t last, std::int64_t in) {
+  return {first < 0 ? 0 : first, last > in ? in : last};
+}
 
-inline Window average_window(const Pool2dShape& s, std::int64_t oy, std::int64_t ox, bool count_include_pad, std::int64_t divisor_override) {
+inline Window average_window(const Pool2dShape& s, std::int64_t oy, std::int64_t ox, bool count_include_pad,
+                             std::int64_t divisor_override) {
   const std::int64_t y = oy * s.sh - s.ph, x = ox * s.sw - s.pw;
   Window out{cut(y, y + s.kh, s.h), cut(x, x + s.kw, s.w), divisor_override};
   if (divisor_override == 0)  // the padded size counts, but nothing beyond the right padding, where ceil_mode may reach
@@ -58,8 +61,8 @@ TAPER_INLINE void spread(Sum<T>* plane, std::int64_t w, const Window& at, T g) {
 
 /// Windows [begin, end) of a row of results whose columns all lie in the plane. Returns where it stopped.
 template <class T, class A, int Stride>
-TAPER_INLINE std::int64_t row_average(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin, std::int64_t end,
-                                      T divisor, T* out) {
+TAPER_INLINE std::int64_t row_average(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin,
+                                      std::int64_t end, T divisor, T* out) {
   using V = typename tiles::Native<T, A::vector_bytes>::type;
   std::int64_t x = begin;
   end = last_inside(s, end);
@@ -80,7 +83,9 @@ struct Plain {
   std::int64_t h, w, oh, ow;
   bool count_include_pad;
   std::int64_t divisor_override;
-  Window operator()(std::int64_t y, std::int64_t x) const { return average_window(s, y, x, count_include_pad, divisor_override); }
+  Window operator()(std::int64_t y, std::int64_t x) const {
+    return average_window(s, y, x, count_include_pad, divisor_override);
+  }
   template <class T, class A>
   TAPER_INLINE std::int64_t row(const T* plane, std::int64_t y, std::int64_t x, T* out) const {
     if (s.sw > 2 || x * s.sw < s.pw) return x;
@@ -88,7 +93,8 @@ struct Plain {
     const Taps taps(at.y.first, at.y.last - at.y.first, 1, h);
     if (taps.first >= taps.last || last_inside(s, ow) <= x) return x;
     const T divisor = static_cast<T>(at.divisor);
-    return s.sw == 1 ? row_average<T, A, 1>(s, plane, taps, x, ow, divisor, out) : row_average<T, A, 2>(s, plane, taps, x, ow, divisor, out);
+    return s.sw == 1 ? row_average<T, A, 1>(s, plane, taps, x, ow, divisor, out)
+                     : row_average<T, A, 2>(s, plane, taps, x, ow, divisor, out);
   }
 };
 struct Adaptive {
@@ -141,13 +147,13 @@ TAPER_KERNEL void spread_planes(std::int64_t begin, std::int64_t end, const W& w
 template <class T, class A, class W>
 void average(std::int64_t planes, const W& windows, const T* x, T* y) {
   for_chunks(planes, grain(windows.h * windows.w + windows.oh * windows.ow),
-               [&](std::int64_t begin, std::int64_t end) { average_planes<T, A>(begin, end, windows, x, y); });
+             [&](std::int64_t begin, std::int64_t end) { average_planes<T, A>(begin, end, windows, x, y); });
 }
 
 template <class T, class A, class W>
 void average_backward(std::int64_t planes, const W& windows, const T* dy, T* dx) {
   for_chunks(planes, grain(windows.h * windows.w + windows.oh * windows.ow),
-               [&](std::int64_t begin, std::int64_t end) { spread_planes<T, A>(begin, end, windows, dy, dx); });
+             [&](std::int64_t begin, std::int64_t end) { spread_planes<T, A>(begin, end, windows, dy, dx); });
 }
 
 inline Plain plain(const Pool2dShape& s, bool count_include_pad, std::int64_t divisor_override) {
@@ -156,21 +162,23 @@ inline Plain plain(const Pool2dShape& s, bool count_include_pad, std::int64_t di
 
 }  // namespace pooling
 
-/// out (planes, oh, ow) = means of the windows; dilation is not used. A divisor_override other than 0 replaces the count.
-/// Dtypes: all real ones; 16-bit floats are summed in float, integers divide towards zero.
+/// out (planes, oh, ow) = means of the windows; dilation is not used. A divisor_override other than 0 replaces the
+/// count. Dtypes: all real ones; 16-bit floats are summed in float, integers divide towards zero.
 template <class T, class A = Abi>
 void avg_pool2d(const Pool2dShape& s, bool count_include_pad, std::int64_t divisor_override, const T* x, T* out) {
   pooling::average<T, A>(s.planes, pooling::plain(s, count_include_pad, divisor_override), x, out);
 }
 
 template <class T, class A = Abi>
-void avg_pool2d_backward(const Pool2dShape& s, bool count_include_pad, std::int64_t divisor_override, const T* dy, T* dx) {
+void avg_pool2d_backward(const Pool2dShape& s, bool count_include_pad, std::int64_t divisor_override, const T* dy,
+                         T* dx) {
   pooling::average_backward<T, A>(s.planes, pooling::plain(s, count_include_pad, divisor_override), dy, dx);
 }
 
 /// Average pooling of planes h x w to oh x ow: window i covers floor(i h / oh) up to ceil((i + 1) h / oh).
 template <class T, class A = Abi>
-void adaptive_avg_pool2d(std::int64_t planes, std::int64_t h, std::int64_t w, std::int64_t oh, std::int64_t ow, const T* x, T* out) {
+void adaptive_avg_pool2d(std::int64_t planes, std::int64_t h, std::int64_t w, std::int64_t oh, std::int64_t ow,
+                         const T* x, T* out) {
   pooling::average<T, A>(planes, pooling::Adaptive{h, w, oh, ow}, x, out);
 }
 

@@ -4,8 +4,8 @@
 
 #include <taper/backend/cpu/gemm_kernel.hpp>
 #include <taper/backend/cpu/pool_shape.hpp>
-#include <taper/config.hpp>
 #include <taper/backend/cpu/tasks.hpp>
+#include <taper/config.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -36,7 +36,8 @@ TAPER_INLINE bool is_nan(T x) {
 
 /// The maximum of one window and where it lies in its plane.
 template <class T>
-TAPER_INLINE void window_max(const T* plane, std::int64_t w, const Taps& y, const Taps& x, T& value, std::int64_t& index) {
+TAPER_INLINE void window_max(const T* plane, std::int64_t w, const Taps& y, const Taps& x, T& value,
+                             std::int64_t& index) {
   T best{};
   std::int64_t at = -1;
   for (std::int64_t iy = y.first; iy < y.last; iy += y.step)
@@ -48,15 +49,17 @@ TAPER_INLINE void window_max(const T* plane, std::int64_t w, const Taps& y, cons
       }
     }
   // A window wholly in the padding.
-  if (at < 0) best = std::numeric_limits<T>::has_infinity ? static_cast<T>(-std::numeric_limits<T>::infinity()) : std::numeric_limits<T>::lowest();
+  if (at < 0)
+    best = std::numeric_limits<T>::has_infinity ? static_cast<T>(-std::numeric_limits<T>::infinity())
+                                                : std::numeric_limits<T>::lowest();
   value = best;
   index = at < 0 ? 0 : at;
 }
 
 /// Windows [x, end) of a row of results, whose taps all lie in the plane; sw is 1 or 2. Returns where it stopped.
 template <class T, class A, int Stride>
-TAPER_INLINE std::int64_t row_max(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin, std::int64_t end, T* out,
-                                  std::int64_t* indices) {
+TAPER_INLINE std::int64_t row_max(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin,
+                                  std::int64_t end, T* out, std::int64_t* indices) {
   std::int64_t x = begin;
   using V = typename Native<T, A::vector_bytes>::type;
   using I = decltype(V{} > V{});
@@ -91,13 +94,16 @@ TAPER_INLINE std::int64_t row_max(const Pool2dShape& s, const T* plane, const Ta
 }
 
 template <class T, class A>
-TAPER_KERNEL void max_plane(const Pool2dShape& s, std::int64_t oh, std::int64_t ow, const T* plane, T* out, std::int64_t* indices) {
+TAPER_KERNEL void max_plane(const Pool2dShape& s, std::int64_t oh, std::int64_t ow, const T* plane, T* out,
+                            std::int64_t* indices) {
   for (std::int64_t oy = 0; oy < oh; ++oy, out += ow, indices += indices ? ow : 0) {
     const Taps y(oy * s.sh - s.ph, s.kh, s.dh, s.h);
     for (std::int64_t x = 0; x < ow; ++x) {
       if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>)
-        if (s.dw == 1 && s.sw <= 2 && x * s.sw >= s.pw && y.first < y.last && s.h * s.w <= std::numeric_limits<std::int32_t>::max()) {
-          x = s.sw == 1 ? row_max<T, A, 1>(s, plane, y, x, ow, out, indices) : row_max<T, A, 2>(s, plane, y, x, ow, out, indices);
+        if (s.dw == 1 && s.sw <= 2 && x * s.sw >= s.pw && y.first < y.last &&
+            s.h * s.w <= std::numeric_limits<std::int32_t>::max()) {
+          x = s.sw == 1 ? row_max<T, A, 1>(s, plane, y, x, ow, out, indices)
+                        : row_max<T, A, 2>(s, plane, y, x, ow, out, indices);
           if (x == ow) break;
         }
       std::int64_t index;
@@ -116,13 +122,15 @@ void max_pool2d(const Pool2dShape& s, const T* x, T* out, std::int64_t* indices)
   const std::int64_t oh = s.oh(), ow = s.ow();
   for_chunks(s.planes, pooling::grain(oh * ow * s.kh * s.kw), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p)
-      pooling::max_plane<T, A>(s, oh, ow, x + p * s.h * s.w, out + p * oh * ow, indices ? indices + p * oh * ow : nullptr);
+      pooling::max_plane<T, A>(s, oh, ow, x + p * s.h * s.w, out + p * oh * ow,
+                               indices ? indices + p * oh * ow : nullptr);
   });
 }
 
 /// dx (planes, in) = sums of dy (planes, out) over the places that `indices` names. For every max pooling.
 template <class T, class A = Abi>
-void max_pool2d_backward(std::int64_t planes, std::int64_t in, std::int64_t out, const T* dy, const std::int64_t* indices, T* dx) {
+void max_pool2d_backward(std::int64_t planes, std::int64_t in, std::int64_t out, const T* dy,
+                         const std::int64_t* indices, T* dx) {
   for_chunks(planes, pooling::grain(in + out), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p) {
       T* to = dx + p * in;
@@ -137,15 +145,15 @@ void max_pool2d_backward(std::int64_t planes, std::int64_t in, std::int64_t out,
 
 /// Max pooling of planes h x w to oh x ow: window i covers floor(i h / oh) up to ceil((i + 1) h / oh).
 template <class T, class A = Abi>
-void adaptive_max_pool2d(std::int64_t planes, std::int64_t h, std::int64_t w, std::int64_t oh, std::int64_t ow, const T* x,
-                         T* out, std::int64_t* indices) {
+void adaptive_max_pool2d(std::int64_t planes, std::int64_t h, std::int64_t w, std::int64_t oh, std::int64_t ow,
+                         const T* x, T* out, std::int64_t* indices) {
   for_chunks(planes, pooling::grain(h * w + oh * ow), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p)
       for (std::int64_t i = 0; i < oh * ow; ++i) {
         const pooling::Range y = pooling::adaptive_range(i / ow, h, oh), z = pooling::adaptive_range(i % ow, w, ow);
         std::int64_t index;
         pooling::window_max(x + p * h * w, w, pooling::Taps(y.first, y.last - y.first, 1, h),
-                         pooling::Taps(z.first, z.last - z.first, 1, w), out[p * oh * ow + i], index);
+                            pooling::Taps(z.first, z.last - z.first, 1, w), out[p * oh * ow + i], index);
         if (indices) indices[p * oh * ow + i] = index;
       }
   });

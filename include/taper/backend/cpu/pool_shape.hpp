@@ -18,7 +18,8 @@ struct Pool2dShape {
   std::int64_t ow() const { return size(w, kw, sw, pw, dw); }
 
  private:
-  std::int64_t size(std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t pad, std::int64_t dilation) const {
+  std::int64_t size(std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t pad,
+                    std::int64_t dilation) const {
     const std::int64_t room = in + 2 * pad - dilation * (kernel - 1) - 1 + (ceil_mode ? stride - 1 : 0);
     if (room < 0) return 0;
     const std::int64_t out = room / stride + 1;
@@ -54,9 +55,10 @@ inline std::int64_t last_inside(const Pool2dShape& s, std::int64_t end) {
   return windows < end ? windows : end;
 }
 
-/// Whether a vector of windows can begin at x. It may go back to overlap the one before, and read into the next row, but
-/// not past the plane.
-inline bool next_vector(const Pool2dShape& s, const Taps& y, std::int64_t& x, std::int64_t begin, std::int64_t end, std::int64_t lanes) {
+/// Whether a vector of windows can begin at x. It may go back to overlap the one before, and read into the next row,
+/// but not past the plane.
+inline bool next_vector(const Pool2dShape& s, const Taps& y, std::int64_t& x, std::int64_t begin, std::int64_t end,
+                        std::int64_t lanes) {
   if (x >= end) return false;
   if (x + lanes > end && end - lanes >= begin) x = end - lanes;
   return x + lanes <= end && (y.last - 1) * s.w + x * s.sw - s.pw + s.kw - 1 + s.sw * lanes <= s.h * s.w;

@@ -10,26 +10,35 @@ namespace detail::simd {
 
 template <class X>
 TAPER_PACK X abs_of(X x) {
-  if constexpr (std::is_unsigned_v<element_t<X>>) return x;
-  else if constexpr (std::is_integral_v<element_t<X>>) return choose<X>(x < splat<X>(0), Negate()(x), x);
-  else return magnitude(x);
+  if constexpr (std::is_unsigned_v<element_t<X>>)
+    return x;
+  else if constexpr (std::is_integral_v<element_t<X>>)
+    return choose<X>(x < splat<X>(0), Negate()(x), x);
+  else
+    return magnitude(x);
 }
 template <class X>
 TAPER_PACK X sign_of(X x) {
   const X one = splat<X>(1), zero = splat<X>(0);
   const X positive = choose<X>(x > zero, one, zero);
-  if constexpr (std::is_unsigned_v<element_t<X>>) return positive;
-  else return choose<X>(x < zero, splat<X>(-1), positive);
+  if constexpr (std::is_unsigned_v<element_t<X>>)
+    return positive;
+  else
+    return choose<X>(x < zero, splat<X>(-1), positive);
 }
 template <class X>
 TAPER_PACK X max_of(X a, X b) {
-  if constexpr (std::is_integral_v<element_t<X>>) return choose<X>(a > b, a, b);
-  else return choose<X>(nan_mask(a), a, greater(a, b));
+  if constexpr (std::is_integral_v<element_t<X>>)
+    return choose<X>(a > b, a, b);
+  else
+    return choose<X>(nan_mask(a), a, greater(a, b));
 }
 template <class X>
 TAPER_PACK X min_of(X a, X b) {
-  if constexpr (std::is_integral_v<element_t<X>>) return choose<X>(a < b, a, b);
-  else return choose<X>(nan_mask(a), a, lesser(a, b));
+  if constexpr (std::is_integral_v<element_t<X>>)
+    return choose<X>(a < b, a, b);
+  else
+    return choose<X>(nan_mask(a), a, lesser(a, b));
 }
 template <class X>
 TAPER_PACK X fmax_of(X a, X b) {
@@ -95,15 +104,15 @@ struct FmaFunctor {
 };
 
 // Masks as integers of the value's width: -1 or 0.
-#define TAPER_MASK_FUNCTOR(Name, test)                                                              \
-  struct Name {                                                                                     \
-    template <class X>                                                                              \
-    TAPER_PACK auto operator()(X x) const {                                                         \
-      using I = int_t<X>;                                                                           \
-      const I infinity = bits(splat<X>(inf<X>)), m = bits(x) & splat<I>(~sign_bit<X>);              \
-      (void)infinity, (void)m;                                                                      \
-      return test;                                                                                  \
-    }                                                                                               \
+#define TAPER_MASK_FUNCTOR(Name, test)                                                 \
+  struct Name {                                                                        \
+    template <class X>                                                                 \
+    TAPER_PACK auto operator()(X x) const {                                            \
+      using I = int_t<X>;                                                              \
+      const I infinity = bits(splat<X>(inf<X>)), m = bits(x) & splat<I>(~sign_bit<X>); \
+      (void)infinity, (void)m;                                                         \
+      return test;                                                                     \
+    }                                                                                  \
   };
 TAPER_MASK_FUNCTOR(IsNan, m > infinity)
 TAPER_MASK_FUNCTOR(IsInf, m == infinity)
@@ -120,7 +129,8 @@ TAPER_HD auto scalar_bits(T x) {
   return __builtin_bit_cast(typename IntOf<sizeof(T)>::type, x);
 }
 template <class T>
-inline constexpr auto infinity_bits = std::bit_cast<typename IntOf<sizeof(T)>::type>(std::numeric_limits<T>::infinity());
+inline constexpr auto infinity_bits =
+    std::bit_cast<typename IntOf<sizeof(T)>::type>(std::numeric_limits<T>::infinity());
 
 }  // namespace detail::simd
 
@@ -145,34 +155,29 @@ TAPER_MATH_BINARY_OF(detail::RealScalar, min, x != x || x < y ? x : y)
 
 namespace math {
 
-
 /// a * b + c, rounded once where the target has the instruction.
 template <std::floating_point T, int N, class A>
 TAPER_PACK Pack<T, N, A> fma(const Pack<T, N, A>& a, const Pack<T, N, A>& b, const Pack<T, N, A>& c) {
   return detail::simd::map<Pack<T, N, A>>(detail::simd::FmaFunctor(), a, b, c);
 }
 template <std::floating_point T>
-TAPER_INLINE TAPER_HD T fma(T a, T b, T c) {
-  TAPER_SCALAR_MATH(detail::simd::fma(a, b, c), ::fma(a, b, c))
-}
+TAPER_INLINE TAPER_HD T fma(T a, T b, T c){TAPER_SCALAR_MATH(detail::simd::fma(a, b, c), ::fma(a, b, c))}
 
 // Tests of the bits: right under -ffast-math too.
-#define TAPER_MATH_TEST(name, Functor, scalar)                                     \
-  template <std::floating_point T, int N, class A>                                 \
-  TAPER_PACK Pack<bool, N, A> name(const Pack<T, N, A>& x) {                       \
-    return detail::simd::test_bits(detail::simd::Functor(), x);                    \
-  }                                                                                \
-  template <std::floating_point T>                                                 \
-  TAPER_INLINE TAPER_HD bool name(T x) {                                           \
-    [[maybe_unused]] constexpr auto infinity = detail::simd::infinity_bits<T>;     \
-    const auto b = detail::simd::scalar_bits(x);                                   \
-    [[maybe_unused]] const auto m = b & detail::simd::largest<decltype(b)>;        \
-    return scalar;                                                                 \
+#define TAPER_MATH_TEST(name, Functor, scalar)                                 \
+  template <std::floating_point T, int N, class A>                             \
+  TAPER_PACK Pack<bool, N, A> name(const Pack<T, N, A>& x) {                   \
+    return detail::simd::test_bits(detail::simd::Functor(), x);                \
+  }                                                                            \
+  template <std::floating_point T>                                             \
+  TAPER_INLINE TAPER_HD bool name(T x) {                                       \
+    [[maybe_unused]] constexpr auto infinity = detail::simd::infinity_bits<T>; \
+    const auto b = detail::simd::scalar_bits(x);                               \
+    [[maybe_unused]] const auto m = b & detail::simd::largest<decltype(b)>;    \
+    return scalar;                                                             \
   }
-TAPER_MATH_TEST(isnan, IsNan, m > infinity)
-TAPER_MATH_TEST(isinf, IsInf, m == infinity)
-TAPER_MATH_TEST(isfinite, IsFinite, m < infinity)
-TAPER_MATH_TEST(signbit, SignBit, b < 0)
+TAPER_MATH_TEST(isnan, IsNan, m > infinity) TAPER_MATH_TEST(isinf, IsInf, m == infinity)
+    TAPER_MATH_TEST(isfinite, IsFinite, m < infinity) TAPER_MATH_TEST(signbit, SignBit, b < 0)
 #undef TAPER_MATH_TEST
 
 }  // namespace math

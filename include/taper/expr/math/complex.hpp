@@ -19,13 +19,17 @@ namespace math {
 
 template <ComplexValue Z>
 TAPER_INLINE TAPER_HD real_of<Z> real(const Z& z) {
-  if constexpr (PackValue<Z>) return z.re;
-  else return z.real();
+  if constexpr (PackValue<Z>)
+    return z.re;
+  else
+    return z.real();
 }
 template <ComplexValue Z>
 TAPER_INLINE TAPER_HD real_of<Z> imag(const Z& z) {
-  if constexpr (PackValue<Z>) return z.im;
-  else return z.imag();
+  if constexpr (PackValue<Z>)
+    return z.im;
+  else
+    return z.imag();
 }
 template <detail::RealValue V>
 TAPER_INLINE TAPER_HD V real(const V& x) {
@@ -98,7 +102,9 @@ TAPER_INLINE TAPER_HD Z log(const Z& z) {
   const R x = math::abs(math::real(z)), y = math::abs(math::imag(z)), a = math::max(x, y), b = math::min(x, y);
   const auto near = (a > R(0.6)) && (a < R(1.7));
   const R c = select(near, a, R(1)), d = select(near, b, R(0));
-  return math::complex(select(near, R(R(0.5) * math::log1p(math::fma(d, d, R((c - R(1)) * (c + R(1)))))), math::log(math::hypot(x, y))), math::arg(z));
+  return math::complex(
+      select(near, R(R(0.5) * math::log1p(math::fma(d, d, R((c - R(1)) * (c + R(1)))))), math::log(math::hypot(x, y))),
+      math::arg(z));
 }
 /// The root with real part >= 0, cut along the negative axis.
 template <ComplexValue Z>
@@ -123,7 +129,8 @@ template <ComplexValue Z>
 TAPER_INLINE TAPER_HD Z pow(const Z& z, const Z& w) {
   using R = real_of<Z>;
   const Z p = math::exp(Z(w * math::log(z)));
-  const auto zero = (math::real(z) == R(0)) && (math::imag(z) == R(0)), one = (math::real(w) == R(0)) && (math::imag(w) == R(0));
+  const auto zero = (math::real(z) == R(0)) && (math::imag(z) == R(0)),
+             one = (math::real(w) == R(0)) && (math::imag(w) == R(0));
   const auto gone = zero && (math::real(w) > R(0));
   const R re = select(one, R(1), select(gone, R(0), math::real(p))), im = select(one || gone, R(0), math::imag(p));
   return math::complex(re, im);
@@ -134,14 +141,16 @@ TAPER_INLINE TAPER_HD Z sinh(const Z& z) {
   using R = real_of<Z>;
   const R x = math::real(z), y = math::imag(z);
   const auto flat = y == R(0);
-  return math::complex(select(flat, math::sinh(x), R(math::sinh(x) * math::cos(y))), select(flat, y, R(math::cosh(x) * math::sin(y))));
+  return math::complex(select(flat, math::sinh(x), R(math::sinh(x) * math::cos(y))),
+                       select(flat, y, R(math::cosh(x) * math::sin(y))));
 }
 template <ComplexValue Z>
 TAPER_INLINE TAPER_HD Z cosh(const Z& z) {
   using R = real_of<Z>;
   const R x = math::real(z), y = math::imag(z);
   const auto flat = y == R(0);
-  return math::complex(select(flat, math::cosh(x), R(math::cosh(x) * math::cos(y))), select(flat, R(y * math::copysign(R(1), x)), R(math::sinh(x) * math::sin(y))));
+  return math::complex(select(flat, math::cosh(x), R(math::cosh(x) * math::cos(y))),
+                       select(flat, R(y * math::copysign(R(1), x)), R(math::sinh(x) * math::sin(y))));
 }
 /// With t = tan y, s = sinh x: ((1 + t^2) s sqrt(1 + s^2) + i t) / (1 + (1 + t^2) s^2); +-1 where s^2 would overflow.
 template <ComplexValue Z>
@@ -176,7 +185,8 @@ TAPER_INLINE TAPER_HD Z tan(const Z& z) {
 }  // namespace math
 
 template <class R, int N, class A>
-TAPER_PACK Pack<std::complex<R>, N, A> operator/(const Pack<std::complex<R>, N, A>& a, const Pack<std::complex<R>, N, A>& b) {
+TAPER_PACK Pack<std::complex<R>, N, A> operator/(const Pack<std::complex<R>, N, A>& a,
+                                                 const Pack<std::complex<R>, N, A>& b) {
   return math::divide(a, b);
 }
 

@@ -10,7 +10,8 @@ namespace taper::inline TAPER_ABI {
 
 namespace detail::simd {
 
-/// The bounds of integer type U as values of floating type F: at most `below` rounds into U, `above` is the first beyond.
+/// The bounds of integer type U as values of floating type F: at most `below` rounds into U, `above` is the first
+/// beyond.
 template <class U, class F>
 struct RangeOf {
   static constexpr F low = static_cast<F>(std::numeric_limits<U>::lowest());
@@ -26,7 +27,9 @@ struct Saturate {
     constexpr E low = RangeOf<U, E>::low;
     constexpr E high = static_cast<E>(largest<U>);
     // The largest value of F below the bound, where the bound itself is none of U's.
-    constexpr E top = high < RangeOf<U, E>::above ? high : high - high / static_cast<E>(std::int64_t(1) << std::numeric_limits<E>::digits);
+    constexpr E top = high < RangeOf<U, E>::above
+                          ? high
+                          : high - high / static_cast<E>(std::int64_t(1) << std::numeric_limits<E>::digits);
     const X hi = splat<X>(top), lo = splat<X>(low);
     x = greater(lo, lesser(hi, x));
     constexpr auto infinity = __builtin_bit_cast(typename IntOf<sizeof(E)>::type, inf<E>);
@@ -96,7 +99,8 @@ struct DoubleToInt64 {
 /// The mask as 0 or 1 of a 4-byte type.
 template <class T, int N, class A>
 TAPER_PACK Pack<T, N, A> ones(const Pack<bool, N, A>& m) {
-  return reinterpret<T>(reinterpret<std::int32_t>(m) & Pack<std::int32_t, N, A>(__builtin_bit_cast(std::int32_t, T(1))));
+  return reinterpret<T>(reinterpret<std::int32_t>(m) &
+                        Pack<std::int32_t, N, A>(__builtin_bit_cast(std::int32_t, T(1))));
 }
 
 template <class U, class T, int N, class A>
@@ -107,32 +111,49 @@ TAPER_PACK Pack<U, N, A> float_to_int(const Pack<T, N, A>& x) {
     const auto over = x >= Pack<T, N, A>(RangeOf<U, T>::above);
     const auto inside = map<Pack<T, N, A>>(Saturate<U>(), x);
     Pack<U, N, A> r;
-    if constexpr (sizeof(U) == 4) r = resize<std::int32_t>(inside);
-    else if constexpr (sizeof(T) == 4) r = map<Pack<U, N, A>>(DoubleToInt64(), resize<double>(inside));
-    else r = map<Pack<U, N, A>>(DoubleToInt64(), inside);
+    if constexpr (sizeof(U) == 4)
+      r = resize<std::int32_t>(inside);
+    else if constexpr (sizeof(T) == 4)
+      r = map<Pack<U, N, A>>(DoubleToInt64(), resize<double>(inside));
+    else
+      r = map<Pack<U, N, A>>(DoubleToInt64(), inside);
     return map<Pack<U, N, A>>(Ceiling(), r, from_mask<U>(over));
   }
 }
 
 template <class U, class T, int N, class A>
 TAPER_PACK Pack<U, N, A> convert_real(const Pack<T, N, A>& x) {
-  if constexpr (std::is_same_v<T, U>) return x;
-  else if constexpr (std::is_same_v<U, bool>) return x != Pack<T, N, A>(T(0));
+  if constexpr (std::is_same_v<T, U>)
+    return x;
+  else if constexpr (std::is_same_v<U, bool>)
+    return x != Pack<T, N, A>(T(0));
   else if constexpr (std::is_same_v<T, bool>) {
-    if constexpr (std::is_same_v<U, float>) return ones<float>(x);
-    else if constexpr (std::is_same_v<U, double>) return resize<double>(ones<float>(x));
-    else return convert_real<U>(ones<std::int32_t>(x));
+    if constexpr (std::is_same_v<U, float>)
+      return ones<float>(x);
+    else if constexpr (std::is_same_v<U, double>)
+      return resize<double>(ones<float>(x));
+    else
+      return convert_real<U>(ones<std::int32_t>(x));
   } else if constexpr (std::is_integral_v<T> && std::is_integral_v<U>) {
-    if constexpr (sizeof(T) == 8 && sizeof(U) < 4) return resize<U>(resize<std::int32_t>(x));
-    else if constexpr (sizeof(T) < 4 && sizeof(U) != 4) return resize<U>(resize<std::int32_t>(x));
-    else return resize<U>(x);
+    if constexpr (sizeof(T) == 8 && sizeof(U) < 4)
+      return resize<U>(resize<std::int32_t>(x));
+    else if constexpr (sizeof(T) < 4 && sizeof(U) != 4)
+      return resize<U>(resize<std::int32_t>(x));
+    else
+      return resize<U>(x);
   } else if constexpr (std::is_integral_v<T>) {
-    if constexpr (sizeof(T) < 4) return resize<U>(resize<std::int32_t>(x));
-    else if constexpr (sizeof(T) == 4) return resize<U>(x);
-    else if constexpr (std::is_same_v<U, double>) return map<Pack<double, N, A>>(Int64ToDouble(), x);
-    else return resize<float>(map<Pack<double, N, A>>(Int64ToDouble(), map<Pack<T, N, A>>(Sticky(), x)));
-  } else if constexpr (std::is_integral_v<U>) return float_to_int<U>(x);
-  else return resize<U>(x);
+    if constexpr (sizeof(T) < 4)
+      return resize<U>(resize<std::int32_t>(x));
+    else if constexpr (sizeof(T) == 4)
+      return resize<U>(x);
+    else if constexpr (std::is_same_v<U, double>)
+      return map<Pack<double, N, A>>(Int64ToDouble(), x);
+    else
+      return resize<float>(map<Pack<double, N, A>>(Int64ToDouble(), map<Pack<T, N, A>>(Sticky(), x)));
+  } else if constexpr (std::is_integral_v<U>)
+    return float_to_int<U>(x);
+  else
+    return resize<U>(x);
 }
 
 }  // namespace detail::simd
@@ -141,27 +162,39 @@ TAPER_PACK Pack<U, N, A> convert_real(const Pack<T, N, A>& x) {
 /// complex value loses its imaginary part.
 template <class U, class T, int N, class A>
 TAPER_PACK Pack<U, N, A> convert(const Pack<T, N, A>& x) {
-  if constexpr (Complex<T> && Complex<U>) return {convert<real_t<U>>(x.re), convert<real_t<U>>(x.im)};
-  else if constexpr (Complex<U>) return {convert<real_t<U>>(x)};
-  else if constexpr (Complex<T> && std::is_same_v<U, bool>) return convert<bool>(x.re) | convert<bool>(x.im);
-  else if constexpr (Complex<T>) return convert<U>(x.re);
-  else return detail::simd::convert_real<U>(x);
+  if constexpr (Complex<T> && Complex<U>)
+    return {convert<real_t<U>>(x.re), convert<real_t<U>>(x.im)};
+  else if constexpr (Complex<U>)
+    return {convert<real_t<U>>(x)};
+  else if constexpr (Complex<T> && std::is_same_v<U, bool>)
+    return convert<bool>(x.re) | convert<bool>(x.im);
+  else if constexpr (Complex<T>)
+    return convert<U>(x.re);
+  else
+    return detail::simd::convert_real<U>(x);
 }
 template <class U, ScalarValue T>
 TAPER_HD constexpr U convert(T x) {
-  if constexpr (std::is_same_v<T, U>) return x;
-  else if constexpr (Complex<T> && Complex<U>) return U(static_cast<real_t<U>>(x.real()), static_cast<real_t<U>>(x.imag()));
-  else if constexpr (Complex<U>) return U(convert<real_t<U>>(x), 0);
-  else if constexpr (Complex<T> && std::is_same_v<U, bool>) return x.real() != 0 || x.imag() != 0;
-  else if constexpr (Complex<T>) return convert<U>(x.real());
-  else if constexpr (std::is_same_v<U, bool>) return x != T(0);
+  if constexpr (std::is_same_v<T, U>)
+    return x;
+  else if constexpr (Complex<T> && Complex<U>)
+    return U(static_cast<real_t<U>>(x.real()), static_cast<real_t<U>>(x.imag()));
+  else if constexpr (Complex<U>)
+    return U(convert<real_t<U>>(x), 0);
+  else if constexpr (Complex<T> && std::is_same_v<U, bool>)
+    return x.real() != 0 || x.imag() != 0;
+  else if constexpr (Complex<T>)
+    return convert<U>(x.real());
+  else if constexpr (std::is_same_v<U, bool>)
+    return x != T(0);
   else if constexpr (std::is_floating_point_v<T> && std::is_integral_v<U>) {
     using Range = detail::simd::RangeOf<U, T>;
     if (x >= Range::above) return detail::simd::largest<U>;
     if (x <= Range::low) return detail::simd::lowest<U>;
     if (!(x == x)) return 0;
     return static_cast<U>(x);
-  } else return static_cast<U>(x);
+  } else
+    return static_cast<U>(x);
 }
 
 }  // namespace taper::inline TAPER_ABI

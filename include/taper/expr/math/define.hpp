@@ -103,13 +103,17 @@ TAPER_PACK mask_t<X> nan_mask(X x) {
 
 template <class M>
 TAPER_PACK M either(M a, M b) {
-  if constexpr (std::is_same_v<M, bool>) return a || b;
-  else return a | b;
+  if constexpr (std::is_same_v<M, bool>)
+    return a || b;
+  else
+    return a | b;
 }
 template <class M>
 TAPER_PACK M both(M a, M b) {
-  if constexpr (std::is_same_v<M, bool>) return a && b;
-  else return a & b;
+  if constexpr (std::is_same_v<M, bool>)
+    return a && b;
+  else
+    return a & b;
 }
 
 // Sums of bits wrap: of NaN they are anything.

@@ -11,9 +11,12 @@ namespace detail::simd {
 template <class A, class T>
 struct Fmod {
   TAPER_PACK T operator()(T a, T b) const {
-    if constexpr (std::is_integral_v<T>) return IntModulo()(a, b);
-    else if constexpr (sizeof(T) == 4) return __builtin_fmodf(a, b);
-    else return __builtin_fmod(a, b);
+    if constexpr (std::is_integral_v<T>)
+      return IntModulo()(a, b);
+    else if constexpr (sizeof(T) == 4)
+      return __builtin_fmodf(a, b);
+    else
+      return __builtin_fmod(a, b);
   }
 };
 
@@ -30,8 +33,10 @@ template <detail::RealScalar T>
 TAPER_INLINE TAPER_HD T fmod(T a, T b) {
   if constexpr (std::is_integral_v<T>) {
     if (b == 0) return a;
-    if constexpr (std::is_signed_v<T>) return b == T(-1) ? T(0) : static_cast<T>(a % b);
-    else return static_cast<T>(a % b);
+    if constexpr (std::is_signed_v<T>)
+      return b == T(-1) ? T(0) : static_cast<T>(a % b);
+    else
+      return static_cast<T>(a % b);
   } else {
     TAPER_SCALAR_MATH((detail::simd::Fmod<Abi, T>()(a, b)), ::fmod(a, b))
   }
@@ -39,11 +44,12 @@ TAPER_INLINE TAPER_HD T fmod(T a, T b) {
 
 /// a - floor(a / b) b: the sign is b's.
 template <class V>
-  requires(detail::RealScalar<scalar_of<V>>)
-TAPER_INLINE TAPER_HD V remainder(const V& a, const V& b) {
+requires(detail::RealScalar<scalar_of<V>>) TAPER_INLINE TAPER_HD V remainder(const V& a, const V& b) {
   const V m = math::fmod(a, b), zero = V(0);
-  if constexpr (std::is_unsigned_v<scalar_of<V>>) return m;
-  else return select((m != zero) && ((m < zero) != (b < zero)), V(m + b), m);
+  if constexpr (std::is_unsigned_v<scalar_of<V>>)
+    return m;
+  else
+    return select((m != zero) && ((m < zero) != (b < zero)), V(m + b), m);
 }
 
 // Truncated quotient of b != 0; of the least number and -1 the least number.
@@ -60,14 +66,15 @@ TAPER_INLINE TAPER_HD T quotient(T a, T b) {
 
 /// floor(a / b), from the exact remainder; b = 0 gives a / b.
 template <class V>
-  requires(detail::RealScalar<scalar_of<V>>)
-TAPER_INLINE TAPER_HD V floor_divide(const V& a, const V& b) {
+requires(detail::RealScalar<scalar_of<V>>) TAPER_INLINE TAPER_HD V floor_divide(const V& a, const V& b) {
   using T = scalar_of<V>;
   const V m = math::fmod(a, b), zero = V(0), one = V(1);
   if constexpr (std::is_integral_v<T>) {
     const V safe = select(b == zero, one, b), q = quotient(V(a - m), safe);
-    if constexpr (std::is_unsigned_v<T>) return q;
-    else return select((m != zero) && ((m < zero) != (b < zero)), V(q - one), q);
+    if constexpr (std::is_unsigned_v<T>)
+      return q;
+    else
+      return select((m != zero) && ((m < zero) != (b < zero)), V(q - one), q);
   } else {
     V q = (a - m) / b;
     q = select((m != zero) && ((m < zero) != (b < zero)), V(q - one), q);

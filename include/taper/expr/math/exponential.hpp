@@ -29,9 +29,9 @@ template <class X>
 TAPER_PACK X exp_small(X r) {
   X q;
   if constexpr (is_double<X>) {
-    q = horner(r, 0x1.0000000000000p-1, 0x1.555555555555cp-3, 0x1.5555555555556p-5, 0x1.111111110e97cp-7, 0x1.6c16c16c15f2ap-10,
-               0x1.a01a01b48f9aap-13, 0x1.a01a01a8feacep-16, 0x1.71dded9545402p-19, 0x1.27e4d3f825d0cp-22, 0x1.af7022d1dc851p-26,
-               0x1.1f837ccd12924p-29);
+    q = horner(r, 0x1.0000000000000p-1, 0x1.555555555555cp-3, 0x1.5555555555556p-5, 0x1.111111110e97cp-7,
+               0x1.6c16c16c15f2ap-10, 0x1.a01a01b48f9aap-13, 0x1.a01a01a8feacep-16, 0x1.71dded9545402p-19,
+               0x1.27e4d3f825d0cp-22, 0x1.af7022d1dc851p-26, 0x1.1f837ccd12924p-29);
   } else {
     q = horner(r, 0x1p-1, 0x1.55548ap-3, 0x1.55552ap-5, 0x1.123f3p-7, 0x1.6cedcap-10);
   }
@@ -63,7 +63,8 @@ TAPER_PACK X exp2_of(X x) {
   const X z = barrier(x + splat<X>(magic<X>));
   const X r = barrier(x - without_magic(z));
   // r ln 2 with ln 2 in two parts.
-  const X high = splat<X>(0x1.62e42fefa39efp-1), low = splat<X>(is_double<X> ? 0x1.abc9e3b39803fp-56 : -0x1.05c610ca86c39p-29);
+  const X high = splat<X>(0x1.62e42fefa39efp-1),
+          low = splat<X>(is_double<X> ? 0x1.abc9e3b39803fp-56 : -0x1.05c610ca86c39p-29);
   return scale(splat<X>(1) + exp_small(fma(r, low, r * high)), magic_integer(z));
 }
 
@@ -76,7 +77,8 @@ TAPER_PACK X expm1_reduced(const Reduced<X>& t, int shift) {
 
 template <class X>
 TAPER_PACK X expm1_of(X x) {
-  const Reduced<X> t = reduce_ln2(greater(splat<X>(is_double<X> ? -40.0 : -20.0), lesser(splat<X>(is_double<X> ? 710.0 : 89.0), x)));
+  const Reduced<X> t =
+      reduce_ln2(greater(splat<X>(is_double<X> ? -40.0 : -20.0), lesser(splat<X>(is_double<X> ? 710.0 : 89.0), x)));
   const X y = expm1_reduced(t, 1);
   return choose<X>(magnitude(x) < splat<X>(is_double<X> ? 0x1p-54 : 0x1p-25), x, y + y);
 }
@@ -113,7 +115,8 @@ TAPER_PACK X tanh_of(X x) {
     const X s = power_of_two<X>(t.i);
     const X d = fma(s, exp_small(t.r), s + splat<X>(1));
     const X large = splat<X>(1) - divide(two, d), z = y * y;
-    const X small = fma(y * z, horner(z, -0x1.55554ap-2, 0x1.110cd8p-3, -0x1.b91878p-5, 0x1.58a49ap-6, -0x1.977226p-8), y);
+    const X small =
+        fma(y * z, horner(z, -0x1.55554ap-2, 0x1.110cd8p-3, -0x1.b91878p-5, 0x1.58a49ap-6, -0x1.977226p-8), y);
     return with_sign(choose<X>(a < splat<X>(0.55), small, large), x);
   }
 }

@@ -32,12 +32,12 @@ template <class X>
 TAPER_PACK X log_tail(X f) {
   if constexpr (is_double<X>) {
     const X s = divide(f, f + splat<X>(2)), z = s * s, h = splat<X>(0.5) * f * f;
-    const X r = z * horner(z, 0x1.5555555555555p-1, 0x1.9999999999dfep-2, 0x1.249249242b5aap-2, 0x1.c71c7258e1b35p-3, 0x1.745cde3df6598p-3,
-                           0x1.3b20aa2f71c0dp-3, 0x1.0f5ce7357a979p-3, 0x1.0f620516d93cfp-3);
+    const X r = z * horner(z, 0x1.5555555555555p-1, 0x1.9999999999dfep-2, 0x1.249249242b5aap-2, 0x1.c71c7258e1b35p-3,
+                           0x1.745cde3df6598p-3, 0x1.3b20aa2f71c0dp-3, 0x1.0f5ce7357a979p-3, 0x1.0f620516d93cfp-3);
     return fma(s, h + r, -h);
   } else {
-    const X p = horner(f, 0x1.555546p-2, -0x1.0000c8p-2, 0x1.99a6b0p-3, -0x1.550a7ep-3, 0x1.22c9aap-3, -0x1.03582ep-3, 0x1.f7cd6cp-4,
-                       -0x1.a7186cp-4, 0x1.598f34p-5);
+    const X p = horner(f, 0x1.555546p-2, -0x1.0000c8p-2, 0x1.99a6b0p-3, -0x1.550a7ep-3, 0x1.22c9aap-3, -0x1.03582ep-3,
+                       0x1.f7cd6cp-4, -0x1.a7186cp-4, 0x1.598f34p-5);
     const X z = f * f;
     return fma(z * f, p, splat<X>(-0.5) * z);
   }
@@ -69,13 +69,17 @@ TAPER_PACK X log_base(X x, double high, double low, double e_high, double e_low)
 }
 template <class X>
 TAPER_PACK X log2_of(X x) {
-  if constexpr (is_double<X>) return log_base(x, 0x1.715476p0, 0x1.4ae0bf85ddf44p-26, 1, 0);
-  else return log_base(x, 0x1.714p0, 0x1.47652b82fe177p-12, 1, 0);
+  if constexpr (is_double<X>)
+    return log_base(x, 0x1.715476p0, 0x1.4ae0bf85ddf44p-26, 1, 0);
+  else
+    return log_base(x, 0x1.714p0, 0x1.47652b82fe177p-12, 1, 0);
 }
 template <class X>
 TAPER_PACK X log10_of(X x) {
-  if constexpr (is_double<X>) return log_base(x, 0x1.bcb7b1p-2, 0x1.49b9438ca9aaep-28, 0x1.34413509f6p-2, 0x1.9fef311f12b36p-42);
-  else return log_base(x, 0x1.bcap-2, 0x1.7b1526e50e32ap-14, 0x1.344p-2, 0x1.3509f79fef312p-18);
+  if constexpr (is_double<X>)
+    return log_base(x, 0x1.bcb7b1p-2, 0x1.49b9438ca9aaep-28, 0x1.34413509f6p-2, 0x1.9fef311f12b36p-42);
+  else
+    return log_base(x, 0x1.bcap-2, 0x1.7b1526e50e32ap-14, 0x1.344p-2, 0x1.3509f79fef312p-18);
 }
 
 // log(u) of u = 1 + x, with what the sum lost added to the fraction.

@@ -48,10 +48,14 @@ TAPER_PACK X pick(X a, X b) {
 #else
 #define TAPER_AT(i) First + 2 * (i)
   constexpr int L = Lanes<X>::count;
-  if constexpr (L == 2) return __builtin_shufflevector(a, b, TAPER_LANES2(TAPER_AT, 0));
-  else if constexpr (L == 4) return __builtin_shufflevector(a, b, TAPER_LANES4(TAPER_AT, 0));
-  else if constexpr (L == 8) return __builtin_shufflevector(a, b, TAPER_LANES8(TAPER_AT, 0));
-  else return __builtin_shufflevector(a, b, TAPER_LANES16(TAPER_AT, 0));
+  if constexpr (L == 2)
+    return __builtin_shufflevector(a, b, TAPER_LANES2(TAPER_AT, 0));
+  else if constexpr (L == 4)
+    return __builtin_shufflevector(a, b, TAPER_LANES4(TAPER_AT, 0));
+  else if constexpr (L == 8)
+    return __builtin_shufflevector(a, b, TAPER_LANES8(TAPER_AT, 0));
+  else
+    return __builtin_shufflevector(a, b, TAPER_LANES16(TAPER_AT, 0));
 #undef TAPER_AT
 #endif
 }
@@ -63,10 +67,14 @@ TAPER_PACK X zip(X a, X b) {
 #else
 #define TAPER_AT(i) First + (i) / 2 + (i) % 2 * L
   constexpr int L = Lanes<X>::count;
-  if constexpr (L == 2) return __builtin_shufflevector(a, b, TAPER_LANES2(TAPER_AT, 0));
-  else if constexpr (L == 4) return __builtin_shufflevector(a, b, TAPER_LANES4(TAPER_AT, 0));
-  else if constexpr (L == 8) return __builtin_shufflevector(a, b, TAPER_LANES8(TAPER_AT, 0));
-  else return __builtin_shufflevector(a, b, TAPER_LANES16(TAPER_AT, 0));
+  if constexpr (L == 2)
+    return __builtin_shufflevector(a, b, TAPER_LANES2(TAPER_AT, 0));
+  else if constexpr (L == 4)
+    return __builtin_shufflevector(a, b, TAPER_LANES4(TAPER_AT, 0));
+  else if constexpr (L == 8)
+    return __builtin_shufflevector(a, b, TAPER_LANES8(TAPER_AT, 0));
+  else
+    return __builtin_shufflevector(a, b, TAPER_LANES16(TAPER_AT, 0));
 #undef TAPER_AT
 #endif
 }
@@ -103,7 +111,9 @@ TAPER_PACK V from_halves(const float16* p, seq<I...>) {
   constexpr int L = Layout<float, V::lanes>::lanes;
   V r;
 #if defined(__AVX512F__)
-  (put<I>(r, __builtin_ia32_vcvtph2ps512_mask(reinterpret_cast<const Cell<short, L, false>*>(p + I * L)->x, vec<float, L>{}, -1, 4)), ...);
+  (put<I>(r, __builtin_ia32_vcvtph2ps512_mask(reinterpret_cast<const Cell<short, L, false>*>(p + I * L)->x,
+                                              vec<float, L>{}, -1, 4)),
+   ...);
 #else
   (put<I>(r, __builtin_ia32_vcvtph2ps256(reinterpret_cast<const Cell<short, L, false>*>(p + I * L)->x)), ...);
 #endif
@@ -113,7 +123,9 @@ template <class V, int... I>
 TAPER_PACK void to_halves(float16* p, const V& x, seq<I...>) {
   constexpr int L = Layout<float, V::lanes>::lanes;
 #if defined(__AVX512F__)
-  ((reinterpret_cast<Cell<short, L, false>*>(p + I * L)->x = __builtin_ia32_vcvtps2ph512_mask(get<I>(x), 0, vec<short, L>{}, -1)), ...);
+  ((reinterpret_cast<Cell<short, L, false>*>(p + I * L)->x =
+        __builtin_ia32_vcvtps2ph512_mask(get<I>(x), 0, vec<short, L>{}, -1)),
+   ...);
 #else
   ((reinterpret_cast<Cell<short, L, false>*>(p + I * L)->x = __builtin_ia32_vcvtps2ph256(get<I>(x), 0)), ...);
 #endif
@@ -186,8 +198,10 @@ TAPER_PACK V load(const T* p) {
 }
 template <ScalarValue V, class T>
 TAPER_HD V load(const T* p) {
-  if constexpr (std::is_same_v<T, bool>) return *reinterpret_cast<const unsigned char*>(p) != 0;
-  else return static_cast<V>(*p);
+  if constexpr (std::is_same_v<T, bool>)
+    return *reinterpret_cast<const unsigned char*>(p) != 0;
+  else
+    return static_cast<V>(*p);
 }
 
 /// Writes x to p: bool as byte 0 or 1, float to a 16-bit type rounded to nearest even. p need not be aligned.

@@ -18,25 +18,30 @@ struct WrapOf {
 template <class X>
 TAPER_PACK auto wrapping(X x) {
   using E = element_t<X>;
-  if constexpr (std::is_integral_v<X>) return static_cast<std::make_unsigned_t<X>>(x);
-  else if constexpr (std::is_integral_v<E>) return __builtin_bit_cast(typename WrapOf<E, Lanes<X>::count>::type, x);
-  else return x;
+  if constexpr (std::is_integral_v<X>)
+    return static_cast<std::make_unsigned_t<X>>(x);
+  else if constexpr (std::is_integral_v<E>)
+    return __builtin_bit_cast(typename WrapOf<E, Lanes<X>::count>::type, x);
+  else
+    return x;
 }
 template <class X, class W>
 TAPER_PACK X unwrapped(W w) {
-  if constexpr (std::is_arithmetic_v<X>) return static_cast<X>(w);
-  else return __builtin_bit_cast(X, w);
+  if constexpr (std::is_arithmetic_v<X>)
+    return static_cast<X>(w);
+  else
+    return __builtin_bit_cast(X, w);
 }
 
-#define TAPER_NATIVE_BINARY(Name, op)            \
-  struct Name {                                  \
-    template <class X>                           \
-    TAPER_PACK X operator()(X a, X b) const {    \
-      TAPER_CONTRACT                             \
-      auto r = wrapping(a);                      \
+#define TAPER_NATIVE_BINARY(Name, op)                 \
+  struct Name {                                       \
+    template <class X>                                \
+    TAPER_PACK X operator()(X a, X b) const {         \
+      TAPER_CONTRACT                                  \
+      auto r = wrapping(a);                           \
       r = static_cast<decltype(r)>(r op wrapping(b)); \
-      return unwrapped<X>(r);                    \
-    }                                            \
+      return unwrapped<X>(r);                         \
+    }                                                 \
   };
 TAPER_NATIVE_BINARY(Add, +)
 TAPER_NATIVE_BINARY(Subtract, -)
@@ -55,8 +60,10 @@ struct Divide {
 struct Negate {
   template <class X>
   TAPER_PACK X operator()(X a) const {
-    if constexpr (std::is_integral_v<element_t<X>>) return unwrapped<X>(-wrapping(a));
-    else return -a;
+    if constexpr (std::is_integral_v<element_t<X>>)
+      return unwrapped<X>(-wrapping(a));
+    else
+      return -a;
   }
 };
 struct Complement {
@@ -66,12 +73,12 @@ struct Complement {
   }
 };
 
-#define TAPER_NATIVE_COMPARE(Name, op)                 \
-  struct Name {                                        \
-    template <class X>                                 \
-    TAPER_PACK auto operator()(X a, X b) const {       \
-      return (int_t<X>)(a op b);                       \
-    }                                                  \
+#define TAPER_NATIVE_COMPARE(Name, op)           \
+  struct Name {                                  \
+    template <class X>                           \
+    TAPER_PACK auto operator()(X a, X b) const { \
+      return (int_t<X>)(a op b);                 \
+    }                                            \
   };
 TAPER_NATIVE_COMPARE(Equal, ==)
 TAPER_NATIVE_COMPARE(NotEqual, !=)
@@ -148,18 +155,20 @@ struct ShiftRight {
     constexpr int width = 8 * static_cast<int>(sizeof(element_t<X>));
     const auto u = wrapping(s), limit = splat<decltype(wrapping(s))>(width), none = splat<decltype(wrapping(s))>(0);
     const auto in = u < limit;
-    if constexpr (std::is_signed_v<element_t<X>>) return a >> unwrapped<X>(in ? u : splat<decltype(wrapping(s))>(width - 1));
-    else return in ? a >> (in ? u : none) : none;
+    if constexpr (std::is_signed_v<element_t<X>>)
+      return a >> unwrapped<X>(in ? u : splat<decltype(wrapping(s))>(width - 1));
+    else
+      return in ? a >> (in ? u : none) : none;
   }
 };
 
 }  // namespace detail::simd
 
-#define TAPER_PACK_OPERATOR(op, Functor)                                                       \
-  template <class T, int N, class A>                                                           \
-    requires(!Complex<T>)                                                                      \
-  TAPER_PACK Pack<T, N, A> operator op(const Pack<T, N, A>& a, const Pack<T, N, A>& b) {       \
-    return detail::simd::map<Pack<T, N, A>>(detail::simd::Functor(), a, b);                    \
+#define TAPER_PACK_OPERATOR(op, Functor)                                    \
+  template <class T, int N, class A>                                        \
+  requires(!Complex<T>) TAPER_PACK Pack<T, N, A>                            \
+  operator op(const Pack<T, N, A>& a, const Pack<T, N, A>& b) {             \
+    return detail::simd::map<Pack<T, N, A>>(detail::simd::Functor(), a, b); \
   }
 TAPER_PACK_OPERATOR(+, Add)
 TAPER_PACK_OPERATOR(-, Subtract)
@@ -171,11 +180,11 @@ TAPER_PACK_OPERATOR(<<, ShiftLeft)
 TAPER_PACK_OPERATOR(>>, ShiftRight)
 #undef TAPER_PACK_OPERATOR
 
-#define TAPER_PACK_COMPARE(op, Functor)                                                        \
-  template <class T, int N, class A>                                                           \
-    requires(!Complex<T>)                                                                      \
-  TAPER_PACK Pack<bool, N, A> operator op(const Pack<T, N, A>& a, const Pack<T, N, A>& b) {    \
-    return detail::simd::compare(detail::simd::Functor(), a, b);                               \
+#define TAPER_PACK_COMPARE(op, Functor)                          \
+  template <class T, int N, class A>                             \
+  requires(!Complex<T>) TAPER_PACK Pack<bool, N, A>              \
+  operator op(const Pack<T, N, A>& a, const Pack<T, N, A>& b) {  \
+    return detail::simd::compare(detail::simd::Functor(), a, b); \
   }
 TAPER_PACK_COMPARE(==, Equal)
 TAPER_PACK_COMPARE(!=, NotEqual)
@@ -187,10 +196,12 @@ TAPER_PACK_COMPARE(>=, GreaterEqual)
 
 /// Quotient; of integers truncated, with x / 0 = 0 (look for zeros first: any(b == V(0))).
 template <class T, int N, class A>
-  requires(!Complex<T>)
-TAPER_PACK Pack<T, N, A> operator/(const Pack<T, N, A>& a, const Pack<T, N, A>& b) {
-  if constexpr (std::is_integral_v<T>) return detail::simd::map_lanes<Pack<T, N, A>>(detail::simd::IntDivide(), a, b);
-  else return detail::simd::map<Pack<T, N, A>>(detail::simd::Divide(), a, b);
+requires(!Complex<T>) TAPER_PACK Pack<T, N, A>
+operator/(const Pack<T, N, A>& a, const Pack<T, N, A>& b) {
+  if constexpr (std::is_integral_v<T>)
+    return detail::simd::map_lanes<Pack<T, N, A>>(detail::simd::IntDivide(), a, b);
+  else
+    return detail::simd::map<Pack<T, N, A>>(detail::simd::Divide(), a, b);
 }
 /// Remainder of the truncated quotient, with x % 0 = x.
 template <std::integral T, int N, class A>
@@ -198,10 +209,8 @@ TAPER_PACK Pack<T, N, A> operator%(const Pack<T, N, A>& a, const Pack<T, N, A>& 
   return detail::simd::map_lanes<Pack<T, N, A>>(detail::simd::IntModulo(), a, b);
 }
 template <class T, int N, class A>
-  requires(!Complex<T>)
-TAPER_PACK Pack<T, N, A> operator-(const Pack<T, N, A>& a) {
-  return detail::simd::map<Pack<T, N, A>>(detail::simd::Negate(), a);
-}
+requires(!Complex<T>) TAPER_PACK Pack<T, N, A>
+operator-(const Pack<T, N, A>& a) { return detail::simd::map<Pack<T, N, A>>(detail::simd::Negate(), a); }
 template <std::integral T, int N, class A>
 TAPER_PACK Pack<T, N, A> operator~(const Pack<T, N, A>& a) {
   return detail::simd::map<Pack<T, N, A>>(detail::simd::Complement(), a);
@@ -223,11 +232,13 @@ TAPER_PACK Pack<bool, N, A> operator||(const Pack<bool, N, A>& a, const Pack<boo
 
 // Complex arithmetic, as PyTorch and C without Annex G's recovery of infinities.
 template <class R, int N, class A>
-TAPER_PACK Pack<std::complex<R>, N, A> operator+(const Pack<std::complex<R>, N, A>& a, const Pack<std::complex<R>, N, A>& b) {
+TAPER_PACK Pack<std::complex<R>, N, A> operator+(const Pack<std::complex<R>, N, A>& a,
+                                                 const Pack<std::complex<R>, N, A>& b) {
   return {a.re + b.re, a.im + b.im};
 }
 template <class R, int N, class A>
-TAPER_PACK Pack<std::complex<R>, N, A> operator-(const Pack<std::complex<R>, N, A>& a, const Pack<std::complex<R>, N, A>& b) {
+TAPER_PACK Pack<std::complex<R>, N, A> operator-(const Pack<std::complex<R>, N, A>& a,
+                                                 const Pack<std::complex<R>, N, A>& b) {
   return {a.re - b.re, a.im - b.im};
 }
 template <class R, int N, class A>
@@ -235,7 +246,8 @@ TAPER_PACK Pack<std::complex<R>, N, A> operator-(const Pack<std::complex<R>, N, 
   return {-a.re, -a.im};
 }
 template <class R, int N, class A>
-TAPER_PACK Pack<std::complex<R>, N, A> operator*(const Pack<std::complex<R>, N, A>& a, const Pack<std::complex<R>, N, A>& b) {
+TAPER_PACK Pack<std::complex<R>, N, A> operator*(const Pack<std::complex<R>, N, A>& a,
+                                                 const Pack<std::complex<R>, N, A>& b) {
   return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
 }
 template <class R, int N, class A>
@@ -249,8 +261,10 @@ TAPER_PACK Pack<bool, N, A> operator!=(const Pack<std::complex<R>, N, A>& a, con
 
 /// a where the mask holds, b elsewhere.
 template <class T, int N, class A>
-TAPER_PACK Pack<T, N, A> select(const Pack<bool, N, A>& m, const std::type_identity_t<Pack<T, N, A>>& a, const Pack<T, N, A>& b) {
-  return detail::simd::map<Pack<T, N, A>>(detail::simd::Choose(), detail::simd::from_mask<detail::simd::cell_t<T>>(m), a, b);
+TAPER_PACK Pack<T, N, A> select(const Pack<bool, N, A>& m, const std::type_identity_t<Pack<T, N, A>>& a,
+                                const Pack<T, N, A>& b) {
+  return detail::simd::map<Pack<T, N, A>>(detail::simd::Choose(), detail::simd::from_mask<detail::simd::cell_t<T>>(m),
+                                          a, b);
 }
 template <class R, int N, class A>
 TAPER_PACK Pack<std::complex<R>, N, A> select(const Pack<bool, N, A>& m, const Pack<std::complex<R>, N, A>& a,
@@ -272,7 +286,8 @@ TAPER_PACK auto or_natives(const Pack<T, N, A>& p, seq<I...>) {
 /// Whether the mask holds in some lane.
 template <int N, class A>
 TAPER_PACK bool any(const Pack<bool, N, A>& m) {
-  return detail::simd::any_lane(detail::simd::or_natives(m, detail::simd::iota<detail::simd::Layout<bool, N>::count>()));
+  return detail::simd::any_lane(
+      detail::simd::or_natives(m, detail::simd::iota<detail::simd::Layout<bool, N>::count>()));
 }
 /// Whether the mask holds in every lane.
 template <int N, class A>

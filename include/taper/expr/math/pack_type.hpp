@@ -3,7 +3,8 @@
 #pragma once
 
 #include <taper/core/dtype.hpp>
-#include <taper/expr/math/native.hpp>
+#include <taper/expr/math/instructions.hpp>
+#include <taper/expr/math/shuffle.hpp>
 
 #include <complex>
 #include <cstdint>
@@ -42,8 +43,8 @@ struct alignas(detail::simd::Layout<T, N>::native_bytes) Pack {
 
   Pack() = default;
   template <class S>
-    requires std::is_arithmetic_v<S>
-  TAPER_PACK Pack(S s);  // all lanes s; not explicit, so that generic code may write V y = 0
+  requires std::is_arithmetic_v<S> TAPER_PACK
+  Pack(S s);  // all lanes s; not explicit, so that generic code may write V y = 0
 };
 
 /// Complex lanes: real and imaginary parts apart.
@@ -57,8 +58,7 @@ struct Pack<std::complex<R>, N, A> {
   TAPER_PACK Pack(const Pack<R, N, A>& real, const Pack<R, N, A>& imag) : re(real), im(imag) {}
   TAPER_PACK Pack(const Pack<R, N, A>& real) : re(real), im(R(0)) {}
   template <class S>
-    requires std::is_arithmetic_v<S>
-  TAPER_PACK Pack(S s) : re(s), im(R(0)) {}
+  requires std::is_arithmetic_v<S> TAPER_PACK Pack(S s) : re(s), im(R(0)) {}
   template <class S>
   TAPER_PACK Pack(const std::complex<S>& s) : re(s.real()), im(s.imag()) {}
 };
@@ -157,8 +157,7 @@ TAPER_PACK Pack<U, N, A> reinterpret(const Pack<T, N, A>& p) {
 
 template <class T, int N, class A>
 template <class S>
-  requires std::is_arithmetic_v<S>
-TAPER_PACK Pack<T, N, A>::Pack(S s) {
+requires std::is_arithmetic_v<S> TAPER_PACK Pack<T, N, A>::Pack(S s) {
   using X = typename detail::simd::Layout<T, N>::native;
   if constexpr (std::is_same_v<T, bool>) {
     *this = detail::simd::map<Pack>(detail::simd::Fill<X>{detail::simd::splat<X>(s != S(0) ? -1 : 0)});

@@ -20,7 +20,8 @@ TAPER_PACK X in_double(F f, X x, X y) {
     return x;
 #else
     constexpr int H = Lanes<X>::count / 2;
-    return narrow<float, true>(f(widen<double, H, 0>(x), widen<double, H, 0>(y)), f(widen<double, H, 1>(x), widen<double, H, 1>(y)));
+    return narrow<float, true>(f(widen<double, H, 0>(x), widen<double, H, 0>(y)),
+                               f(widen<double, H, 1>(x), widen<double, H, 1>(y)));
 #endif
   }
 }
@@ -31,14 +32,14 @@ struct PowFloat {
   TAPER_PACK D operator()(D x, D y) const {
     const Decomposed<D> d = decompose(x);
     const D s = divide(d.f, d.f + splat<D>(2)), z = s * s;
-    const D p = horner(z, 0x1.71547652b82fep+1, 0x1.ec709dc4bbce5p-1, 0x1.2776c2f5d6b75p-1, 0x1.a619f2990ae18p-2, 0x1.479d498cabdc2p-2,
-                       0x1.214fb931bd412p-2);
+    const D p = horner(z, 0x1.71547652b82fep+1, 0x1.ec709dc4bbce5p-1, 0x1.2776c2f5d6b75p-1, 0x1.a619f2990ae18p-2,
+                       0x1.479d498cabdc2p-2, 0x1.214fb931bd412p-2);
     D t = y * fma(s, p, d.e);
     t = greater(splat<D>(-1000), lesser(splat<D>(1000), t));
     const D m = barrier(t + splat<D>(magic<D>));
     const D r = barrier(t - without_magic(m));
-    const D e = horner(r, 0x1.ffffffffa64d1p-1, 0x1.62e42fef6c636p-1, 0x1.ebfbe0ab272ffp-3, 0x1.c6b08e07dc5f9p-5, 0x1.3b29d7cb61789p-7,
-                       0x1.5d8714c0648cfp-10, 0x1.446d37f4771acp-13, 0x1.00f8400f64008p-16);
+    const D e = horner(r, 0x1.ffffffffa64d1p-1, 0x1.62e42fef6c636p-1, 0x1.ebfbe0ab272ffp-3, 0x1.c6b08e07dc5f9p-5,
+                       0x1.3b29d7cb61789p-7, 0x1.5d8714c0648cfp-10, 0x1.446d37f4771acp-13, 0x1.00f8400f64008p-16);
     return e * power_of_two<D>(magic_integer(m));
   }
 };
@@ -53,8 +54,9 @@ TAPER_PACK Two<X> log_two(X x) {
   const X sl = barrier(barrier(barrier(barrier(d.f - p.high) - p.low) - sh * den.low) * inverse);
   Two<X> z = two_product(sh, sh);
   z.low += splat<X>(2) * sh * sl;
-  const X q = z.high * horner(z.high, 0x1.999999999999ap-2, 0x1.2492492492492p-2, 0x1.c71c71c71c71cp-3, 0x1.745d1745d1746p-3, 0x1.3b13b13b13b14p-3,
-                              0x1.1111111111111p-3, 0x1.e1e1e1e1e1e1ep-4, 0x1.af286bca1af28p-4, 0x1.8618618618618p-4);
+  const X q = z.high * horner(z.high, 0x1.999999999999ap-2, 0x1.2492492492492p-2, 0x1.c71c71c71c71cp-3,
+                              0x1.745d1745d1746p-3, 0x1.3b13b13b13b14p-3, 0x1.1111111111111p-3, 0x1.e1e1e1e1e1e1ep-4,
+                              0x1.af286bca1af28p-4, 0x1.8618618618618p-4);
   Two<X> a = fast_two_sum(splat<X>(0x1.5555555555555p-1), q);
   a.low += splat<X>(0x1.5555555555555p-55);
   Two<X> b = two_product(z.high, a.high);
@@ -63,7 +65,8 @@ TAPER_PACK Two<X> log_two(X x) {
   c.low += fma(sh, b.low, sl * b.high);
   const Two<X> log_m = fast_two_sum(sh + sh, c.high);
   const Two<X> sum = two_sum(d.e * splat<X>(0x1.62e42fefa38p-1), log_m.high);
-  return fast_two_sum(sum.high, barrier(sum.low + barrier(barrier(log_m.low + c.low) + fma(d.e, splat<X>(0x1.ef35793c7673p-45), sl + sl))));
+  return fast_two_sum(sum.high, barrier(sum.low + barrier(barrier(log_m.low + c.low) +
+                                                          fma(d.e, splat<X>(0x1.ef35793c7673p-45), sl + sl))));
 }
 
 /// |x|^y for doubles: exp of y log |x|, both in two parts.
@@ -95,7 +98,7 @@ TAPER_PACK X pow_of(X x, X y) {
   const X half = splat<X>(0.5) * y;
   const auto odd = both<M>(whole, round_by<3>(half) != half);
   r = choose<X>(a == one, choose<X>(nan_mask(y), y, one), r);
-  const auto no_root = both<M>(both<M>(x < zero, x > splat<X>(-inf<X>)), !whole);
+  const auto no_root = both<M>(both<M>(x<zero, x> splat<X>(-inf<X>)), !whole);
   r = choose<X>(no_root, splat<X>(nan<X>), r);
   r = choose<X>(odd, with_sign(r, x), r);
   r = choose<X>(nan_mask(x), x, r);

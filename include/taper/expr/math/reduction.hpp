@@ -21,11 +21,28 @@ inline constexpr double fast_angles = is_double<X> ? 0x1p20 : 0x1p17;
 
 // 2 / pi, 64 bits a word, behind 128 zero bits.
 template <class A>
-inline constexpr std::uint64_t two_over_pi[22] = {
-    0, 0, 0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561, 0xb7246e3a424dd2e0,
-    0x06492eea09d1921c, 0xfe1deb1cb129a73e, 0xe88235f52ebb4484, 0xe99c7026b45f7e41, 0x3991d639835339f4, 0x9c845f8bbdf9283b,
-    0x1ff897ffde05980f, 0xef2f118b5a0a6d1f, 0x6d367ecf27cb09b7, 0x4f463f669e5fea2d, 0x7527bac7ebe5f17b, 0x3d0739f78a5292ea,
-    0x6bfb5fb11f8d5d08, 0x56033046fc7b6bab, 0xf0cfbc209af4361d};
+inline constexpr std::uint64_t two_over_pi[22] = {0,
+                                                  0,
+                                                  0xa2f9836e4e441529,
+                                                  0xfc2757d1f534ddc0,
+                                                  0xdb6295993c439041,
+                                                  0xfe5163abdebbc561,
+                                                  0xb7246e3a424dd2e0,
+                                                  0x06492eea09d1921c,
+                                                  0xfe1deb1cb129a73e,
+                                                  0xe88235f52ebb4484,
+                                                  0xe99c7026b45f7e41,
+                                                  0x3991d639835339f4,
+                                                  0x9c845f8bbdf9283b,
+                                                  0x1ff897ffde05980f,
+                                                  0xef2f118b5a0a6d1f,
+                                                  0x6d367ecf27cb09b7,
+                                                  0x4f463f669e5fea2d,
+                                                  0x7527bac7ebe5f17b,
+                                                  0x3d0739f78a5292ea,
+                                                  0x6bfb5fb11f8d5d08,
+                                                  0x56033046fc7b6bab,
+                                                  0xf0cfbc209af4361d};
 
 /// The product of the fraction of x >= 2^-60 with the 192 bits of 2 / pi that matter modulo 4 (Payne and Hanek).
 template <class A>
@@ -52,8 +69,9 @@ TAPER_COLD Angle<double> reduce_exactly(double x) {
   std::int64_t q = static_cast<std::int64_t>(product[0] >> 62);
   const std::uint64_t high = (product[0] << 2) | (product[1] >> 62), low = (product[1] << 2) | (product[2] >> 62);
   q += static_cast<std::int64_t>(high >> 63);
-  const double parts[] = {static_cast<double>(static_cast<std::int32_t>(high >> 32)) * 0x1p-32, static_cast<double>(high & 0xffffffff) * 0x1p-64,
-                          static_cast<double>(low >> 32) * 0x1p-96, static_cast<double>(low & 0xffffffff) * 0x1p-128,
+  const double parts[] = {static_cast<double>(static_cast<std::int32_t>(high >> 32)) * 0x1p-32,
+                          static_cast<double>(high & 0xffffffff) * 0x1p-64, static_cast<double>(low >> 32) * 0x1p-96,
+                          static_cast<double>(low & 0xffffffff) * 0x1p-128,
                           static_cast<double>((product[2] << 2) >> 32) * 0x1p-160};
   Two<double> f{parts[0], 0};
   for (int i = 1; i < 5; ++i) {

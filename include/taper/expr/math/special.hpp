@@ -16,11 +16,13 @@ template <class X>
 TAPER_PACK X erf_small(X x, X z) {
   X p;
   if constexpr (is_double<X>) {
-    p = horner(z, 0x1.06eba8214db69p-3, -0x1.812746b0379e6p-2, 0x1.ce2f21a042b34p-4, -0x1.b82ce31284f38p-6, 0x1.565bcd0dbd921p-8,
-               -0x1.c02db3db49762p-11, 0x1.f9a321e4b84f9p-14, -0x1.f4d1e434bc0cfp-17, 0x1.b9df305cad6f7p-20, -0x1.5f1f40faeea79p-23,
-               0x1.f7b99d7c8709ap-27, -0x1.38ac2290d3965p-30, 0x1.062759c5be8ecp-34);
+    p = horner(z, 0x1.06eba8214db69p-3, -0x1.812746b0379e6p-2, 0x1.ce2f21a042b34p-4, -0x1.b82ce31284f38p-6,
+               0x1.565bcd0dbd921p-8, -0x1.c02db3db49762p-11, 0x1.f9a321e4b84f9p-14, -0x1.f4d1e434bc0cfp-17,
+               0x1.b9df305cad6f7p-20, -0x1.5f1f40faeea79p-23, 0x1.f7b99d7c8709ap-27, -0x1.38ac2290d3965p-30,
+               0x1.062759c5be8ecp-34);
   } else {
-    p = horner(z, 0x1.06eba8p-3, -0x1.81274p-2, 0x1.ce2d5p-4, -0x1.b7fe9p-6, 0x1.542e0ep-8, -0x1.a50ae8p-11, 0x1.4c339cp-14);
+    p = horner(z, 0x1.06eba8p-3, -0x1.81274p-2, 0x1.ce2d5p-4, -0x1.b7fe9p-6, 0x1.542e0ep-8, -0x1.a50ae8p-11,
+               0x1.4c339cp-14);
   }
   return fma(x, p, x);
 }
@@ -33,14 +35,15 @@ TAPER_PACK X erfc_positive(X x) {
   const X t = divide(x - splat<X>(k), x + splat<X>(k));
   X p;
   if constexpr (is_double<X>) {
-    p = horner(t, 0x1.3ba5916e9fd7fp+0, -0x1.1df1ad154a29bp-3, 0x1.f7f5df66fd80dp-7, 0x1.16ecefcfa5f47p-4, -0x1.9ddb23c3e90c5p-4,
-               0x1.7fee004df8808p-4, -0x1.0fb06dfe4fd5ap-4, 0x1.3079edf9ca794p-5, -0x1.0962388213e73p-6, 0x1.49c6719b330bcp-8,
-               -0x1.8d4a9e95643d0p-11, -0x1.a1de879f9ecc8p-13, 0x1.3be0bcbd560dfp-13, -0x1.9969ba06206a1p-16, -0x1.78a4f6f95127bp-17,
-               0x1.7fb023774b5aep-18, 0x1.439406b08c415p-22, -0x1.c011f3122d6aep-21, 0x1.0de64ceddd7e7p-24, 0x1.edeabf257be29p-24,
+    p = horner(t, 0x1.3ba5916e9fd7fp+0, -0x1.1df1ad154a29bp-3, 0x1.f7f5df66fd80dp-7, 0x1.16ecefcfa5f47p-4,
+               -0x1.9ddb23c3e90c5p-4, 0x1.7fee004df8808p-4, -0x1.0fb06dfe4fd5ap-4, 0x1.3079edf9ca794p-5,
+               -0x1.0962388213e73p-6, 0x1.49c6719b330bcp-8, -0x1.8d4a9e95643d0p-11, -0x1.a1de879f9ecc8p-13,
+               0x1.3be0bcbd560dfp-13, -0x1.9969ba06206a1p-16, -0x1.78a4f6f95127bp-17, 0x1.7fb023774b5aep-18,
+               0x1.439406b08c415p-22, -0x1.c011f3122d6aep-21, 0x1.0de64ceddd7e7p-24, 0x1.edeabf257be29p-24,
                -0x1.0e14136b24b64p-27, -0x1.d2c7856739a07p-27, -0x1.e7d8988bb0002p-30);
   } else {
-    p = horner(t, 0x1.40c522p+0, -0x1.15c08ap-3, -0x1.85a19cp-5, 0x1.098412p-3, -0x1.e88866p-4, 0x1.17bd6ep-4, -0x1.85ed04p-6, 0x1.5042a8p-9,
-               0x1.06b311p-9, -0x1.951bc2p-11, -0x1.16f784p-12);
+    p = horner(t, 0x1.40c522p+0, -0x1.15c08ap-3, -0x1.85a19cp-5, 0x1.098412p-3, -0x1.e88866p-4, 0x1.17bd6ep-4,
+               -0x1.85ed04p-6, 0x1.5042a8p-9, 0x1.06b311p-9, -0x1.951bc2p-11, -0x1.16f784p-12);
   }
   // e^(-x^2) with the rounding error of the square put back.
   const Two<X> square = two_product(x, x);
@@ -58,7 +61,8 @@ TAPER_PACK X erf_of(X x) {
   } else {
     // log erfc(a) on [1, 4].
     const X y = lesser(splat<X>(4), a);
-    large = one - exp_of(horner(y, -0x1.72e8p-12, -0x1.2085b2p+0, -0x1.46c584p-1, -0x1.a60a84p-4, 0x1.65421cp-6, -0x1.814ca8p-9, 0x1.852c9p-13));
+    large = one - exp_of(horner(y, -0x1.72e8p-12, -0x1.2085b2p+0, -0x1.46c584p-1, -0x1.a60a84p-4, 0x1.65421cp-6,
+                                -0x1.814ca8p-9, 0x1.852c9p-13));
   }
   const X small = lesser(one, a);
   return with_sign(choose<X>(a > one, large, erf_small(small, small * small)), x);
@@ -136,16 +140,16 @@ namespace math {
 
 // Lane by lane, in double: float results are rounded once more than the double's. Error of doubles: erfinv 1e-15
 // relative, digamma 1e-15 relative away from its roots, lgamma the library's.
-#define TAPER_MATH_LANES(name)                                                                     \
-  template <std::floating_point T, int N, class A>                                                 \
-  TAPER_PACK Pack<T, N, A> name(const Pack<T, N, A>& x) {                                          \
-    Pack<T, N, A> r;                                                                               \
-    for (int i = 0; i < N; ++i) r.v[i] = static_cast<T>(detail::simd::name##_one<A>(x.v[i]));      \
-    return r;                                                                                      \
-  }                                                                                                \
-  template <std::floating_point T>                                                                 \
-  TAPER_INLINE TAPER_HD T name(T x) {                                                              \
-    return static_cast<T>(detail::simd::name##_one<Abi>(x));                                       \
+#define TAPER_MATH_LANES(name)                                                                \
+  template <std::floating_point T, int N, class A>                                            \
+  TAPER_PACK Pack<T, N, A> name(const Pack<T, N, A>& x) {                                     \
+    Pack<T, N, A> r;                                                                          \
+    for (int i = 0; i < N; ++i) r.v[i] = static_cast<T>(detail::simd::name##_one<A>(x.v[i])); \
+    return r;                                                                                 \
+  }                                                                                           \
+  template <std::floating_point T>                                                            \
+  TAPER_INLINE TAPER_HD T name(T x) {                                                         \
+    return static_cast<T>(detail::simd::name##_one<Abi>(x));                                  \
   }
 TAPER_MATH_LANES(erfinv)
 TAPER_MATH_LANES(digamma)

@@ -20,10 +20,10 @@ TAPER_PACK SinCos<X> sin_cos_small(X r, X low) {
   const X z = r * r, half = splat<X>(0.5) * z, one = splat<X>(1);
   const X h = barrier(one - half), lost = barrier(barrier(one - h) - half);
   if constexpr (is_double<X>) {
-    const X s = horner(z, -0x1.5555555555549p-3, 0x1.111111110f899p-7, -0x1.a01a019c1312fp-13, 0x1.71de357789649p-19, -0x1.ae5e6538f7adcp-26,
-                       0x1.5d9282dfb4a5fp-33);
-    const X c = horner(z, 0x1.555555555554ep-5, -0x1.6c16c16c154dep-10, 0x1.a01a019cfa1b5p-16, -0x1.27e4f837cd4d6p-22, 0x1.1eea07b794c6ep-29,
-                       -0x1.8fbb9d2faf63dp-37);
+    const X s = horner(z, -0x1.5555555555549p-3, 0x1.111111110f899p-7, -0x1.a01a019c1312fp-13, 0x1.71de357789649p-19,
+                       -0x1.ae5e6538f7adcp-26, 0x1.5d9282dfb4a5fp-33);
+    const X c = horner(z, 0x1.555555555554ep-5, -0x1.6c16c16c154dep-10, 0x1.a01a019cfa1b5p-16, -0x1.27e4f837cd4d6p-22,
+                       0x1.1eea07b794c6ep-29, -0x1.8fbb9d2faf63dp-37);
     return {r + fma(z * r, s, fma(-half, low, low)), h + (lost + fma(z * z, c, -(r * low)))};
   } else {
     const X s = horner(z, -0x1.555546p-3, 0x1.11077ap-7, -0x1.9954ap-13);
@@ -67,7 +67,8 @@ TAPER_PACK X tan_of(X x) {
 template <class X>
 TAPER_PACK X atan_quotient(X y, X x) {
   const X zero = splat<X>(0);
-  const auto steep = (mask_t<X>)(y > x * splat<X>(0x1.3504f333f9de6p+1)), middle = (mask_t<X>)(y > x * splat<X>(0x1.a827999fcef32p-2));
+  const auto steep = (mask_t<X>)(y > x * splat<X>(0x1.3504f333f9de6p+1)),
+             middle = (mask_t<X>)(y > x * splat<X>(0x1.a827999fcef32p-2));
   const X num = choose<X>(steep, -x, choose<X>(middle, y - x, y));
   const X den = choose<X>(steep, y, choose<X>(middle, y + x, x));
   const X t = divide(num, den), z = t * t;
@@ -76,9 +77,9 @@ TAPER_PACK X atan_quotient(X y, X x) {
   const X base_low = choose<X>(steep, splat<X>(pio2_low), choose<X>(middle, splat<X>(pio2_low / 2), zero));
   X p;
   if constexpr (is_double<X>) {
-    p = horner(z, -0x1.5555555555543p-2, 0x1.99999999962b1p-3, -0x1.24924922e2706p-3, 0x1.c71c70f7a9b9fp-4, -0x1.745cfa940043fp-4,
-               0x1.3b11340cf54c4p-4, -0x1.10ecc970c7e4dp-4, 0x1.df1d436c8564fp-5, -0x1.9d0bbc312f249p-5, 0x1.385970bba1870p-5,
-               -0x1.26721edbfe9e6p-6);
+    p = horner(z, -0x1.5555555555543p-2, 0x1.99999999962b1p-3, -0x1.24924922e2706p-3, 0x1.c71c70f7a9b9fp-4,
+               -0x1.745cfa940043fp-4, 0x1.3b11340cf54c4p-4, -0x1.10ecc970c7e4dp-4, 0x1.df1d436c8564fp-5,
+               -0x1.9d0bbc312f249p-5, 0x1.385970bba1870p-5, -0x1.26721edbfe9e6p-6);
   } else {
     p = horner(z, -0x1.55554ap-2, 0x1.9991e6p-3, -0x1.23b9f6p-3, 0x1.b2286cp-4, -0x1.f2f426p-5);
   }
@@ -98,8 +99,9 @@ TAPER_PACK X atan2_of(X y, X x) {
   ax = choose<X>(both_infinite, one, ax);
   ax = choose<X>(both<mask_t<X>>(ax == zero, ay == zero), one, ax);
   const X large = splat<X>(largest<X> / 8), small = splat<X>(least_normal<X> * 64);
-  const X factor = choose<X>(either<mask_t<X>>(ay > large, ax > large), splat<X>(0.0625),
-                             choose<X>(both<mask_t<X>>(ay < small, ax < small), splat<X>(is_double<X> ? 0x1p60 : 0x1p30), one));
+  const X factor =
+      choose<X>(either<mask_t<X>>(ay > large, ax > large), splat<X>(0.0625),
+                choose<X>(both<mask_t<X>>(ay < small, ax < small), splat<X>(is_double<X> ? 0x1p60 : 0x1p30), one));
   const X r = atan_quotient(ay * factor, ax * factor);
   constexpr double pi = 0x1.921fb54442d18p+1, pi_low = is_double<X> ? 0x1.1a62633145c07p-53 : -0x1.777a5c1p-24;
   const X turned = splat<X>(pi) - barrier(r - splat<X>(pi_low));
@@ -111,9 +113,10 @@ TAPER_PACK X atan2_of(X y, X x) {
 template <class X>
 TAPER_PACK X asin_tail(X z) {
   if constexpr (is_double<X>) {
-    return horner(z, 0x1.5555555555570p-3, 0x1.333333332ecf1p-4, 0x1.6db6db71a2368p-5, 0x1.f1c71ab81a4a9p-6, 0x1.6e8bdb8ceeb54p-6,
-                  0x1.1c4a24b7e7aefp-6, 0x1.ca1b312cdfc03p-7, 0x1.75a59f6b83c21p-7, 0x1.60995b43da4fbp-7, 0x1.eec3958b753ebp-9,
-                  0x1.6125e21ce060fp-6, -0x1.54c47476ef010p-6, 0x1.0a572e4174a41p-5);
+    return horner(z, 0x1.5555555555570p-3, 0x1.333333332ecf1p-4, 0x1.6db6db71a2368p-5, 0x1.f1c71ab81a4a9p-6,
+                  0x1.6e8bdb8ceeb54p-6, 0x1.1c4a24b7e7aefp-6, 0x1.ca1b312cdfc03p-7, 0x1.75a59f6b83c21p-7,
+                  0x1.60995b43da4fbp-7, 0x1.eec3958b753ebp-9, 0x1.6125e21ce060fp-6, -0x1.54c47476ef010p-6,
+                  0x1.0a572e4174a41p-5);
   } else {
     return horner(z, 0x1.5555c6p-3, 0x1.330262p-4, 0x1.74762ep-5, 0x1.8c5dd8p-6, 0x1.594f5ap-5);
   }

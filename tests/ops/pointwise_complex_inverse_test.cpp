@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Logarithms and inverse functions of complex numbers.
+#include "tests/ops/complex_cases.hpp"
+
+using namespace complex_cases;
+
+TEST_CASE("complex inverse functions") {
+  const golden::File file("complex");
+  UNARY("rsqrt", rsqrt(x))
+  UNARY("log2", log2(x))
+  UNARY("log10", log10(x))
+  UNARY("log1p", log1p(x))
+  UNARY("expm1", expm1(x))
+  UNARY("asin", asin(x))
+  UNARY("acos", acos(x))
+  UNARY("atan", atan(x))
+  UNARY("asinh", asinh(x))
+  UNARY("acosh", acosh(x))
+  UNARY("atanh", atanh(x))
+}
