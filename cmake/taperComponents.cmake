@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
-# What needs a library to link with, one component each. Used by Taper's own build and by find_package(taper) alike.
-set(taper_components zlib)
+# What needs another library, one component each. Used by Taper's own build and by find_package(taper) alike.
+set(taper_components zlib eigen)
 
 set(taper_zlib_package ZLIB)
 set(taper_zlib_target ZLIB::ZLIB)
 set(taper_zlib_headers io/gzip.hpp)
 set(taper_zlib_hint "zlib (Debian: zlib1g-dev)")
+
+set(taper_eigen_package Eigen3)
+set(taper_eigen_target Eigen3::Eigen)
+set(taper_eigen_headers interop/eigen.hpp)
+set(taper_eigen_hint "Eigen 3.4 (Debian: libeigen3-dev)")
 
 # Defines taper::<component> where its library is found.
 macro(taper_import_component component)

@@ -25,8 +25,10 @@
 
 // Functions that may also run on a CUDA device.
 #if defined(__CUDACC__)
+#define TAPER_NVCC 1
 #define TAPER_HD __host__ __device__
 #else
+#define TAPER_NVCC 0
 #define TAPER_HD
 #endif
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/autograd.hpp>
+#include <taper/backend.hpp>
 #include <taper/core.hpp>
 #include <taper/data.hpp>
 #include <taper/eval.hpp>

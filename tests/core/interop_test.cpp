@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Tensors and Eigen, tensors and std::span: shared memory, both ways.
+// Needs: eigen
 
 #include <taper/interop/eigen.hpp>
 #include <taper/interop/span.hpp>

@@ -25,6 +25,7 @@ trap 'rm -rf "$work"' EXIT
 # The library that a header needs, by what it includes.
 available() {
   case $1 in
+    interop/eigen.hpp) printf '#include <Eigen/Core>\n' | g++ -std=c++20 -x c++ "${taper_includes[@]}" -fsyntax-only - 2>/dev/null ;;
     io/gzip.hpp) printf '#include <zlib.h>\n' | g++ -x c++ -fsyntax-only - 2>/dev/null ;;
   esac
 }

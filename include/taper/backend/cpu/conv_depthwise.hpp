@@ -9,7 +9,7 @@
 #include <taper/backend/cpu/tasks.hpp>
 #include <taper/config.hpp>
 
-#if defined(__CUDACC__)
+#if TAPER_NVCC
 #pragma nv_diagnostic push
 #pragma nv_diag_suppress 1675  // the unroll pragmas are for the host compiler, and reach it
 #endif
@@ -121,6 +121,6 @@ void depthwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T*
 
 }  // namespace taper::inline TAPER_ABI::detail::convolution
 
-#if defined(__CUDACC__)
+#if TAPER_NVCC
 #pragma nv_diagnostic pop
 #endif

@@ -6,7 +6,7 @@
 #include <taper/backend/cpu/gemm_pack.hpp>
 #include <taper/config.hpp>
 
-#if defined(__CUDACC__)
+#if TAPER_NVCC
 #pragma nv_diagnostic push
 #pragma nv_diag_suppress 1675  // the unroll pragmas are for the host compiler, and reach it
 #endif
@@ -146,6 +146,6 @@ TAPER_KERNEL [[gnu::noinline]] void dot_product(Index m, Index n, const DotArgs<
 
 }  // namespace taper::inline TAPER_ABI::detail::tiles
 
-#if defined(__CUDACC__)
+#if TAPER_NVCC
 #pragma nv_diagnostic pop
 #endif

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#if defined(__CUDACC__)
+#if TAPER_NVCC
 #pragma nv_diagnostic push
 #pragma nv_diag_suppress 1675  // the unroll pragmas are for the host compiler, and reach it
 #endif
@@ -217,6 +217,6 @@ Kernel<T> choose_kernel(Index rows, Index columns) {
 
 }  // namespace taper::inline TAPER_ABI::detail::tiles
 
-#if defined(__CUDACC__)
+#if TAPER_NVCC
 #pragma nv_diagnostic pop
 #endif

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#if defined(__CUDACC__)
+#if TAPER_NVCC
 #pragma nv_diagnostic push
 #pragma nv_diag_suppress 1675  // the unroll pragmas are for the host compiler, and reach it
 #endif
@@ -120,6 +120,6 @@ TAPER_KERNEL [[gnu::noinline]] void pack_left(const T* a, Index row, Index colum
 
 }  // namespace taper::inline TAPER_ABI::detail::tiles
 
-#if defined(__CUDACC__)
+#if TAPER_NVCC
 #pragma nv_diagnostic pop
 #endif
