@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Trains a small convolutional network on handwritten digits, tests it, saves it, loads it into a fresh one.
+// Build: -DTAPER_FIRST_ORDER_ONLY
 // Needs: zlib
 #include <taper/io/gzip.hpp>
 #include <taper/taper.hpp>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Activations of straight lines, gated ones and softmax as modules, against PyTorch's goldens.
+// Build: -DTAPER_FIRST_ORDER_ONLY
 #include <taper/eval/replay.hpp>
 #include <taper/nn/layers/activation.hpp>
 #include <taper/nn/layers/activation_gated.hpp>

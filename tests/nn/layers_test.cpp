@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Linear, convolutions, pools and reshaping layers against PyTorch's goldens.
+// Build: -DTAPER_FIRST_ORDER_ONLY
 #include <taper/eval/replay.hpp>
 #include <taper/nn/layers/conv.hpp>
 #include <taper/nn/layers/conv_transpose.hpp>

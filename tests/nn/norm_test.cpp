@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Norms, dropout and embedding against PyTorch's goldens; what changes between training and evaluation.
+// Build: -DTAPER_FIRST_ORDER_ONLY
 #include <taper/eval/replay.hpp>
 #include <taper/nn/layers/batch_norm.hpp>
 #include <taper/nn/layers/dropout.hpp>

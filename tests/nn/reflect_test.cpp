@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reflection: counting, naming and visiting the fields of aggregates and of classes that list their members.
+// Build: -DTAPER_FIRST_ORDER_ONLY
 #include <taper/nn/reflect.hpp>
 
 #include <any>

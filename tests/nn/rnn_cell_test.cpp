@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // RNNCell, LSTMCell and GRUCell against PyTorch's goldens.
+// Build: -DTAPER_FIRST_ORDER_ONLY
 #include <taper/eval/replay.hpp>
 #include <taper/nn/layers/rnn_cell.hpp>
 #include <taper/ops/eager.hpp>

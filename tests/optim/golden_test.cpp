@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Ten steps of every optimizer, with every option, against PyTorch.
+// Build: -DTAPER_FIRST_ORDER_ONLY
 #include <taper/ops/eager.hpp>
 #include <taper/optim/adagrad.hpp>
 #include <taper/optim/adam.hpp>

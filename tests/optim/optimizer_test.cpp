@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What all optimizers share: references to parameters, groups, skipping, state, errors, threads, memory, layouts.
+// Build: -DTAPER_FIRST_ORDER_ONLY
 #include <taper/core/factory.hpp>
 #include <taper/ops/eager.hpp>
 #include <taper/optim/adagrad.hpp>

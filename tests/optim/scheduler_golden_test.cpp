@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Fifty steps of every scheduler, with every option, against PyTorch.
+// Build: -DTAPER_FIRST_ORDER_ONLY
 #include <taper/core/factory.hpp>
 #include <taper/ops/eager.hpp>
 #include <taper/optim/adam.hpp>
