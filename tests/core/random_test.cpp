@@ -34,7 +34,7 @@ void check_threads(F&& make) {
   const auto expected = bytes_of(make);
   for (const int n : {2, 4}) {
     set_num_threads(n);
-    CHECK(bytes_of(make) == expected);
+    CHECK((bytes_of(make) == expected));
   }
   set_num_threads(before);
 }
@@ -104,7 +104,7 @@ TEST_CASE("a strided target takes the numbers in row-major order") {
     auto base = full<T>({900, 2, 37}, 1);
     auto strided = transpose(select(base, 1, 0), 0, 1);
     write(strided, h);
-    CHECK(to_vector(strided) == to_vector(dense));
+    CHECK((to_vector(strided) == to_vector(dense)));  // in brackets: not worth printing
     const auto other = to_vector(select(base, 1, 1));
     CHECK(std::all_of(other.begin(), other.end(), [](T v) { return v == static_cast<T>(compute_t<T>(1)); }));
   };

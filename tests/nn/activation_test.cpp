@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Activations of straight lines, gated ones and softmax as modules, against PyTorch's goldens.
 // Build: -DTAPER_FIRST_ORDER_ONLY
-#include <taper/eval/replay.hpp>
 #include <taper/nn/layers/activation.hpp>
 #include <taper/nn/layers/activation_gated.hpp>
 #include <taper/nn/layers/softmax.hpp>
-#include <taper/ops/eager.hpp>
 
 #include "tests/nn/layer_case.hpp"
 

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Linear, convolutions, pools and reshaping layers against PyTorch's goldens.
 // Build: -DTAPER_FIRST_ORDER_ONLY
-#include <taper/eval/replay.hpp>
 #include <taper/nn/layers/conv.hpp>
 #include <taper/nn/layers/conv_transpose.hpp>
 #include <taper/nn/layers/flatten.hpp>
 #include <taper/nn/layers/linear.hpp>
 #include <taper/nn/layers/pool.hpp>
-#include <taper/ops/eager.hpp>
 
 #include "tests/nn/layer_case.hpp"
 

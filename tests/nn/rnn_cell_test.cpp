@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 // RNNCell, LSTMCell and GRUCell against PyTorch's goldens.
 // Build: -DTAPER_FIRST_ORDER_ONLY
-#include <taper/eval/replay.hpp>
 #include <taper/nn/layers/rnn_cell.hpp>
-#include <taper/ops/eager.hpp>
 #include <taper/ops/reduction.hpp>
 
 #include "tests/nn/layer_case.hpp"

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 // RNN, LSTM and GRU with all their options against PyTorch's goldens.
 // Build: -DTAPER_FIRST_ORDER_ONLY
-#include <taper/eval/replay.hpp>
 #include <taper/nn/layers/rnn.hpp>
 #include <taper/ops/comparison.hpp>
-#include <taper/ops/eager.hpp>
 #include <taper/ops/logical.hpp>
 #include <taper/ops/reduction.hpp>
 

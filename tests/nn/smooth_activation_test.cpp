@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Smooth activations as modules against PyTorch's goldens.
 // Build: -DTAPER_FIRST_ORDER_ONLY
-#include <taper/eval/replay.hpp>
 #include <taper/nn/layers/activation_smooth.hpp>
-#include <taper/ops/eager.hpp>
 
 #include "tests/nn/layer_case.hpp"
 

@@ -68,7 +68,7 @@ TEMPLATE_TEST_CASE("gradients of halves", "", float16, bfloat16) {
   backward((tanh(x) * y + x).eval(), ones);
   backward((tanh(xf) * yf + xf).eval(), ones_float);
   const double unit = static_cast<double>(static_cast<float>(std::numeric_limits<H>::epsilon()));
-  check_close(x.grad(), xf.grad(), 0.51 * unit, 1e-7);
+  check_close(x.grad(), xf.grad(), 1.1 * unit, 1e-7);  // two places, each rounded on its own
   check_close(y.grad(), yf.grad(), 0.51 * unit, 1e-7);
 }
 

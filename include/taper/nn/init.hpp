@@ -3,8 +3,10 @@
 #pragma once
 
 #include <taper/core/factory.hpp>
+#include <taper/eval/replay.hpp>
 #include <taper/eval/tensor.hpp>
 #include <taper/ops/arithmetic.hpp>
+#include <taper/ops/eager.hpp>
 #include <taper/ops/error_function.hpp>
 #include <taper/ops/random.hpp>
 #include <taper/ops/selection.hpp>

@@ -68,11 +68,12 @@ class IndexedView : public Expr<detail::Produced<detail::IndexProducer<T, D>>> {
   void operator=(V&& value) && {
     write(value);
   }
-  template <TensorLike V>
+  // clang names a refused operator's template arguments, not its result.
+  template <TensorLike V, class Fault = detail::error_operands_have_different_dtypes_write_cast<value_t<V>, T>>
     requires detail::OfTwoDTypes<V, IndexedView>
-  detail::error_operands_have_different_dtypes_write_cast<value_t<V>, T> operator=(V&&) && = delete;
-  template <class V>
-  detail::error_an_expression_cannot_be_assigned_declare_a_Tensor operator=(V&&) & = delete;
+  Fault operator=(V&&) && = delete;
+  template <class V, class Fault = detail::error_an_expression_cannot_be_assigned_declare_a_Tensor>
+  Fault operator=(V&&) & = delete;
 
   // Free functions, so that they win over those that refuse other expressions.
 #define TAPER_COMPOUND(SYMBOL, NAME, OP)                                                     \

@@ -2,8 +2,10 @@
 // What layers with parameters share: which inputs they take, how wrong ones are refused, and construction without values.
 #pragma once
 
+#include <taper/eval/replay.hpp>
 #include <taper/nn/module.hpp>
 #include <taper/nn/observe.hpp>
+#include <taper/ops/eager.hpp>
 
 namespace taper::inline TAPER_ABI {
 

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// Fused equals unfused, values and gradients, with one launch each way.
+#include <taper/ops/activation_gated.hpp>
+#include <taper/ops/pointwise.hpp>
+
+#include "tests/ops/harness.hpp"
+
+using namespace taper;
+
+namespace {
+
+struct Result {
+  Tensor<double> y, gx, gz;
+  std::int64_t forward = 0, backward = 0;
+};
+
+template <class F>
+Result run(const F& f, const Tensor<double>& gy) {
+  const golden::File file("ops");
+  auto x = file.tensor<double>("pow/x0"), z = file.tensor<double>("mul/x1");
+  x.requires_grad_(), z.requires_grad_();
+  Result out;
+  reset_stats();
+  out.y = f(x, z);
+  out.forward = stats().launches;
+  reset_stats();
+  taper::backward(out.y, gy);
+  out.backward = stats().launches;
+  out.gx = x.grad(), out.gz = z.grad();
+  return out;
+}
+
+/// F of an expression and of a stored tensor, the result used once more.
+template <auto F>
+void check(const char* name) {
+  INFO(name);
+  const auto gy = golden::File("ops").tensor<double>("mul/gy");
+  const Result fused = run([](auto& x, auto& z) { return Tensor<double>(F(x * 0.75 + 0.1) * z); }, gy);
+  const Result apart = run(
+      [](auto& x, auto& z) {
+        const Tensor<double> scaled = x * 0.75, moved = scaled + 0.1, value = F(moved);
+        return Tensor<double>(value * z);
+      },
+      gy);
+  CHECK(fused.forward == 1);
+  CHECK(fused.backward == 1);
+  CHECK(apart.forward == 4);
+  check_close(fused.y, apart.y, 4e-16, 1e-300);
+  check_close(fused.gx, apart.gx, 1e-14, 1e-14);
+  check_close(fused.gz, apart.gz, 4e-16, 1e-300);
+}
+
+}  // namespace
+
+TEST_CASE("fused equals unfused") {
+  check<[](auto&& x) { return tanh(std::forward<decltype(x)>(x)); }>("tanh");
+  check<[](auto&& x) { return log(std::forward<decltype(x)>(x)); }>("log");
+  check<[](auto&& x) { return gelu(std::forward<decltype(x)>(x)); }>("gelu");
+  check<[](auto&& x) { return clamp(std::forward<decltype(x)>(x), 0.5, 2); }>("clamp");
+  check<[](auto&& x) { return pow(std::forward<decltype(x)>(x), 1.5); }>("pow");
+  check<[](auto&& x) { return 1 / std::forward<decltype(x)>(x); }>("reciprocal");
+}
+
+TEST_CASE("let computes once and fuses") {
+  const auto gy = golden::File("ops").tensor<double>("mul/gy");
+  const Result bound = run([](auto& x, auto& z) { return Tensor<double>(let(x * z, [](auto v) { return v * sigmoid(v); })); }, gy);
+  const Result whole = run([](auto& x, auto& z) { return Tensor<double>(silu(x * z)); }, gy);
+  CHECK(bound.forward == 1);
+  CHECK(bound.backward == 1);
+  check_close(bound.y, whole.y, 1e-15, 0);
+  check_close(bound.gx, whole.gx, 1e-13, 1e-14);
+  check_close(bound.gz, whole.gz, 1e-13, 1e-14);
+}
+
+TEST_CASE("named expressions are stored once") {
+  const auto gy = golden::File("ops").tensor<double>("mul/gy");
+  const Result r = run(
+      [](auto& x, auto& z) {
+        auto h = relu(x * z);
+        return Tensor<double>(h * h + h);
+      },
+      gy);
+  CHECK(r.forward == 2);
+  CHECK(r.backward == 2);
+}
+
+TEST_CASE("a condition fuses with what it chooses") {
+  const auto gy = golden::File("ops").tensor<double>("mul/gy");
+  const Result r = run([](auto& x, auto& z) { return Tensor<double>(where(x > z, x * 2, z - 1)); }, gy);
+  CHECK(r.forward == 1);
+  CHECK(r.backward == 1);
+}
+
+TEST_CASE("other shapes: rows, columns, scalars, expanded views") {
+  const golden::File file("ops");
+  auto a = file.tensor<double>("add_bcast/x0").requires_grad_(), b = file.tensor<double>("add_bcast/x1").requires_grad_();
+  const auto gy = file.tensor<double>("add_bcast/gy");
+  reset_stats();
+  const Tensor<double> y = tanh(a) * b + b;
+  CHECK(stats().launches == 1);
+  CHECK(y.shape() == Shape{4, 5, 3});
+  backward(y, gy);
+  auto c = a.detach().clone().requires_grad_(), d = b.detach().clone().requires_grad_();
+  const Tensor<double> spread = tanh(expand(c, {4, 5, 3}).clone()) * expand(d, {4, 5, 3}) + expand(d, {4, 5, 3}).clone();
+  backward(spread, gy);
+  check_close(y, spread, 1e-15, 0);
+  check_close(a.grad(), c.grad(), 1e-13, 1e-14);
+  check_close(b.grad(), d.grad(), 1e-13, 1e-14);
+}
