@@ -100,8 +100,8 @@ TEST_CASE("other shapes: rows, columns, scalars, expanded views") {
   CHECK(stats().launches == 1);
   CHECK(y.shape() == Shape{4, 5, 3});
   backward(y, gy);
-  auto c = a.detach().clone().requires_grad_(), d = b.detach().clone().requires_grad_();
-  const Tensor<double> spread = tanh(expand(c, {4, 5, 3}).clone()) * expand(d, {4, 5, 3}) + expand(d, {4, 5, 3}).clone();
+  auto c = clone(detach(a)).requires_grad_(), d = clone(detach(b)).requires_grad_();
+  const Tensor<double> spread = tanh(clone(expand(c, {4, 5, 3}))) * expand(d, {4, 5, 3}) + clone(expand(d, {4, 5, 3}));
   backward(spread, gy);
   check_close(y, spread, 1e-15, 0);
   check_close(a.grad(), c.grad(), 1e-13, 1e-14);

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// Datasets, samplers and the DataLoader: order, workers, errors, resuming.
+// Build: -DTAPER_FIRST_ORDER_ONLY
+#include <taper/taper.hpp>
+
+#include <numeric>
+#include <set>
+
+#include "tests/support/catch.hpp"
+
+using namespace taper;
+
+namespace {
+
+struct Sample {
+  Tensor<float> x;
+  std::int64_t y = 0;
+};
+
+/// Sample i is (i, a number drawn for it).
+struct Numbers {
+  std::int64_t count = 10;
+  std::int64_t size() const { return count; }
+  Sample get(std::int64_t i, Generator& g) const { return {tensor<float>({static_cast<float>(i), static_cast<float>(g.uniform())}), i}; }
+};
+static_assert(data::Dataset<Numbers>);
+
+std::vector<float> epoch(auto& loader) {
+  std::vector<float> out;
+  for (const auto& [x, y] : loader) {
+    for (std::int64_t i = 0; i < x.numel(); ++i) out.push_back(x.data_ptr()[i]);
+    for (std::int64_t i = 0; i < y.numel(); ++i) CHECK(static_cast<float>(y.data_ptr()[i]) == x.data_ptr()[2 * i]);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("the same batches for any number of workers, another order each epoch") {
+  std::vector<float> first, second;
+  for (const int workers : {0, 1, 2, 4}) {
+    manual_seed(5);
+    data::DataLoader loader{Numbers{}, {.batch_size = 4, .shuffle = true, .num_workers = workers}};
+    CHECK(loader.size() == 3);
+    const auto a = epoch(loader), b = epoch(loader);
+    CHECK(a.size() == 20);
+    CHECK(a != b);
+    if (first.empty()) first = a, second = b;
+    CHECK(a == first);
+    CHECK(b == second);
+  }
+}
+
+TEST_CASE("a loop may be left early, throw, or be begun twice") {
+  manual_seed(1);
+  data::DataLoader loader{Numbers{100}, {.batch_size = 3, .num_workers = 2}};
+  for (int i = 0; i < 3; ++i)
+    for (const auto& batch : loader) {
+      CHECK(std::get<1>(batch).numel() == 3);
+      break;
+    }
+  auto one = loader.begin();
+  auto two = loader.begin();
+  CHECK(std::get<1>(*one).data_ptr()[0] == std::get<1>(*two).data_ptr()[0]);
+
+  const auto failing = data::map(Numbers{100}, [](Sample s) {
+    if (s.y == 50) detail::raise<ValueError>("sample", "fifty");
+    return s;
+  });
+  data::DataLoader bad{failing, {.batch_size = 8, .num_workers = 3}};
+  std::int64_t seen = 0;
+  CHECK_THROWS_AS([&] { for (const auto& [x, y] : bad) seen += y.numel(); }(), ValueError);
+  CHECK(seen == 48);
+}
+
+TEST_CASE("a state taken inside an epoch resumes with the same batches") {
+  manual_seed(2);
+  data::DataLoader loader{Numbers{20}, {.batch_size = 4, .shuffle = true, .num_workers = 2}};
+  std::vector<std::int64_t> rest;
+  data::DataLoaderState state;
+  int k = 0;
+  for (const auto& [x, y] : loader) {
+    if (++k == 2) state = loader.state();
+    if (k > 2) rest.insert(rest.end(), y.data_ptr(), y.data_ptr() + y.numel());
+  }
+  manual_seed(77);
+  data::DataLoader again{Numbers{20}, {.batch_size = 4, .shuffle = true}};
+  again.load_state(state);
+  std::vector<std::int64_t> resumed;
+  for (const auto& [x, y] : again) resumed.insert(resumed.end(), y.data_ptr(), y.data_ptr() + y.numel());
+  CHECK(resumed == rest);
+}
+
+TEST_CASE("tensor datasets, subsets, concatenation, random splits") {
+  const auto x = reshape(arange<float>(0, 12), {6, 2});
+  const auto y = arange(6);
+  const data::TensorDataset set(x, y);
+  CHECK(set.size() == 6);
+  CHECK(std::get<0>(set.get(4)).data_ptr()[1] == 9);
+  CHECK_THROWS_AS(set.get(6), IndexError);
+  CHECK_THROWS_AS(data::TensorDataset(x, arange(5)), ShapeError);
+  data::DataLoader loader{data::subset(set, {5, 1}), {.batch_size = 2}};
+  for (const auto& [a, b] : loader) CHECK(b.data_ptr()[0] == 5);
+  CHECK(data::concat(set, set).size() == 12);
+  const auto parts = data::random_split(set, {0.5, 0.5});
+  std::set<std::int64_t> all;
+  for (const auto& part : parts) all.insert(part.indices().begin(), part.indices().end());
+  CHECK(all.size() == 6);
+  CHECK_THROWS_AS(data::random_split(set, {2, 3}), ValueError);
+}
+
+TEST_CASE("samplers") {
+  Generator g(1);
+  const auto weighted = data::WeightedRandomSampler{{0, 1, 3}, 4000}(g);
+  CHECK(std::count(weighted.begin(), weighted.end(), 0) == 0);
+  CHECK(std::count(weighted.begin(), weighted.end(), 2) == Approx(3000).margin(150));
+  auto distinct = data::WeightedRandomSampler{{1, 1, 1}, 3, false}(g);
+  std::sort(distinct.begin(), distinct.end());
+  CHECK(distinct == std::vector<std::int64_t>{0, 1, 2});
+  const auto batches = data::BatchSampler<data::SequentialSampler>{{7}, 3, true}(g);
+  CHECK(batches.size() == 2);
+  data::DataLoader loader{Numbers{}, {}, data::BatchSampler<data::SequentialSampler>{{7}, 3, false}};
+  CHECK(loader.size() == 3);
+  CHECK(epoch(loader).size() == 14);
+}
+
+TEST_CASE("samples of different shapes do not make a batch") {
+  const auto ragged = data::map(Numbers{}, [](Sample s) { return zeros<float>({s.y + 1}); });
+  data::DataLoader loader{ragged, {.batch_size = 2}};
+  CHECK_THROWS_AS(loader.begin(), ShapeError);
+  data::DataLoader own{ragged, {.batch_size = 2}, data::SequentialSampler{10}, [](std::vector<Tensor<float>>&& s) { return s.size(); }};
+  for (const auto n : own) CHECK(n == 2);
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+// The tape: accumulation, views, in-place changes, hooks, custom functions, checkpoints, long chains, errors.
+#include <taper/taper.hpp>
+
+#include "tests/support/catch.hpp"
+
+using namespace taper;
+using Catch::Matchers::Contains;
+
+namespace {
+
+Tensor<double> counted(const Shape& shape, double step = 0.1) {
+  Tensor<double> x = zeros<double>(shape);
+  for (std::int64_t i = 0; i < x.numel(); ++i) x.data_ptr()[i] = step * static_cast<double>(i + 1);
+  return x;
+}
+
+struct Cube {
+  static constexpr std::string_view name = "cube";
+  Saved<double> x;
+  Tensor<double> forward(const Tensor<double>& in) {
+    x = Saved(in);
+    return in * in * in;
+  }
+  Tensor<double> backward(const Tensor<double>& g) const { return g * 3 * x.get() * x.get(); }
+};
+
+struct SumAndDifference {
+  std::tuple<Tensor<double>, Tensor<double>> forward(const Tensor<double>& a, const Tensor<double>& b) {
+    return {Tensor<double>(a + b), Tensor<double>(a - b)};
+  }
+  std::tuple<Tensor<double>, Tensor<double>> backward(const Tensor<double>& s, const Tensor<double>& d) const {
+    return {Tensor<double>(s + d), Tensor<double>(s - d)};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("gradients accumulate until they are dropped") {
+  auto x = counted({3}).requires_grad_();
+  sum(x * x).backward();
+  sum(x * x).backward();
+  CHECK(x.grad().data_ptr()[2] == Approx(4 * 0.3));
+  x.set_grad({});
+  CHECK_FALSE(x.grad().defined());
+}
+
+TEST_CASE("one kernel forward and one backward, repeated and broadcast leaves included") {
+  auto x = counted({4, 5}).requires_grad_(), b = counted({5}).requires_grad_(), c = counted({4, 1}).requires_grad_();
+  reset_stats();
+  const Tensor<double> y = tanh(x * x + b) * c + relu(x);
+  CHECK(stats().launches == 1);
+  const auto seed = ones_like(y);
+  reset_stats();
+  y.backward(seed);
+  CHECK(stats().launches == 1);
+  CHECK(b.grad().shape() == Shape{5});
+  CHECK(c.grad().shape() == Shape{4, 1});
+  CHECK(testing::gradcheck([](auto& u, auto& v, auto& w) { return tanh(u * u + v) * w; }, std::tuple(counted({4, 5}), counted({5}), counted({4, 1}))));
+}
+
+TEST_CASE("what is named is stored once, what is not is fused") {
+  auto x = counted({3}).requires_grad_();
+  auto h = exp(x);
+  reset_stats();
+  const Tensor<double> y = h * h + h;
+  CHECK(stats().launches == 2);
+  reset_stats();
+  const Tensor<double> z = silu(relu(x));
+  CHECK(stats().launches == 1);
+  reset_stats();
+  const Tensor<double> w = let(x * 2.0, [](auto v) { return v * sigmoid(v) + v; });
+  CHECK(stats().launches == 1);
+  y.backward(ones_like(y));
+  const double e = std::exp(0.3);
+  CHECK(x.grad().data_ptr()[2] == Approx(2 * e * e + e));
+}
+
+TEST_CASE("second derivatives") {
+  CHECK(testing::gradgradcheck([](auto& x) { return tanh(x) * x; }, counted({2, 3})));
+  CHECK(testing::gradgradcheck([](auto& x, auto& y) { return sum(exp(x) * y, 0); }, std::tuple(counted({2, 3}), counted({3}))));
+  CHECK(testing::gradgradcheck([](auto& x) { return apply_function(Cube{}, x); }, counted({3})));
+  CHECK(testing::gradgradcheck([](auto& x) { return transpose(narrow(x, 1, 1, 2), 0, 1) * x(Slice{0, 1}, 0); }, counted({2, 3})));
+  auto x = counted({1}).requires_grad_();
+  const auto g1 = grad(sum(x * x * x), x, {.create_graph = true});
+  const auto g2 = grad(sum(g1), x, {.create_graph = true});
+  const auto g3 = grad(sum(g2), x);
+  CHECK(g3.item() == Approx(6));
+}
+
+TEST_CASE("gradcheck finds a wrong derivative") {
+  struct Wrong {
+    Tensor<double> forward(const Tensor<double>& x) { return x * x; }
+    Tensor<double> backward(const Tensor<double>& g) const { return g * 3; }
+  };
+  CHECK_THROWS_WITH(testing::gradcheck([](auto& x) { return apply_function(Wrong{}, x); }, counted({2})), Contains("central differences"));
+}
+
+TEST_CASE("gradients flow through views and sum over overlaps") {
+  auto x = counted({6}).requires_grad_();
+  sum(unfold(x, 0, 3, 1)).backward();
+  const double expected[] = {1, 2, 3, 3, 2, 1};
+  for (int i = 0; i < 6; ++i) CHECK(x.grad().data_ptr()[i] == expected[i]);
+  CHECK(testing::gradcheck([](auto& u) { return expand(u, {4, 3}) * u; }, counted({3})));
+  CHECK(testing::gradcheck([](auto& u) { return diagonal(u) * 2; }, counted({3, 3})));
+  CHECK(testing::gradcheck([](auto& u) { return u * transpose(u, 0, 1); }, counted({3, 3})));
+}
+
+TEST_CASE("in-place changes are recorded, through views too") {
+  auto x = counted({3, 2}).requires_grad_();
+  Tensor<double> y = clone(x);
+  y[1] = 7.0;
+  y[2] = x[0] * 2;
+  y *= 3.0;
+  sum(y).backward();
+  const double expected[] = {9, 9, 0, 0, 0, 0};
+  for (int i = 0; i < 6; ++i) CHECK(x.grad().data_ptr()[i] == expected[i]);
+
+  Tensor<double> base = zeros<double>({2, 2});
+  auto w = counted({2}).requires_grad_();
+  base[0] = w * w;
+  CHECK(base.requires_grad());
+  sum(base * base).backward();
+  CHECK(w.grad().data_ptr()[1] == Approx(4 * 0.2 * 0.2 * 0.2));
+}
+
+TEST_CASE("a saved tensor that was changed in place is noticed") {
+  auto x = counted({3}).requires_grad_();
+  Tensor<double> y = x * 2;
+  const Tensor<double> z = y * y;
+  y += 1.0;
+  CHECK_THROWS_AS(sum(z).backward(), AutogradError);
+  CHECK_THROWS_WITH(x += 1.0, Contains("leaf"));
+  {
+    const NoGrad guard;
+    x += 1.0;
+  }
+  CHECK(x.data_ptr()[0] == Approx(1.1));
+  auto e = x * 3;
+  {
+    const NoGrad guard;
+    x += 1.0;
+  }
+  CHECK_THROWS_WITH(e.eval(), Contains("changed in place"));
+}
+
+TEST_CASE("a graph is walked once unless it is kept") {
+  auto x = counted({3}).requires_grad_();
+  const Tensor<double> y = sum(x * x);
+  y.backward({.retain_graph = true});
+  y.backward();
+  CHECK_THROWS_WITH(y.backward(), Contains("freed"));
+  CHECK_THROWS_AS(counted({1}).backward(), AutogradError);
+  CHECK_THROWS_AS((x * 2).backward(), ShapeError);
+}
+
+TEST_CASE("grad gives values, runs what it needs, and names what is not reached") {
+  auto x = counted({3}).requires_grad_(), w = counted({3}).requires_grad_(), other = counted({3}).requires_grad_();
+  const Tensor<double> y = sum(x * w);
+  const auto [gx, gw] = grad(y, std::tie(x, w), {.retain_graph = true});
+  CHECK(equal(gx, w));
+  CHECK(equal(gw, x));
+  CHECK_FALSE(x.grad().defined());
+  CHECK_THROWS_WITH(grad(y, other, {.retain_graph = true}), Contains("does not depend"));
+  CHECK_FALSE(grad(y, other, {.allow_unused = true}).defined());
+}
+
+TEST_CASE("hooks see and replace gradients") {
+  auto x = counted({3}).requires_grad_();
+  int calls = 0;
+  auto handle = x.register_hook([&](const Tensor<double>& g) {
+    ++calls;
+    return Tensor<double>(g * 2);
+  });
+  int after = 0;
+  register_post_accumulate_grad_hook(x, [&](const Tensor<double>&) { ++after; });
+  sum(x * x).backward();
+  CHECK(calls == 1);
+  CHECK(after == 1);
+  CHECK(x.grad().data_ptr()[0] == Approx(0.4));
+  handle.remove();
+  x.set_grad({});
+  sum(x * x).backward();
+  CHECK(calls == 1);
+  CHECK(x.grad().data_ptr()[0] == Approx(0.2));
+}
+
+TEST_CASE("custom functions with several inputs and outputs") {
+  auto a = counted({2}).requires_grad_(), b = counted({2}, 0.5).requires_grad_();
+  const auto [s, d] = apply_function(SumAndDifference{}, a, b);
+  sum(s * 2.0 + d * 3.0).backward();
+  CHECK(a.grad().data_ptr()[0] == Approx(5));
+  CHECK(b.grad().data_ptr()[0] == Approx(-1));
+}
+
+TEST_CASE("a checkpoint computes again with the same random numbers") {
+  auto w = counted({64}).requires_grad_(), v = counted({64}).requires_grad_();
+  auto part = [](const Tensor<double>& x, const Tensor<double>& p) { return Tensor<double>(dropout(x * p, 0.5, true)); };
+  manual_seed(3);
+  sum(part(v, w)).backward();
+  const Tensor<double> gv = clone(v.grad()), gw = clone(w.grad());
+  v.set_grad({}), w.set_grad({});
+  manual_seed(3);
+  sum(checkpoint([&](const Tensor<double>& x) { return part(x, w); }, v)).backward();
+  CHECK(equal(gv, v.grad()));
+  CHECK(equal(gw, w.grad()));
+}
+
+TEST_CASE("anomaly mode names the op inside a fused expression") {
+  const DetectAnomaly guard;
+  auto x = zeros<double>({2}).requires_grad_();
+  CHECK_THROWS_WITH(sum(sqrt(x) * x).backward(), Contains("sqrt"));
+}
+
+TEST_CASE("a chain of a million nodes is built, run and destroyed") {
+  auto x = counted({1}).requires_grad_();
+  Tensor<double> y = x;
+  for (int i = 0; i < 1'000'000; ++i) y = y + 1.0;
+  y.backward();
+  CHECK(x.grad().item() == 1);
+}
+
+TEST_CASE("mixed dtypes cast the gradient back") {
+  auto f = ones<float>({3}).requires_grad_();
+  auto d = counted({3}).requires_grad_();
+  const auto i = tensor<std::int64_t>({1, 2, 3});
+  const Tensor<double> y = f * d * i;
+  y.backward(ones_like(y));
+  CHECK(f.grad().data_ptr()[2] == Approx(0.9f));
+  CHECK(d.grad().data_ptr()[2] == Approx(3));
+}
