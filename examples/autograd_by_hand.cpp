@@ -9,7 +9,7 @@ using namespace taper;
 
 int main() {
   // d/dx of x^2 sin(x).
-  auto x = tensor(2.0).requires_grad_();
+  auto x = tensor<double>(2.0).requires_grad_();
   const Tensor<double> y = x * x * sin(x);
   y.backward();
   std::printf("dy/dx = %.6f, by hand %.6f\n", x.grad().item(), 4 * std::sin(2.0) + 4 * std::cos(2.0));

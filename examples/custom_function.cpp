@@ -39,7 +39,7 @@ int main() {
   auto x = tensor<float>({-1.5f, 0.2f, 0.7f, 2.4f}).requires_grad_();
 
   reset_stats();
-  const Tensor<float> y = swish_of(relu(x)) + apply("sharp_softplus", SharpSoftplus{.sharpness = 3}, x);
+  const Tensor<float> y = swish_of(relu(x)) + apply("sharp_softplus", SharpSoftplus{{}, 3}, x);
   std::printf("y = %s, %lld kernel forward\n", to_string(y).c_str(), static_cast<long long>(stats().launches));
   reset_stats();
   y.backward(ones_like(y));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/nn/clip.hpp>
+#include <taper/nn/convert.hpp>
 #include <taper/nn/init.hpp>
 #include <taper/nn/layers/activation.hpp>
 #include <taper/nn/layers/activation_gated.hpp>
@@ -39,3 +40,4 @@
 #include <taper/nn/save.hpp>
 #include <taper/nn/sequential.hpp>
 #include <taper/nn/state_dict.hpp>
+#include <taper/nn/summary.hpp>

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// Modules as values: fusion in Sequential, copies, modes, containers, state dictionaries, a model from PyTorch and back.
+#include <taper/core/stats.hpp>
+#include <taper/nn/layers/activation.hpp>
+#include <taper/nn/layers/activation_smooth.hpp>
+#include <taper/nn/layers/batch_norm.hpp>
+#include <taper/nn/layers/conv.hpp>
+#include <taper/nn/layers/dropout.hpp>
+#include <taper/nn/layers/flatten.hpp>
+#include <taper/nn/layers/linear.hpp>
+#include <taper/nn/save.hpp>
+#include <taper/nn/sequential.hpp>
+#include <taper/ops/pool.hpp>
+
+#include "tests/nn/layer_case.hpp"
+
+using namespace taper;
+using Linear = nn::Linear<double>;
+
+namespace {
+
+/// tests/oracle/net.py.
+template <class T>
+struct Net {
+  nn::Conv2d<T> conv1{1, 8, 3, {.padding = 1}};
+  nn::BatchNorm2d<T> bn1{8};
+  nn::Conv2d<T> conv2{8, 16, 3, {.padding = 1}};
+  nn::Linear<T> fc{16 * 4 * 4, 10};
+
+  auto operator()(const Tensor<T>& x) const {
+    const auto h = max_pool2d(conv2(relu(bn1(conv1(x)))), 2);
+    return fc(flatten(h, 1));
+  }
+};
+static_assert(nn::ModuleFor<Net<float>, Tensor<float>>);
+
+template <class M>
+std::vector<std::string> names(const M& module) {
+  std::vector<std::string> out;
+  nn::for_each_state(module, [&](const std::string& name, const auto&) { out.push_back(name); });
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("Sequential equals PyTorch's") {
+  layer_case::check("sequential", nn::Sequential{Linear{4, 5}, nn::Tanh{}, Linear{5, 3}});
+  layer_case::check("sequential.nested", nn::Sequential{nn::Conv2d<double>{1, 2, 3}, nn::Sequential{nn::BatchNorm2d<double>{2}, nn::ReLU{}},
+                                                        nn::Flatten{}, Linear{8, 3}});
+}
+
+TEST_CASE("pointwise neighbours in a Sequential are one kernel each way") {
+  const nn::Sequential net{nn::Tanh{}, nn::ReLU{}, nn::Identity{}, nn::Sigmoid{}};
+  const Tensor<double> x = randn<double>({4, 4}).requires_grad_();
+  reset_stats();
+  const Tensor<double> y = net(x);
+  CHECK(stats().launches == 1);
+  reset_stats();
+  y.backward(ones<double>({4, 4}));
+  CHECK(stats().launches == 1);
+  check_close(y, sigmoid(relu(tanh(x))), 1e-15, 0);
+  check_equal(nn::Sequential<>{}(x), x);
+}
+
+TEST_CASE("a model that PyTorch saved gives the same outputs here") {
+  const golden::File io("net_io");
+  Net<float> net;
+  load(net, TAPER_SOURCE_DIR "/tests/golden/net.safetensors");
+  nn::eval(net);
+  check_close(net(io.tensor<float>("float/x")), io.tensor<float>("float/y"), 1e-5, 1e-6);
+  Net<double> wide;
+  load(wide, TAPER_SOURCE_DIR "/tests/golden/net.safetensors");
+  nn::eval(wide);
+  check_close(wide(io.tensor<double>("double/x")), io.tensor<double>("double/y"), 1e-12, 1e-13);
+}
+
+TEST_CASE("the names of a model are PyTorch's, in PyTorch's order") {
+  CHECK(names(Net<float>{}) ==
+        std::vector<std::string>{"conv1.weight", "conv1.bias", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var",
+                                 "bn1.num_batches_tracked", "conv2.weight", "conv2.bias", "fc.weight", "fc.bias"});
+}
+
+TEST_CASE("a copy of a module is deep, and assignment keeps the target's tensors") {
+  const Linear a{3, 2};
+  Linear b = a;
+  check_equal(a.weight, b.weight);
+  nn::init::zeros_(b.weight);
+  CHECK(any(a.weight != 0.0).item());
+  CHECK(b.weight.requires_grad());
+  const Tensor<double> handle = b.weight;
+  b = a;
+  check_equal(handle, a.weight);
+  Linear c = std::move(b);
+  CHECK(c.weight.data_ptr() == handle.data_ptr());
+}
+
+TEST_CASE("train and eval reach every mode inside") {
+  struct Part {
+    nn::Sequential<nn::Dropout, nn::ReLU> layers{nn::Dropout{}, nn::ReLU{}};
+    std::vector<nn::BatchNorm1d<float>> norms{nn::BatchNorm1d<float>{2}};
+    nn::Mode mode;
+  } part;
+  nn::eval(part);
+  CHECK(!part.layers.get<0>().mode.training);
+  CHECK(!part.norms[0].mode.training);
+  CHECK(!part.mode.training);
+  nn::train(part);
+  CHECK(part.norms[0].mode.training);
+}
+
+TEST_CASE("a list makes its modules anew, a dictionary finds them by name") {
+  const auto list = nn::ModuleList<Linear>::make(2, 3, 3);
+  CHECK(any(list[0].weight != list[1].weight).item());
+  CHECK(names(list) == std::vector<std::string>{"0.weight", "0.bias", "1.weight", "1.bias"});
+  nn::ModuleDict<Linear> dictionary;
+  dictionary.insert("a", Linear{2, 1, {.bias = false}});
+  CHECK(names(dictionary) == std::vector<std::string>{"a.weight"});
+  CHECK(dictionary.at("a").in_features == 2);
+  CHECK_THROWS_AS(dictionary.at("b"), StateError);
+}
+
+TEST_CASE("a state that does not fit is refused whole, with every name") {
+  Linear layer{2, 2};
+  const Tensor<double> before = clone(layer.weight);
+  StateDict state;
+  state.set("weight", AnyTensor(zeros<double>({2, 2})));
+  state.set("bais", AnyTensor(zeros<double>({2})));
+  CHECK_THROWS_WITH(nn::load_state_dict(layer, state),
+                    "[load_state_dict] the state does not fit the module; missing: bias; unexpected: bais");
+  check_equal(layer.weight, before);
+  const LoadResult result = nn::load_state_dict(layer, state, {.strict = false});
+  CHECK(result.missing == std::vector<std::string>{"bias"});
+  check_equal(layer.weight, zeros<double>({2, 2}));
+  state.set("weight", AnyTensor(zeros<double>({3, 2})));
+  CHECK_THROWS_AS(nn::load_state_dict(layer, state, {.strict = false}), StateError);
+}
+
+TEST_CASE("freezing a part leaves it without gradients") {
+  nn::Sequential net{Linear{2, 3}, nn::Tanh{}, Linear{3, 1}};
+  nn::requires_grad_(net.get<0>(), false);
+  sum(net(ones<double>({4, 2}))).backward();
+  CHECK(!net.get<0>().weight.grad().defined());
+  CHECK(net.get<2>().weight.grad().defined());
+  CHECK(nn::parameter_count(net) == 2 * 3 + 3 + 3 + 1);
+}
