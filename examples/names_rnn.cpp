@@ -27,7 +27,8 @@ struct Net {
 std::vector<std::string> read_names(const std::string& path) {
   std::vector<std::string> names;
   std::string line;
-  for (const char c : io::text_of(io::read_file(path))) {
+  const std::vector<std::byte> file = io::read_file(path);
+  for (const char c : io::text_of(file)) {
     if (c != '\n') {
       line += c;
       continue;

@@ -26,7 +26,8 @@
 
 using namespace taper;
 
-void check(Tensor<float> x, Tensor<double> wide, Tensor<std::int64_t> index, Tensor<std::int32_t> narrow_index, Tensor<bool> mask) {
+void check(Tensor<float> x, Tensor<double> wide, Tensor<std::int64_t> index, Tensor<std::int32_t> narrow_index,
+           Tensor<bool> mask) {
   x(0, Slice{1, 2}, ellipsis, none, index) = x(index);
   x(mask) = 1;
 #if CASE == 1

@@ -50,7 +50,8 @@ TEST_CASE("gather and scatter equal PyTorch's") {
   for (const char* name : {"scatter_add.d0", "scatter_add.d1", "scatter_add.larger_source"}) {
     const std::string key = name;
     const int axis = key == "scatter_add.d0" ? 0 : 1;
-    check_both(file(), key, {"x", "source"}, [&](const auto& x) { return scatter_add(x[0], axis, index_of(key), x[1]); });
+    check_both(file(), key, {"x", "source"},
+               [&](const auto& x) { return scatter_add(x[0], axis, index_of(key), x[1]); });
     check_both(file(), key, {"x", "source"}, [&](const auto& x) {
       auto y = clone(x[0]);
       scatter_add_(y, axis, index_of(key), x[1]);
@@ -64,15 +65,19 @@ TEST_CASE("index_select and index_add equal PyTorch's") {
   check_indexed("index_select.d1", [](const auto& x, const Index& i) { return index_select(x, 1, i); });
   check_indexed("index_select.dm1", [](const auto& x, const Index& i) { return index_select(x, -1, i); });
   check_indexed("index_select.empty", [](const auto& x, const Index& i) { return index_select(x, 0, i); });
-  check_both(file(), "index_add", {"x", "source"}, [&](const auto& x) { return index_add(x[0], 0, index_of("index_add"), x[1]); });
+  check_both(file(), "index_add", {"x", "source"},
+             [&](const auto& x) { return index_add(x[0], 0, index_of("index_add"), x[1]); });
 }
 
 TEST_CASE("masks equal PyTorch's") {
-  check_both(file(), "masked_fill.plain", {"x"}, [](const auto& x) { return masked_fill(x[0], given_mask("masked_fill.plain"), 1.5).eval(); });
-  check_both(file(), "masked_fill.broadcast", {"x"}, [](const auto& x) { return masked_fill(x[0], given_mask("masked_fill.broadcast"), -1.0).eval(); });
+  check_both(file(), "masked_fill.plain", {"x"},
+             [](const auto& x) { return masked_fill(x[0], given_mask("masked_fill.plain"), 1.5).eval(); });
+  check_both(file(), "masked_fill.broadcast", {"x"},
+             [](const auto& x) { return masked_fill(x[0], given_mask("masked_fill.broadcast"), -1.0).eval(); });
   check_both(file(), "masked_fill.infinite", {"x"},
              [](const auto& x) { return masked_fill(x[0], given_mask("masked_fill.infinite"), -INFINITY).eval(); });
-  check_both(file(), "masked_select", {"x"}, [](const auto& x) { return masked_select(x[0], given_mask("masked_select")); });
+  check_both(file(), "masked_select", {"x"},
+             [](const auto& x) { return masked_select(x[0], given_mask("masked_select")); });
 }
 
 TEST_CASE("one_hot equals PyTorch's") {
@@ -91,7 +96,8 @@ TEST_CASE("any strides, all element sizes, size 0 and rank 0") {
   const Index i = tensor({{2, 0, 1}, {0, 0, 2}});
   check_equal(gather(t(x), 0, transpose(i, 0, 1)), tensor<float>({{2, 4}, {0, 4}, {1, 6}}));
   check_equal(gather(x, 0, expand(tensor({{1}}), {1, 4})), tensor<float>({{4, 5, 6, 7}}));
-  check_equal(scatter(zeros<float>({4, 3}), 0, transpose(i, 0, 1), slice(x, 1, {0, 2, 1})), tensor<float>({{4, 5, 0}, {8, 0, 0}, {0, 9, 0}, {0, 0, 0}}));
+  check_equal(scatter(zeros<float>({4, 3}), 0, transpose(i, 0, 1), slice(x, 1, {0, 2, 1})),
+              tensor<float>({{4, 5, 0}, {8, 0, 0}, {0, 9, 0}, {0, 0, 0}}));
   CHECK(gather(x, 1, zeros<std::int64_t>({3, 0})).shape() == Shape{3, 0});
   CHECK(gather(x, 0, zeros<std::int64_t>({0, 4})).shape() == Shape{0, 4});
   CHECK(gather(tensor(5.f), 0, tensor(0)).item() == 5);
@@ -110,8 +116,10 @@ TEST_CASE("any strides, all element sizes, size 0 and rank 0") {
   using C = std::complex<double>;
   const Tensor<C> c = gather(tensor<C>({C(1, 2), C(3, 4)}), 0, tensor({1}));
   CHECK(c.item() == C(3, 4));
-  check_equal(scatter_add(tensor<std::uint8_t>({250}), 0, tensor({0, 0}), tensor<std::uint8_t>({5, 3})), tensor<std::uint8_t>({2}));
-  check_equal(scatter_add(tensor({true, false, false}), 0, tensor({1, 1}), tensor({false, true})), tensor({true, true, false}));
+  check_equal(scatter_add(tensor<std::uint8_t>({250}), 0, tensor({0, 0}), tensor<std::uint8_t>({5, 3})),
+              tensor<std::uint8_t>({2}));
+  check_equal(scatter_add(tensor({true, false, false}), 0, tensor({1, 1}), tensor({false, true})),
+              tensor({true, true, false}));
 }
 
 TEST_CASE("sums of halves are rounded once") {
@@ -144,7 +152,8 @@ TEST_CASE("large scatters do not depend on the number of threads") {
   // Against a plain loop in the same order.
   Tensor<float> expected = zeros<float>({13, m});
   for (std::int64_t r = 0; r < n; ++r)
-    for (std::int64_t c = 0; c < m; ++c) expected.data_ptr()[index.data_ptr()[r * m + c] * m + c] += source.data_ptr()[r * m + c];
+    for (std::int64_t c = 0; c < m; ++c)
+      expected.data_ptr()[index.data_ptr()[r * m + c] * m + c] += source.data_ptr()[r * m + c];
   check_equal(results[0][0], expected);
 }
 
@@ -170,9 +179,11 @@ TEST_CASE("take_along_dim, index_copy, index_fill, masked_scatter, nonzero") {
 TEST_CASE("gradients meet central differences, also of second order") {
   const Index i = tensor({{2, 0, 2}, {1, 1, 0}}), v = tensor({2, 0, 2});
   check_gradients({irregular({3, 3})}, [&](const auto& x) { return square(gather(x[0], 0, i)).eval(); });
-  check_gradients({irregular({3, 3}), irregular({2, 3})}, [&](const auto& x) { return square(scatter_add(x[0], 1, i, square(x[1]))).eval(); });
+  check_gradients({irregular({3, 3}), irregular({2, 3})},
+                  [&](const auto& x) { return square(scatter_add(x[0], 1, i, square(x[1]))).eval(); });
   // Places written twice: only the last value counts, and only it gets a gradient.
-  check_gradients({irregular({3, 3}), irregular({3, 4})}, [&](const auto& x) { return square(scatter(square(x[0]), 1, i, square(x[1]))).eval(); });
+  check_gradients({irregular({3, 3}), irregular({3, 4})},
+                  [&](const auto& x) { return square(scatter(square(x[0]), 1, i, square(x[1]))).eval(); });
   check_gradients({irregular({3, 3}), irregular({2, 3})}, [&](const auto& x) {
     Tensor<double> y = square(x[0]);
     scatter_(y, 1, i, x[1]);
@@ -180,22 +191,30 @@ TEST_CASE("gradients meet central differences, also of second order") {
     return square(y).eval();
   });
   check_gradients({irregular({3, 2})}, [&](const auto& x) { return square(index_select(x[0], 0, v)).eval(); });
-  check_gradients({irregular({3, 2}), irregular({3, 2})}, [&](const auto& x) { return square(index_add(x[0], 0, v, x[1], 2.0)).eval(); });
-  check_gradients({irregular({3, 2}), irregular({3, 2})}, [&](const auto& x) { return square(index_copy(x[0], 0, v, x[1])).eval(); });
+  check_gradients({irregular({3, 2}), irregular({3, 2})},
+                  [&](const auto& x) { return square(index_add(x[0], 0, v, x[1], 2.0)).eval(); });
+  check_gradients({irregular({3, 2}), irregular({3, 2})},
+                  [&](const auto& x) { return square(index_copy(x[0], 0, v, x[1])).eval(); });
   const Tensor<bool> mask = tensor({true, false, true});
-  check_gradients({irregular({2, 3}), irregular({5})}, [&](const auto& x) { return square(masked_scatter(x[0], mask, x[1])).eval(); });
-  check_gradients({irregular({3})}, [&](const auto& x) { return square(masked_select(expand(x[0], {2, 3}), mask)).eval(); });
-  check_gradients({irregular({3}), irregular({})}, [&](const auto& x) { return square(masked_fill(x[0], mask, x[1])).eval(); });
+  check_gradients({irregular({2, 3}), irregular({5})},
+                  [&](const auto& x) { return square(masked_scatter(x[0], mask, x[1])).eval(); });
+  check_gradients({irregular({3})}, [&](const auto& x) {
+    return square(masked_select(expand(x[0], {2, 3}), mask)).eval();
+  });
+  check_gradients({irregular({3}), irregular({})},
+                  [&](const auto& x) { return square(masked_fill(x[0], mask, x[1])).eval(); });
 }
 
 TEST_CASE("wrong operands are errors before anything is written") {
   const Tensor<float> x = view(arange<float>(12), {3, 4});
-  CHECK_THROWS_WITH(gather(x, 1, tensor({{4}})), StartsWith("[gather]") && Contains("index 4 is out of range for axis 1 of size 4"));
+  CHECK_THROWS_WITH(gather(x, 1, tensor({{4}})),
+                    StartsWith("[gather]") && Contains("index 4 is out of range for axis 1 of size 4"));
   CHECK_THROWS_AS(gather(x, 1, tensor({{-1}})), IndexError);
   CHECK_THROWS_AS(gather(x, 2, tensor({{0}})), IndexError);
   CHECK_THROWS_WITH(gather(x, 1, tensor({0})), Contains("the same number of dimensions"));
   CHECK_THROWS_WITH(gather(x, 1, zeros<std::int64_t>({4, 1})), Contains("must not be larger"));
-  CHECK_THROWS_WITH(scatter(x, 1, zeros<std::int64_t>({2, 2}), zeros<float>({2, 1})), StartsWith("[scatter] the source (2, 1)"));
+  CHECK_THROWS_WITH(scatter(x, 1, zeros<std::int64_t>({2, 2}), zeros<float>({2, 1})),
+                    StartsWith("[scatter] the source (2, 1)"));
   CHECK_THROWS_AS(index_select(x, 0, tensor({-1})), IndexError);
   CHECK_THROWS_AS(index_select(x, 0, tensor({{0}})), ShapeError);
   CHECK_THROWS_AS(index_add(x, 0, tensor({0, 1}), x), ShapeError);
@@ -205,7 +224,8 @@ TEST_CASE("wrong operands are errors before anything is written") {
   Tensor<float> leaf = clone(x);
   leaf.requires_grad_();
   CHECK_THROWS_AS(scatter_(leaf, 1, tensor({{0}}), 1.f), AutogradError);
-  CHECK_THROWS_AS(scatter_add_(expand(tensor<float>({{1}}), {2, 1}), 0, tensor({{0}}), tensor<float>({{1}})), ValueError);
+  CHECK_THROWS_AS(scatter_add_(expand(tensor<float>({{1}}), {2, 1}), 0, tensor({{0}}), tensor<float>({{1}})),
+                  ValueError);
   Tensor<float> y = clone(x);
   CHECK_THROWS_AS(scatter_(y, 0, tensor({{0, 1, 3}}), 1.f), IndexError);
   check_equal(y, x);

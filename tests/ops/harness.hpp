@@ -27,17 +27,22 @@ struct Tolerance {
   double slope = 1e-6;     // of central differences, relative to 1 + |slope|
 };
 
+/// What a row of the table may say beyond its function.
+struct Extra {
+  Tolerance tolerance{};
+  std::vector<double> kinks{};  // of the first operand: no central differences around them
+  // Whether special values are compared, and their gradients.
+  bool special = true, special_gradient = true, special_gradient_float = true;
+  int backward_launches = 1;
+};
+
 /// One row of the table.
 struct Case {
   const char* name = nullptr;  // in tests/golden/ops
   int arity = 1;
   RecordPtr (*in_double)(const Tensor<double>*) = nullptr;
   RecordPtr (*in_float)(const Tensor<float>*) = nullptr;
-  Tolerance tolerance{};
-  std::vector<double> kinks{};   // of the first operand: no central differences around them
-  bool special = true;           // compare the special values too
-  bool special_gradient = true, special_gradient_float = true;
-  int backward_launches = 1;
+  Extra extra;
 };
 
 template <class T>
@@ -60,23 +65,17 @@ RecordPtr call2(const Tensor<T>* x) { return record_of(F(x[0], x[1])); }
 template <auto F, class T>
 RecordPtr call3(const Tensor<T>* x) { return record_of(F(x[0], x[1], x[2])); }
 
-struct Extra {
-  Tolerance tolerance{};
-  std::vector<double> kinks{};
-  bool special = true, special_gradient = true, special_gradient_float = true;
-  int backward_launches = 1;
-};
 template <auto F>
 Case unary(const char* name, Extra e = {}) {
-  return {name, 1, &call1<F, double>, &call1<F, float>, e.tolerance, e.kinks, e.special, e.special_gradient, e.special_gradient_float, e.backward_launches};
+  return {name, 1, &call1<F, double>, &call1<F, float>, std::move(e)};
 }
 template <auto F>
 Case binary(const char* name, Extra e = {}) {
-  return {name, 2, &call2<F, double>, &call2<F, float>, e.tolerance, e.kinks, e.special, e.special_gradient, e.special_gradient_float, e.backward_launches};
+  return {name, 2, &call2<F, double>, &call2<F, float>, std::move(e)};
 }
 template <auto F>
 Case ternary(const char* name, Extra e = {}) {
-  return {name, 3, &call3<F, double>, &call3<F, float>, e.tolerance, e.kinks, e.special, e.special_gradient, e.special_gradient_float, e.backward_launches};
+  return {name, 3, &call3<F, double>, &call3<F, float>, std::move(e)};
 }
 
 template <class T>
@@ -130,12 +129,14 @@ inline void expect(const Case& c, const char* dtype, const std::string& what, co
 
 /// Leaves come from keys <case>/<prefix>x0, ..., expectations from <case>/<expected>y, ...
 template <class T>
-void check_golden(const golden::File& file, const Case& c, const std::string& name, const std::string& inputs, const std::string& expected) {
+void check_golden(const golden::File& file, const Case& c, const std::string& name, const std::string& inputs,
+                  const std::string& expected) {
   constexpr bool wide = std::is_same_v<T, double>;
   const char* dtype = wide ? "double" : "float";
   const double epsilon = std::numeric_limits<T>::epsilon();
-  const double rtol = wide ? c.tolerance.rtol : c.tolerance.ulps * epsilon, atol = wide ? c.tolerance.atol : rtol;
-  const double grtol = wide ? c.tolerance.rtol : c.tolerance.gradient_ulps * epsilon, gatol = wide ? c.tolerance.atol : grtol;
+  const Tolerance& t = c.extra.tolerance;
+  const double rtol = wide ? t.rtol : t.ulps * epsilon, atol = wide ? t.atol : rtol;
+  const double grtol = wide ? t.rtol : t.gradient_ulps * epsilon, gatol = wide ? t.atol : grtol;
   std::vector<Tensor<T>> leaves;
   for (int i = 0; i < c.arity; ++i) leaves.push_back(file.tensor<T>(name + "/" + inputs + "x" + std::to_string(i)));
   const std::string gy = name + "/" + inputs + "gy";
@@ -148,12 +149,18 @@ void check_golden(const golden::File& file, const Case& c, const std::string& na
     const std::string key = name + "/" + expected + "gx" + std::to_string(i);
     const std::string what = expected + "gradient of operand " + std::to_string(i);
     const Tensor<T>& g = r.gradients[static_cast<std::size_t>(i)];
-    if (!file.has(key) || (!inputs.empty() && !(wide ? c.special_gradient : c.special_gradient && c.special_gradient_float))) continue;
-    expect(c, dtype, what, g.defined() ? differ<T>(g.handle(), file.tensor<double>(key), grtol, gatol) : "it is missing");
+    const bool wanted = inputs.empty() || (c.extra.special_gradient && (wide || c.extra.special_gradient_float));
+    if (!file.has(key) || !wanted) continue;
+    const auto wrong = [&] { return differ<T>(g.handle(), file.tensor<double>(key), grtol, gatol); };
+    expect(c, dtype, what, g.defined() ? wrong() : "it is missing");
   }
-  if (inputs.empty()) expect(c, dtype, "launches forward", r.forward_launches == 1 ? "" : "there are " + std::to_string(r.forward_launches));
-  if (inputs.empty() && r.backward_launches > 0 && name == c.name)
-    expect(c, dtype, "launches backward", r.backward_launches == c.backward_launches ? "" : "there are " + std::to_string(r.backward_launches));
+  if (!inputs.empty() || name != c.name) return;
+  const auto launches = [](std::int64_t n, std::int64_t allowed) {
+    return n == allowed ? std::string() : "there are " + std::to_string(n);
+  };
+  expect(c, dtype, "launches forward", launches(r.forward_launches, 1));
+  if (r.backward_launches == 0) return;
+  expect(c, dtype, "launches backward", launches(r.backward_launches, c.extra.backward_launches));
 }
 
 /// x with axes 0 and -1 exchanged in memory, seen in the old order: the same values with other strides.
@@ -181,15 +188,17 @@ void check_layouts(const golden::File& file, const Case& c) {
   if (file.has(name + "/gy")) gy = taper::view(file.tensor<T>(name + "/gy"), {8, 8});
   const char* dtype = std::is_same_v<T, double> ? "double" : "float";
   const Run<T> plain = run(function_of<T>(c), leaves, gy, itself<T>);
-  const Run<T> other = run(function_of<T>(c), transposed, gy, [](const Tensor<T>& x) { return taper::transpose(x, 0, -1); });
-  const Run<T> stepped = run(function_of<T>(c), padded, gy, [](const Tensor<T>& x) { return taper::slice(x, 1, {1, taper::open_end, 2}); });
+  const auto turn = [](const Tensor<T>& x) { return taper::transpose(x, 0, -1); };
+  const auto step = [](const Tensor<T>& x) { return taper::slice(x, 1, {1, taper::open_end, 2}); };
+  const Run<T> other = run(function_of<T>(c), transposed, gy, turn), stepped = run(function_of<T>(c), padded, gy, step);
   auto same = [](const RecordPtr& a, const RecordPtr& b) { return golden::detail::compare(*a, *b, 0, 0); };
   expect(c, dtype, "transposed", same(other.y, plain.y));
   expect(c, dtype, "stepped", same(stepped.y, plain.y));
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     if (!plain.gradients[i].defined()) continue;
-    expect(c, dtype, "transposed gradient", same(taper::transpose(other.gradients[i], 0, -1).handle(), plain.gradients[i].handle()));
-    expect(c, dtype, "stepped gradient", same(taper::slice(stepped.gradients[i], 1, {1, taper::open_end, 2}).handle(), plain.gradients[i].handle()));
+    const RecordPtr& gradient = plain.gradients[i].handle();
+    expect(c, dtype, "transposed gradient", same(turn(other.gradients[i]).handle(), gradient));
+    expect(c, dtype, "stepped gradient", same(step(stepped.gradients[i]).handle(), gradient));
     const Tensor<T> between = taper::slice(stepped.gradients[i], 1, {0, taper::open_end, 2});
     const Tensor<T> zeros(taper::detail::GradOpsFor<T, taper::Cpu>::full(between.shape(), 0));
     expect(c, dtype, "gradient between the steps", same(between.handle(), zeros.handle()));
@@ -227,7 +236,8 @@ void check_sizes(const golden::File& file, const Case& c) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!many.gradients[i].defined()) continue;
     expect(c, dtype, "rank 0 gradient", same(one.gradients[i].handle(), fifth(many.gradients[i].handle())));
-    expect(c, dtype, "size 0 gradient", zero.gradients[i].shape() == Shape{0, 3} ? "" : "shape " + taper::to_string(zero.gradients[i].shape()));
+    const Shape shape = zero.gradients[i].shape();
+    expect(c, dtype, "size 0 gradient", shape == Shape{0, 3} ? "" : "shape " + taper::to_string(shape));
   }
 }
 
@@ -243,7 +253,10 @@ inline void check_slopes(const golden::File& file, const Case& c) {
     const Tensor<double>& g = r.gradients[static_cast<std::size_t>(i)];
     if (!g.defined()) continue;
     std::vector<Tensor<double>> low, high;
-    for (const auto& t : x) low.push_back(taper::clone(taper::detach(t))), high.push_back(taper::clone(taper::detach(t)));
+    for (const auto& t : x) {
+      low.push_back(taper::clone(taper::detach(t)));
+      high.push_back(taper::clone(taper::detach(t)));
+    }
     const auto k = static_cast<std::size_t>(i);
     const std::int64_t n = x[k].numel();
     const double h = 1e-5;
@@ -252,9 +265,9 @@ inline void check_slopes(const golden::File& file, const Case& c) {
     std::string wrong;
     for (std::int64_t j = 0; j < n; ++j) {
       bool kink = false;
-      for (const double at : c.kinks) kink |= std::fabs(x[0].data_ptr()[j] - at) < 4 * h;
+      for (const double at : c.extra.kinks) kink |= std::fabs(x[0].data_ptr()[j] - at) < 4 * h;
       const double slope = (above.data_ptr()[j] - below.data_ptr()[j]) / (2 * h), analytic = g.data_ptr()[j];
-      if (!kink && !(std::fabs(slope - analytic) <= c.tolerance.slope * (1 + std::fabs(slope))))
+      if (!kink && !(std::fabs(slope - analytic) <= c.extra.tolerance.slope * (1 + std::fabs(slope))))
         wrong += "\n  at " + std::to_string(j) + ": " + std::to_string(analytic) + ", slope " + std::to_string(slope);
     }
     expect(c, "double", "central differences of operand " + std::to_string(i), wrong);
@@ -296,7 +309,7 @@ inline void check_cases(const std::vector<Case>& cases) {
       check_golden<double>(file, c, name + "_bcast", "", "");
       check_golden<float>(file, c, name + "_bcast", "", "");
     }
-    if (c.special && file.has(name + "/special_y")) {
+    if (c.extra.special && file.has(name + "/special_y")) {
       check_golden<double>(file, c, name, "special_", "special_");
       check_golden<float>(file, c, name, "special_", "special32_");
     }

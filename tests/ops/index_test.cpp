@@ -28,12 +28,19 @@ TEST_CASE("indexing reads what PyTorch reads, with its gradients") {
   check_both(file, "index.tensor", {"x"}, [&](const auto& x) { return x[0](at("index.tensor/index")).eval(); });
   for (const char* name : {"index.two_tensors", "index.two_broadcast"}) {
     const std::string key = name;
-    check_both(file, key, {"x"}, [&](const auto& x) { return x[0](at((key + "/i").c_str()), at((key + "/j").c_str())).eval(); });
+    check_both(file, key, {"x"},
+               [&](const auto& x) { return x[0](at((key + "/i").c_str()), at((key + "/j").c_str())).eval(); });
   }
-  check_both(file, "index.apart", {"x"}, [&](const auto& x) { return x[0](at("index.apart/i"), Slice{}, at("index.apart/j")).eval(); });
-  check_both(file, "index.slice_tensor", {"x"}, [&](const auto& x) { return x[0](Slice{1, 3}, at("index.slice_tensor/i")).eval(); });
-  check_both(file, "index.mask", {"x"}, [&](const auto& x) { return x[0](file.tensor<bool>("index.mask/mask")).eval(); });
-  check_both(file, "index.steps", {"x"}, [&](const auto& x) { return x[0](ellipsis, Slice{1, open_end, 2}, none, -1); });
+  check_both(file, "index.apart", {"x"},
+             [&](const auto& x) { return x[0](at("index.apart/i"), Slice{}, at("index.apart/j")).eval(); });
+  check_both(file, "index.slice_tensor", {"x"}, [&](const auto& x) {
+    return x[0](Slice{1, 3}, at("index.slice_tensor/i")).eval();
+  });
+  check_both(file, "index.mask", {"x"},
+             [&](const auto& x) { return x[0](file.tensor<bool>("index.mask/mask")).eval(); });
+  check_both(file, "index.steps", {"x"}, [&](const auto& x) {
+    return x[0](ellipsis, Slice{1, open_end, 2}, none, -1);
+  });
 }
 
 TEST_CASE("integers, slices, ellipsis and none give views") {
@@ -136,7 +143,9 @@ TEST_CASE("index_put accumulates, one after another") {
 TEST_CASE("gradients of reading and writing meet central differences, also of second order") {
   const Index i = tensor({2, 0, 2}), j = tensor({1, 1, 0});
   check_gradients({irregular({3, 2, 2})}, [&](const auto& x) { return (x[0](i, j) * x[0](i, j)).eval(); });
-  check_gradients({irregular({3, 2, 2})}, [&](const auto& x) { return square(x[0](Slice{1, 3}, ellipsis, tensor({1, 1, 0}))).eval(); });
+  check_gradients({irregular({3, 2, 2})}, [&](const auto& x) {
+    return square(x[0](Slice{1, 3}, ellipsis, tensor({1, 1, 0}))).eval();
+  });
   check_gradients({irregular({3, 2}), irregular({3, 2})}, [&](const auto& x) {
     Tensor<double> y = x[0] * 1.0;
     y(i) = square(x[1]);  // row 2 is written twice: the first value is lost
@@ -148,7 +157,8 @@ TEST_CASE("gradients of reading and writing meet central differences, also of se
     y(tensor({0, 1})) *= y(tensor({1, 2}));
     return square(y).eval();
   });
-  check_gradients({irregular({3, 2}), irregular({3, 2})}, [&](const auto& x) { return square(index_put(square(x[0]), {i}, x[1], true)).eval(); });
+  check_gradients({irregular({3, 2}), irregular({3, 2})},
+                  [&](const auto& x) { return square(index_put(square(x[0]), {i}, x[1], true)).eval(); });
   check_gradients({irregular({4})}, [&](const auto& x) {
     Tensor<double> y = square(x[0]);
     y(tensor({true, false, true, false})) = 0.0;

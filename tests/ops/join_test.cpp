@@ -133,7 +133,8 @@ TEST_CASE("repeating and turning: ranks, empties, views") {
   CHECK(repeat(x, {1, 1}).data_ptr() != x.data_ptr());
   CHECK(repeat(x, {0, 1}).shape() == Shape{0, 2});
   CHECK(repeat(tensor(3.f), {2}).shape() == Shape{2});
-  CHECK(repeat(ones<float>({1, 1, 1, 1, 1, 1, 1, 1}), {1, 2, 1, 1, 1, 1, 1, 3}).shape() == Shape{1, 2, 1, 1, 1, 1, 1, 3});
+  CHECK(repeat(ones<float>({1, 1, 1, 1, 1, 1, 1, 1}), {1, 2, 1, 1, 1, 1, 1, 3}).shape() ==
+        Shape{1, 2, 1, 1, 1, 1, 1, 3});
   check_equal(repeat_interleave(x, 2), tensor<float>({0, 0, 1, 1, 2, 2, 3, 3}));
   check_equal(repeat_interleave(x, tensor({0, 2}), 0), tensor<float>({{2, 3}, {2, 3}}));
   check_equal(flip(x, 0), tensor<float>({{2, 3}, {0, 1}}));
@@ -156,7 +157,8 @@ TEST_CASE("triangles and diagonals") {
   CHECK(tril(zeros<float>({2, 0, 3})).shape() == Shape{2, 0, 3});
   check_equal(diag(tensor<float>({1, 2}), 1), tensor<float>({{0, 1, 0}, {0, 0, 2}, {0, 0, 0}}));
   check_equal(diag(x, -1), tensor<float>({3, 7}));
-  check_equal(diag_embed(tensor<float>({{1, 2}, {3, 4}}), 0, 0, 2), tensor<float>({{{1, 0}, {3, 0}}, {{0, 2}, {0, 4}}}));
+  check_equal(diag_embed(tensor<float>({{1, 2}, {3, 4}}), 0, 0, 2),
+              tensor<float>({{{1, 0}, {3, 0}}, {{0, 2}, {0, 4}}}));
   check_equal(diagflat(tensor<float>({{1}, {2}})), tensor<float>({{1, 0}, {0, 2}}));
   check_equal(tril_indices(3, 2), tensor({{0, 1, 1, 2, 2}, {0, 0, 1, 0, 1}}));
   check_equal(triu_indices(2, 3, 1), tensor({{0, 0, 1}, {1, 2, 2}}));
@@ -172,8 +174,10 @@ TEST_CASE("meshgrid") {
 }
 
 TEST_CASE("gradients meet central differences, also of second order") {
-  check_gradients({irregular({2, 2}), irregular({2, 1})}, [](const auto& x) { return square(cat<1>(square(x[0]), x[1], x[0])).eval(); });
-  check_gradients({irregular({2}), irregular({2})}, [](const auto& x) { return square(stack<1>(x[0], square(x[1]), x[0])).eval(); });
+  check_gradients({irregular({2, 2}), irregular({2, 1})},
+                  [](const auto& x) { return square(cat<1>(square(x[0]), x[1], x[0])).eval(); });
+  check_gradients({irregular({2}), irregular({2})},
+                  [](const auto& x) { return square(stack<1>(x[0], square(x[1]), x[0])).eval(); });
   check_gradients({irregular({2, 3})}, [](const auto& x) { return (square(flip(x[0], {0, 1})) * x[0]).eval(); });
   check_gradients({irregular({2, 3})}, [](const auto& x) { return (square(roll(x[0], 1, 1)) * x[0]).eval(); });
   check_gradients({irregular({2, 3})}, [](const auto& x) { return square(repeat(square(x[0]), {2, 2})).eval(); });
@@ -195,7 +199,8 @@ TEST_CASE("parts of one tensor that are joined again meet in one gradient") {
 
 TEST_CASE("wrong operands are named") {
   const Tensor<float> a = counted({2, 3}), b = counted({3, 2});
-  CHECK_THROWS_WITH(cat({a, a, b}), StartsWith("[cat] tensor 2 of shape (3, 2) does not fit the first of shape (2, 3)"));
+  CHECK_THROWS_WITH(cat({a, a, b}),
+                    StartsWith("[cat] tensor 2 of shape (3, 2) does not fit the first of shape (2, 3)"));
   CHECK_THROWS_AS(cat({a, a}, 2), IndexError);
   CHECK_THROWS_WITH(cat({tensor(1.f), tensor(2.f)}), Contains("use stack"));
   CHECK_THROWS_AS(cat(std::vector<Tensor<float>>{}), ValueError);

@@ -16,7 +16,8 @@ TEST_CASE("padding equals PyTorch's") {
   const auto check = [&](const std::string& name, const Padding& amounts, const PadOptions& options) {
     check_both(file, name, {"x"}, [&](const auto& x) { return pad(x[0], amounts, options); });
   };
-  const std::pair<const char*, PadMode> modes[] = {{"reflect", PadMode::reflect}, {"replicate", PadMode::replicate}, {"circular", PadMode::circular}};
+  const std::pair<const char*, PadMode> modes[] = {
+      {"reflect", PadMode::reflect}, {"replicate", PadMode::replicate}, {"circular", PadMode::circular}};
   for (const auto& [name, mode] : modes) {
     check(std::string("pad.") + name + "_1d", {2, 1}, {.mode = mode});
     check(std::string("pad.") + name + "_2d", {1, 2, 2, 1}, {.mode = mode});
@@ -43,7 +44,9 @@ TEST_CASE("padding: strides, empties, dtypes") {
 
 TEST_CASE("gradients meet central differences, also of second order") {
   for (const PadMode mode : {PadMode::constant, PadMode::reflect, PadMode::replicate, PadMode::circular})
-    check_gradients({irregular({2, 3})}, [&](const auto& x) { return square(pad(square(x[0]), {2, 1, 1, 0}, {.mode = mode})).eval(); });
+    check_gradients({irregular({2, 3})}, [&](const auto& x) {
+      return square(pad(square(x[0]), {2, 1, 1, 0}, {.mode = mode})).eval();
+    });
 }
 
 TEST_CASE("amounts that do not fit are errors") {

@@ -63,7 +63,8 @@ TEST_CASE("fused equals unfused") {
 
 TEST_CASE("let computes once and fuses") {
   const auto gy = golden::File("ops").tensor<double>("mul/gy");
-  const Result bound = run([](auto& x, auto& z) { return Tensor<double>(let(x * z, [](auto v) { return v * sigmoid(v); })); }, gy);
+  const auto swish = [](auto v) { return v * sigmoid(v); };
+  const Result bound = run([&](auto& x, auto& z) { return Tensor<double>(let(x * z, swish)); }, gy);
   const Result whole = run([](auto& x, auto& z) { return Tensor<double>(silu(x * z)); }, gy);
   CHECK(bound.forward == 1);
   CHECK(bound.backward == 1);
@@ -93,7 +94,8 @@ TEST_CASE("a condition fuses with what it chooses") {
 
 TEST_CASE("other shapes: rows, columns, scalars, expanded views") {
   const golden::File file("ops");
-  auto a = file.tensor<double>("add_bcast/x0").requires_grad_(), b = file.tensor<double>("add_bcast/x1").requires_grad_();
+  auto a = file.tensor<double>("add_bcast/x0").requires_grad_();
+  auto b = file.tensor<double>("add_bcast/x1").requires_grad_();
   const auto gy = file.tensor<double>("add_bcast/gy");
   reset_stats();
   const Tensor<double> y = tanh(a) * b + b;
@@ -106,4 +108,28 @@ TEST_CASE("other shapes: rows, columns, scalars, expanded views") {
   check_close(y, spread, 1e-15, 0);
   check_close(a.grad(), c.grad(), 1e-13, 1e-14);
   check_close(b.grad(), d.grad(), 1e-13, 1e-14);
+}
+
+TEST_CASE("long tensors: what chunks and threads compute is what pieces compute") {
+  const std::int64_t n = 70003;
+  Tensor<double> x(taper::detail::make_dense<Cpu>(DType::float64, {n}));
+  for (std::int64_t i = 0; i < n; ++i) x.data_ptr()[i] = static_cast<double>(i % 1000) * 0.01 - 5;
+  const Tensor<double> whole = tanh(x) * x;
+  for (const std::int64_t first : {std::int64_t{0}, std::int64_t{16380}, n - 7}) {
+    const std::int64_t length = n - first < 10 ? n - first : 10;
+    const Tensor<double> piece = tanh(clone(narrow(x, 0, first, length))) * clone(narrow(x, 0, first, length));
+    check_equal(narrow(whole, 0, first, length), piece);
+  }
+}
+
+TEST_CASE("a type derived from Tensor is an operand like any other") {
+  struct Weight : Tensor<double> {
+    using Tensor<double>::Tensor;
+    explicit Weight(const Tensor<double>& t) : Tensor<double>(t) {}
+  };
+  const auto x = golden::File("ops").tensor<double>("mul/x0");
+  Weight w(clone(x));
+  check_equal(w * x + w, x * x + x);
+  check_equal(2 * w, x * 2);
+  check_equal(relu(w) > w, relu(x) > x);
 }

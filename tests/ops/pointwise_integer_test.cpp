@@ -56,7 +56,9 @@ Tensor<std::common_type_t<T...>> row(T... v) {
   ((out.data_ptr()[i++] = v), ...);
   return out;
 }
-Tensor<uint8_t> bytes(int a, int b, int c) { return row(static_cast<uint8_t>(a), static_cast<uint8_t>(b), static_cast<uint8_t>(c)); }
+Tensor<uint8_t> bytes(int a, int b, int c) {
+  return row(static_cast<uint8_t>(a), static_cast<uint8_t>(b), static_cast<uint8_t>(c));
+}
 
 }  // namespace
 
@@ -152,7 +154,8 @@ TEST_CASE("bools") {
   check_equal(x / (y + 1), row(0.0f, 0.0f, 1.0f, 0.5f));
   check_equal(square(x), row(int64_t{0}, int64_t{0}, int64_t{1}, int64_t{1}));
   check_equal(exp(x * 0), row(1.0f, 1.0f, 1.0f, 1.0f));
-  check_equal(cast<bool>(row(0.0f, -0.0f, 2.0f, std::numeric_limits<float>::quiet_NaN())), row(false, false, true, true));
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  check_equal(cast<bool>(row(0.0f, -0.0f, 2.0f, nan)), row(false, false, true, true));
 }
 
 TEST_CASE("an integer divided by zero throws and writes nothing") {

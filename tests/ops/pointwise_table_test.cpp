@@ -35,7 +35,8 @@ TEST_CASE("complex cases are covered") {
                            "/tests/ops/pointwise_complex_inverse_test.cpp"})
     tests += text(path);
   // Reductions and products have tests of their own.
-  constexpr std::string_view elsewhere[] = {"sum", "mean", "prod", "cumsum", "norm_2", "norm_1", "var", "matmul", "matmul.batched", "dot", "outer"};
+  constexpr std::string_view elsewhere[] = {"sum",    "mean", "prod",   "cumsum",         "norm_2", "norm_1",
+                                            "var",    "dot",  "matmul", "matmul.batched", "outer"};
   for (std::string name : golden::File("complex").cases()) {
     INFO(name);
     if (std::find(std::begin(elsewhere), std::end(elsewhere), name) != std::end(elsewhere)) continue;

@@ -36,7 +36,8 @@ TEST_CASE("scans: dtypes, strides, empties, rank 0") {
   check_equal(cumsum(tensor({true, true, false, true}), 0), tensor({1, 2, 2, 3}));
   check_equal(cumsum(tensor<std::uint8_t>({200, 100}), 0), tensor({200, 300}));
   check_equal(cumprod(tensor<std::int32_t>({2, 3, -4}), 0), tensor({2, 6, -24}));
-  CHECK(cumsum(tensor<std::int64_t>({std::numeric_limits<std::int64_t>::max(), 1}), 0)[1].item() == std::numeric_limits<std::int64_t>::min());
+  CHECK(cumsum(tensor<std::int64_t>({std::numeric_limits<std::int64_t>::max(), 1}), 0)[1].item() ==
+        std::numeric_limits<std::int64_t>::min());
   const Tensor<float> x = tensor<float>({{1, 2, 3}, {4, 5, 6}});
   check_equal(cumsum(t(x), 1), tensor<float>({{1, 5}, {2, 7}, {3, 9}}));
   CHECK(cumsum(zeros<float>({0, 3}), 0).shape() == Shape{0, 3});
@@ -74,8 +75,10 @@ TEST_CASE("gradients meet central differences, also of second order") {
   zeros_inside.data_ptr()[2] = zeros_inside.data_ptr()[4] = zeros_inside.data_ptr()[5] = 0;
   check_gradients({zeros_inside}, [](const auto& v) { return (cumprod(v[0], 0) + v[0]).eval(); });
   check_gradients({x}, [](const auto& v) { return square(cummax(v[0], 1).values).eval(); });
-  check_gradients({x, irregular({3, 4}, 9)}, [](const auto& v) { return square(detail::recurrence(v[0], v[1], 1, false)).eval(); });
-  check_gradients({x, irregular({3, 4}, 9)}, [](const auto& v) { return square(detail::recurrence(v[0], v[1], 0, true)).eval(); });
+  check_gradients({x, irregular({3, 4}, 9)},
+                  [](const auto& v) { return square(detail::recurrence(v[0], v[1], 1, false)).eval(); });
+  check_gradients({x, irregular({3, 4}, 9)},
+                  [](const auto& v) { return square(detail::recurrence(v[0], v[1], 0, true)).eval(); });
 }
 
 TEST_CASE("a wrong axis is an error") {

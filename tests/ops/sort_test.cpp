@@ -44,8 +44,8 @@ TEST_CASE("sort, argsort and topk equal PyTorch's") {
   check_ordered("topk.nan", [](const auto& x) { return topk(x, 2, 1); });
 }
 
-TEMPLATE_TEST_CASE("every dtype sorts by value, stably", "", bool, std::uint8_t, std::int8_t, std::int16_t, std::int32_t, std::int64_t, float16,
-                   bfloat16, float, double) {
+TEMPLATE_TEST_CASE("every dtype sorts by value, stably", "", bool, std::uint8_t, std::int8_t, std::int16_t,
+                   std::int32_t, std::int64_t, float16, bfloat16, float, double) {
   using T = TestType;
   using C = compute_t<T>;
   const std::int64_t n = 500;

@@ -28,7 +28,8 @@ class File {
   explicit File(const std::string& name)
       : path_(TAPER_SOURCE_DIR "/tests/golden/" + name + ".safetensors"), file_(path_),
         header_(taper::io::safetensors::parse(file_.bytes(), path_)) {
-    std::sort(header_.entries.begin(), header_.entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    auto& entries = header_.entries;
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   }
 
   /// Every key, "<case>/<name>", sorted.
@@ -56,7 +57,8 @@ class File {
     const auto& entry = at(key);
     taper::Shape shape = entry.shape;
     if constexpr (taper::Complex<T>) {
-      if (shape.empty() || shape.back() != 2) taper::detail::raise<taper::ShapeError>("golden", key, " has no last axis (re, im)");
+      if (shape.empty() || shape.back() != 2)
+        taper::detail::raise<taper::ShapeError>("golden", key, " has no last axis (re, im)");
       shape.erase(shape.size() - 1);
     }
     taper::Tensor<T> out(taper::detail::make_dense<taper::Cpu>(taper::dtype_of<T>, shape));
@@ -147,8 +149,8 @@ inline std::vector<Number> numbers(const taper::detail::TensorRecord& r) {
 }
 
 /// Empty where actual is close to expected; otherwise the first bad positions.
-inline std::string compare(const taper::detail::TensorRecord& actual, const taper::detail::TensorRecord& expected, double rtol,
-                           double atol) {
+inline std::string compare(const taper::detail::TensorRecord& actual, const taper::detail::TensorRecord& expected,
+                           double rtol, double atol) {
   std::ostringstream out;
   out.precision(17);
   if (!(actual.shape == expected.shape)) {
@@ -162,7 +164,8 @@ inline std::string compare(const taper::detail::TensorRecord& actual, const tape
     const Number error = std::fabs(a[i] - e[i]);
     if (a[i] == e[i] || (std::isnan(a[i]) && std::isnan(e[i])) || error <= atol + rtol * std::fabs(e[i])) continue;
     if (++bad > 5) continue;
-    out << "\n  at " << i << ": " << a[i] << ", expected " << e[i] << ", off by " << error << " (" << error / std::fabs(e[i]) << " relative)";
+    out << "\n  at " << i << ": " << a[i] << ", expected " << e[i] << ", off by " << error << " ("
+        << error / std::fabs(e[i]) << " relative)";
   }
   if (bad == 0) return {};
   std::ostringstream head;

@@ -89,7 +89,7 @@ class DataLoader {
   class Epoch {
    public:
     Epoch(const DataLoader& loader, Batches batches, std::int64_t first)
-        : loader_(loader), batches_(std::move(batches)), seed_(loader.state_.seed), epoch_(loader.state_.epoch), next_(first), ticket_(first) {
+        : loader_(loader), batches_(std::move(batches)), seed_(loader.state_.seed), epoch_(loader.state_.epoch), next_(first), ticket_(first), taken_(first) {
       const auto left = static_cast<std::int64_t>(batches_.size()) - first;
       const auto workers = std::min<std::int64_t>(loader.options_.num_workers, left);
       if (workers <= 0) return;
@@ -149,7 +149,6 @@ class DataLoader {
           k = ticket_;
           if (stop_ || k == static_cast<std::int64_t>(batches_.size())) return;
           ++ticket_;
-          if (taken_ < 0) taken_ = next_;
           room_.wait(lock, [&] { return stop_ || k < first_free(); });
           if (stop_) return;
         }
@@ -180,7 +179,7 @@ class DataLoader {
     const std::int64_t epoch_;
     std::int64_t next_;
     std::int64_t ticket_;
-    std::int64_t taken_ = -1;
+    std::int64_t taken_;  // batches below this one have left their slots
     bool stop_ = false;
     std::mutex mutex_;
     std::condition_variable ready_, room_;

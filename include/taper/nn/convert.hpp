@@ -20,7 +20,7 @@ template <Device D, class U, class E>
   requires(!std::is_void_v<E>)
 struct Rebind<D, U, E> { using type = E; };
 template <template <class...> class Outer, class... A, class U, class E>
-  requires(!Differentiable<Outer<A...>>)
+  requires(!Differentiable<Outer<A...>> && !Device<Outer<A...>>)
 struct Rebind<Outer<A...>, U, E> { using type = Outer<typename Rebind<A, U, E>::type...>; };
 template <class X, std::size_t N, class U, class E>
 struct Rebind<std::array<X, N>, U, E> { using type = std::array<typename Rebind<X, U, E>::type, N>; };
@@ -42,13 +42,16 @@ To convert_aggregate(FieldTypes<F...>, const auto&... fields) {
   return To{convert_field<std::remove_const_t<F>>(fields)...};
 }
 
+template <class F>
+std::type_identity<F> only_field(FieldTypes<F>);
+
 template <class To, class From>
 To convert_module(const From& from) {
   if constexpr (std::is_aggregate_v<To> && !ListsMembers<To>) {
     return apply_fields(from, [](const auto&... fields) { return convert_aggregate<To>(field_types<To>{}, fields...); });
   } else if constexpr (hides_field_names<To> && field_types<To>::size == 1) {  // Sequential, ModuleList, ...
     return apply_fields(from, [](const auto& held) {
-      using Held = typename decltype([]<class F>(FieldTypes<F>) { return std::type_identity<F>(); }(field_types<To>{}))::type;
+      using Held = typename decltype(only_field(field_types<To>{}))::type;
       Held converted = convert_field<Held>(held);
       if constexpr (is_tuple<Held>) return std::apply([](auto&... parts) { return To(std::move(parts)...); }, converted);
       else return To(std::move(converted));

@@ -11,15 +11,16 @@ namespace taper::inline TAPER_ABI {
 
 /// x where x > 0, weight x elsewhere.
 /// Shapes: x any; weight one element, or one for each channel, axis 1 of x. Dtypes: floating.
-/// Gradient: g or g weight; to the weight the sum of g x where x <= 0. Throws: ShapeError where the weight does not fit.
+/// Gradient: g or g weight; to the weight the sum of g x where x <= 0.
+/// Throws: ShapeError where the weight does not fit.
 template <class X, TensorLike W>
   requires FloatingOperands<X, W>
 auto prelu(X&& x, W&& weight) {
   tensor_t<W> w = eval(std::forward<W>(weight));
   const std::int64_t channels = x.dim() > 1 ? x.shape()[1] : 1;
   if (w.dim() > 1 || (w.numel() != 1 && w.numel() != channels))
-    detail::raise<ShapeError>("prelu", "the weight of shape ", w.shape(), " must have one element, or one for each of the ", channels,
-                              " channels (axis 1) of x of shape ", x.shape());
+    detail::raise<ShapeError>("prelu", "the weight of shape ", w.shape(), " must have one element, or one for each of",
+                              " the ", channels, " channels (axis 1) of x of shape ", x.shape());
   if (w.numel() != 1 && x.dim() > 2) {
     Shape shape = Dims::filled(x.dim() - 1, 1);
     shape[0] = channels;
@@ -38,7 +39,7 @@ auto glu(X&& x, std::int64_t dim = -1) {
   const tensor_t<X> t = eval(std::forward<X>(x));
   const std::int64_t size = t.size(dim);
   if (t.dim() == 0 || size % 2 != 0)
-    detail::raise<ShapeError>("glu", "axis ", dim, " of x of shape ", t.shape(), " must have an even size to be halved");
+    detail::raise<ShapeError>("glu", "axis ", dim, " of x of shape ", t.shape(), " must have an even size");
   return narrow(t, dim, 0, size / 2) * sigmoid(narrow(t, dim, size / 2, size / 2));
 }
 

@@ -8,7 +8,8 @@
 
 namespace taper::inline TAPER_ABI {
 
-/// positive x above 0, negative (e^(rate x) - 1) elsewhere: elu, selu and celu. Gradient: positive, negative rate e^(rate x).
+/// positive x above 0, negative (e^(rate x) - 1) elsewhere: elu, selu and celu.
+/// Gradient: positive, negative rate e^(rate x).
 struct Elu : FloatingOp {
   static constexpr std::string_view name = "elu";
   static constexpr std::uint8_t reads[] = {reads_x0};

@@ -109,7 +109,9 @@ auto bitwise_not(X&& x) { return apply("bitwise_not", BitwiseNot{}, std::forward
 /// Dtypes: integers, promoted.
 template <class X, class N>
   requires(IntegralOperands<X, N> && NumericOperands<X, N>)
-auto bitwise_left_shift(X&& x, N&& n) { return apply("bitwise_left_shift", LeftShift{}, std::forward<X>(x), std::forward<N>(n)); }
+auto bitwise_left_shift(X&& x, N&& n) {
+  return apply("bitwise_left_shift", LeftShift{}, std::forward<X>(x), std::forward<N>(n));
+}
 
 /// floor(x / 2^n); a shift by the width or more, or by a negative number, leaves the sign alone: 0 or -1.
 /// Shapes: broadcast. Dtypes: integers, promoted.

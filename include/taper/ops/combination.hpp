@@ -89,7 +89,8 @@ auto addcmul(X&& x, Y&& y, Z&& z, double value = 1) {
   return apply("addcmul", AddCmul{{}, value}, std::forward<X>(x), std::forward<Y>(y), std::forward<Z>(z));
 }
 
-/// x + value y / z. Shapes: broadcast. Dtypes: promoted; integers give float. Gradient: g, g value / z, -g value y / z^2.
+/// x + value y / z. Shapes: broadcast. Dtypes: promoted; integers give float.
+/// Gradient: g, g value / z, -g value y / z^2.
 template <class X, class Y, class Z>
   requires NumericOperands<X, Y, Z>
 auto addcdiv(X&& x, Y&& y, Z&& z, double value = 1) {
@@ -105,7 +106,9 @@ auto copysign(X&& x, S&& s) { return apply("copysign", Copysign{}, std::forward<
 /// 0 where x < 0, 1 where x > 0, `values` where x is 0. Shapes: broadcast. Dtypes: real, promoted. No gradient.
 template <class X, class V>
   requires(RealOperands<X, V> && NumericOperands<X, V>)
-auto heaviside(X&& x, V&& values) { return apply("heaviside", Heaviside{}, std::forward<X>(x), std::forward<V>(values)); }
+auto heaviside(X&& x, V&& values) {
+  return apply("heaviside", Heaviside{}, std::forward<X>(x), std::forward<V>(values));
+}
 
 /// x 2^y. Shapes: broadcast. Dtypes: real; integers give float. Gradient: g 2^y, g x 2^y ln 2.
 template <class X, class Y>

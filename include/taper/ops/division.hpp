@@ -13,7 +13,8 @@ template <class V>
 TAPER_HD TAPER_INLINE void refuse_zero_divisor([[maybe_unused]] std::string_view op, [[maybe_unused]] const V& y) {
 #if !TAPER_DEVICE_PASS
   if constexpr (std::is_integral_v<scalar_of<V>>) {
-    if (any(y == V(0))) raise<ValueError>(op, "an integer was divided by zero: cast to a floating type, or replace the zeros");
+    if (any(y == V(0)))
+      raise<ValueError>(op, "an integer was divided by zero: cast to a floating type, or replace the zeros");
   }
 #endif
 }
@@ -98,7 +99,9 @@ auto floor_divide(X&& x, Y&& y) { return apply("floor_divide", FloorDivide{}, st
 /// The quotient rounded to zero. Shapes, dtypes, gradient, throws: as floor_divide.
 template <class X, class Y>
   requires(RealOperands<X, Y> && NumericOperands<X, Y>)
-auto div(X&& x, Y&& y, rounding_mode::Trunc) { return apply("div", DivTrunc{}, std::forward<X>(x), std::forward<Y>(y)); }
+auto div(X&& x, Y&& y, rounding_mode::Trunc) {
+  return apply("div", DivTrunc{}, std::forward<X>(x), std::forward<Y>(y));
+}
 /// floor_divide under PyTorch's other name.
 template <class X, class Y>
   requires(RealOperands<X, Y> && NumericOperands<X, Y>)

@@ -43,7 +43,9 @@ V operator||(const V& x, const V& y) { return detail::eager(logical_or(x.tensor,
 template <EagerValue V>
 V operator!(const V& x) { return detail::eager(logical_not(x.tensor)); }
 template <class D, EagerValue V>
-V select(const Eager<bool, D>& mask, const V& x, const V& y) { return detail::eager(where(mask.tensor, x.tensor, y.tensor)); }
+V select(const Eager<bool, D>& mask, const V& x, const V& y) {
+  return detail::eager(where(mask.tensor, x.tensor, y.tensor));
+}
 template <Scalar U, EagerValue V>
 rebind<V, U> convert(const V& x) {
   if constexpr (std::same_as<U, scalar_of<V>>) return x;
@@ -83,7 +85,9 @@ template <EagerValue V>
   requires ComplexValue<V>
 V pow(const V& x, const V& y) { return detail::eager(taper::pow(x.tensor, y.tensor)); }
 template <EagerValue V>
-rebind<V, std::complex<scalar_of<V>>> complex(const V& re, const V& im) { return detail::eager(taper::complex(re.tensor, im.tensor)); }
+rebind<V, std::complex<scalar_of<V>>> complex(const V& re, const V& im) {
+  return detail::eager(taper::complex(re.tensor, im.tensor));
+}
 template <EagerValue V>
 V atan2(const V& x, const V& y) { return detail::eager(taper::atan2(x.tensor, y.tensor)); }
 template <EagerValue V>

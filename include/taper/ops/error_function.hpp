@@ -14,6 +14,13 @@ auto polygamma(int n, X&& x);
 
 namespace detail {
 
+template <class A = Abi>
+TAPER_HD double inverse_power(double t, int n) {
+  double out = 1;
+  for (int i = 0; i < n; ++i) out /= t;
+  return out;
+}
+
 /// The n-th derivative of digamma, n >= 1: (-1)^(n+1) n! times the sum of 1 / (x + k)^(n+1), its terms from x + k >= 12
 /// on by the Euler-Maclaurin formula. Below 0 the terms reach back to x; n = 1 is reflected there.
 template <class A = Abi>
@@ -30,17 +37,13 @@ TAPER_HD TAPER_COLD double polygamma_one(int n, double x) {
   double factorial = 1;
   for (int i = 2; i <= n; ++i) factorial *= i;
   const int power = n + 1;
-  auto inverse = [power](double t) {
-    double out = 1;
-    for (int i = 0; i < power; ++i) out /= t;
-    return out;
-  };
   double sum = 0, t = x;
-  for (; t < 12; t += 1) sum += inverse(t);
-  const double first = inverse(t);
+  for (; t < 12; t += 1) sum += inverse_power<A>(t, power);
+  const double first = inverse_power<A>(t, power);
   double tail = t * first / n + first / 2;
   // The Bernoulli numbers B2, B4, ... over (2 j)!.
-  constexpr double bernoulli[] = {1.0 / 12, -1.0 / 720, 1.0 / 30240, -1.0 / 1209600, 1.0 / 47900160, -691.0 / 1307674368000, 1.0 / 74724249600};
+  constexpr double bernoulli[] = {1.0 / 12,       -1.0 / 720,  1.0 / 30240, -1.0 / 1209600,
+                                  1.0 / 47900160, -691.0 / 1307674368000, 1.0 / 74724249600};
   double factor = power * first / t;
   for (int j = 0; j < 7; ++j) {
     tail += bernoulli[j] * factor;
@@ -55,7 +58,8 @@ TAPER_HD TAPER_INLINE V polygamma_value(int n, V x) {
     return V(tensor_t<decltype(x.tensor)>(polygamma(n, x.tensor)));
   } else if constexpr (PackValue<V>) {
     V out;
-    for (int i = 0; i < V::lanes; ++i) out.v[i] = static_cast<scalar_of<V>>(polygamma_one(n, static_cast<double>(x.v[i])));
+    for (int i = 0; i < V::lanes; ++i)
+      out.v[i] = static_cast<scalar_of<V>>(polygamma_one(n, static_cast<double>(x.v[i])));
     return out;
   } else {
     return static_cast<V>(polygamma_one(n, static_cast<double>(x)));
@@ -168,7 +172,7 @@ auto digamma(X&& x) { return apply("digamma", Digamma{}, std::forward<X>(x)); }
 template <class X>
   requires RealOperands<X>
 auto polygamma(int n, X&& x) {
-  if (n < 1) detail::raise<ValueError>("polygamma", "n must be at least 1, it is ", n, "; polygamma(0, x) is digamma(x)");
+  if (n < 1) detail::raise<ValueError>("polygamma", "n must be at least 1, not ", n, "; polygamma(0, x) is digamma(x)");
   return apply("polygamma", Polygamma{{}, n}, std::forward<X>(x));
 }
 
@@ -180,7 +184,9 @@ auto trigamma(X&& x) { return polygamma(1, std::forward<X>(x)); }
 /// The normal distribution function. Dtypes: floating. Gradient: g e^(-x^2 / 2) / sqrt(2 pi).
 template <class X>
   requires FloatingOperands<X>
-auto ndtr(X&& x) { return apply("ndtr", Mul{}, erfc(apply("ndtr", Mul{}, std::forward<X>(x), -0x1.6a09e667f3bcdp-1)), 0.5); }
+auto ndtr(X&& x) {
+  return apply("ndtr", Mul{}, erfc(apply("ndtr", Mul{}, std::forward<X>(x), -0x1.6a09e667f3bcdp-1)), 0.5);
+}
 
 /// -x ln x, 0 at 0, -infinity below. Dtypes: floating. Gradient: -g (1 + ln x).
 template <class X>

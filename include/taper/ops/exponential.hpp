@@ -236,7 +236,8 @@ template <class X, class Y>
   requires RealOperands<X, Y>
 auto xlogy(X&& x, Y&& y) { return apply("xlogy", Xlogy{}, std::forward<X>(x), std::forward<Y>(y)); }
 
-/// x ln(1 + y), 0 where x is 0. Shapes: broadcast. Dtypes: real; integers give float. Gradient: g ln(1 + y), g x / (1 + y).
+/// x ln(1 + y), 0 where x is 0. Shapes: broadcast. Dtypes: real; integers give float.
+/// Gradient: g ln(1 + y), g x / (1 + y).
 template <class X, class Y>
   requires RealOperands<X, Y>
 auto xlog1py(X&& x, Y&& y) { return apply("xlog1py", Xlog1py{}, std::forward<X>(x), std::forward<Y>(y)); }

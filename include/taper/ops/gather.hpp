@@ -29,12 +29,13 @@ struct AxisIndex {
       : axis(wrap_axis(op, given_axis, shape.size())), index(Tensor<std::int64_t>(dense_record(given.handle()))) {
     const Shape x = at_least_1d(shape), i = at_least_1d(given.shape());
     if (x.size() != i.size())
-      raise<ShapeError>(op, "the index ", given.shape(), " and the tensor ", shape, " must have the same number of dimensions: ", i.size(), " != ", x.size());
+      raise<ShapeError>(op, "the index ", given.shape(), " and the tensor ", shape,
+                        " must have the same number of dimensions: ", i.size(), " != ", x.size());
     if (given.numel() == 0) return;
     for (int d = 0; d < x.size(); ++d)
       if (d != axis && i[d] > x[d])
-        raise<ShapeError>(op, "the index ", given.shape(), " must not be larger than the tensor ", shape, " but along axis ", axis, ": ", i[d], " > ", x[d],
-                          " along axis ", d);
+        raise<ShapeError>(op, "the index ", given.shape(), " must not be larger than the tensor ", shape,
+                          " but along axis ", axis, ": ", i[d], " > ", x[d], " along axis ", d);
     check_indices(op, index.get().data_ptr(), given.numel(), axis, x[axis], false);
   }
   const Shape& shape() const { return index.get().shape(); }
@@ -47,22 +48,25 @@ inline void check_source(std::string_view op, const AxisIndex& at, const Shape& 
   bool fits = i.size() == s.size();
   for (int d = 0; d < i.size() && fits; ++d) fits = i[d] <= s[d];
   if (!fits && i.numel() > 0)
-    raise<ShapeError>(op, "the source ", source, " must be at least as large as the index ", at.shape(), " along every axis");
+    raise<ShapeError>(op, "the source ", source, " must be at least as large as the index ", at.shape(),
+                      " along every axis");
 }
 
 inline RecordPtr gather_from(const TensorRecord& x, const AxisIndex& at) {
   RecordPtr out = make_dense<Cpu>(x.dtype, at.shape());
   count_pass();
   const AxisLoop loop = at.loop(steps_of(x), steps_of(*out));
-  dispatch_size(size_of(x.dtype),
-                [&]<class U>() { gather_axis<U>(loop, at.data(), reinterpret_cast<const U*>(x.data), reinterpret_cast<U*>(out->data)); });
+  dispatch_size(size_of(x.dtype), [&]<class U>() {
+    gather_axis<U>(loop, at.data(), reinterpret_cast<const U*>(x.data), reinterpret_cast<U*>(out->data));
+  });
   return out;
 }
 inline void scatter_replace(TensorRecord& x, const AxisIndex& at, const RecordPtr& source, bool one_value) {
   count_pass();
   const AxisLoop loop = at.loop(steps_of(x), one_value ? steps_of(x) : steps_of(*source));
   dispatch_size(size_of(x.dtype), [&]<class U>() {
-    scatter_axis<Replace, U>(loop, at.data(), reinterpret_cast<U*>(x.data), reinterpret_cast<const U*>(source->data), one_value);
+    scatter_axis<Replace, U>(loop, at.data(), reinterpret_cast<U*>(x.data), reinterpret_cast<const U*>(source->data),
+                             one_value);
   });
 }
 template <Scalar T>
@@ -71,7 +75,8 @@ void scatter_accumulate(TensorRecord& x, const AxisIndex& at, const RecordPtr& s
   count_pass();
   const Sums<T> sums(x);
   const RecordPtr values = summands<T>(sums_wide<T> ? dense_record(source) : source);
-  const AxisLoop loop = at.loop(x.shape.empty() ? Strides{1} : sums.strides(), one_value ? steps_of(x) : steps_of(*values));
+  const AxisLoop loop =
+      at.loop(x.shape.empty() ? Strides{1} : sums.strides(), one_value ? steps_of(x) : steps_of(*values));
   scatter_axis<Accumulate, C>(loop, at.data(), sums.data(), reinterpret_cast<const C*>(values->data), one_value);
   sums.finish();
 }
@@ -83,12 +88,14 @@ inline Tensor<bool> last_scattered(const Shape& shape, const AxisIndex& at) {
   for (std::int64_t i = 0; i < numbers->numel; ++i) n[i] = i;
   scatter_replace(*table, at, numbers, false);
   const RecordPtr left = gather_from(*table, at), out = make_dense<Cpu>(DType::boolean, at.shape());
-  for (std::int64_t i = 0; i < numbers->numel; ++i) out->data[i] = static_cast<std::byte>(reinterpret_cast<std::int64_t*>(left->data)[i] == i);
+  for (std::int64_t i = 0; i < numbers->numel; ++i)
+    out->data[i] = static_cast<std::byte>(reinterpret_cast<std::int64_t*>(left->data)[i] == i);
   return Tensor<bool>(out);
 }
 
 template <Scalar T, Device D>
-Tensor<T, D> scatter_add_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex& at, const Tensor<T, D>& source);
+Tensor<T, D> scatter_add_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex& at,
+                            const Tensor<T, D>& source);
 
 template <Scalar T, Device D>
 Tensor<T, D> gather_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex& at) {
@@ -122,14 +129,16 @@ struct ScatterAddBackward {
   }
 };
 template <Scalar T, Device D>
-Tensor<T, D> scatter_add_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex& at, const Tensor<T, D>& source) {
+Tensor<T, D> scatter_add_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex& at,
+                            const Tensor<T, D>& source) {
   Tensor<T, D> out(copy_of_record(x.record()));
   scatter_accumulate<T>(out.record(), at, source.handle(), false);
   return record_op(name, std::move(out), false, ScatterAddBackward<T, D>{at, source.shape()}, x, source);
 }
 
 template <Scalar T, Device D>
-Tensor<T, D> scatter_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex& at, const Tensor<T, D>& source, bool one_value);
+Tensor<T, D> scatter_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex& at, const Tensor<T, D>& source,
+                        bool one_value);
 
 template <Scalar T, Device D>
 struct ScatterBackward {
@@ -144,7 +153,8 @@ struct ScatterBackward {
   }
 };
 template <Scalar T, Device D>
-Tensor<T, D> scatter_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex& at, const Tensor<T, D>& source, bool one_value) {
+Tensor<T, D> scatter_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex& at, const Tensor<T, D>& source,
+                        bool one_value) {
   Tensor<T, D> out(copy_of_record(x.record()));
   scatter_replace(out.record(), at, source.handle(), one_value);
   return record_op(name, std::move(out), false, ScatterBackward<T, D>{at, x.shape(), source.shape()}, x, source);
@@ -182,7 +192,7 @@ tensor_t<X> gather(X&& x, std::int64_t axis, const I& index) {
   return detail::gather_at("gather", t, detail::AxisIndex("gather", t.shape(), axis, eval(index)));
 }
 
-/// x with y[.., index[.., i, ..], ..] = source[.., i, ..], the last one where places repeat; source is a tensor or a number.
+/// x with y[.., index[.., i, ..], ..] = source[.., i, ..], the last where places repeat. Source: a tensor or a number.
 /// Shapes: index not larger than source. Gradient: g to x but for the places, g at the places to the values that stay.
 /// Throws: as gather.
 template <TensorLike X, TensorLike I, class S>
@@ -191,7 +201,8 @@ tensor_t<X> scatter(X&& x, std::int64_t axis, const I& index, const S& source) {
   TAPER_REQUIRE_INDEX(I);
   const tensor_t<X> t = eval(std::forward<X>(x));
   const detail::AxisIndex at("scatter", t.shape(), axis, eval(index));
-  return detail::scatter_at("scatter", t, at, detail::source_of<value_t<X>, device_t<X>>("scatter", at, source), !TensorLike<S>);
+  return detail::scatter_at("scatter", t, at, detail::source_of<value_t<X>, device_t<X>>("scatter", at, source),
+                            !TensorLike<S>);
 }
 
 /// x with source added at index along an axis, one after another where places repeat. Shapes, throws: as scatter.
@@ -202,7 +213,8 @@ tensor_t<X> scatter_add(X&& x, std::int64_t axis, const I& index, const S& sourc
   TAPER_REQUIRE_INDEX(I);
   const tensor_t<X> t = eval(std::forward<X>(x));
   const detail::AxisIndex at("scatter_add", t.shape(), axis, eval(index));
-  return detail::scatter_add_at("scatter_add", t, at, detail::source_of<value_t<X>, device_t<X>>("scatter_add", at, source));
+  return detail::scatter_add_at("scatter_add", t, at,
+                                detail::source_of<value_t<X>, device_t<X>>("scatter_add", at, source));
 }
 
 /// scatter into x itself, recorded. Throws: as scatter; AutogradError for a leaf that wants a gradient.
@@ -230,11 +242,11 @@ void scatter_add_(Tensor<T, D> x, std::int64_t axis, const I& index, const S& so
 }
 
 // Beside a function (x, axis, index, source): a source of another dtype than x is refused by name.
-#define TAPER_REFUSE_SOURCE(function)                                                                                        \
-  template <TensorLike X, TensorLike I, TensorLike S, class... Rest>                                                         \
-    requires detail::OfTwoDTypes<X, S>                                                                                       \
-  detail::error_operands_have_different_dtypes_write_cast<value_t<X>, value_t<S>> function(X&&, std::int64_t, const I&, const S&, \
-                                                                                          const Rest&...) = delete;
+#define TAPER_REFUSE_SOURCE(function)                                                        \
+  template <TensorLike X, TensorLike I, TensorLike S, class... Rest>                         \
+    requires detail::OfTwoDTypes<X, S>                                                       \
+  detail::error_operands_have_different_dtypes_write_cast<value_t<X>, value_t<S>> function(  \
+      X&&, std::int64_t, const I&, const S&, const Rest&...) = delete;
 TAPER_REFUSE_SOURCE(scatter)
 TAPER_REFUSE_SOURCE(scatter_)
 TAPER_REFUSE_SOURCE(scatter_add)
@@ -248,7 +260,8 @@ tensor_t<X> take_along_dim(X&& x, const I& index, std::int64_t axis) {
   const Tensor<std::int64_t, device_t<X>> i = eval(index);
   const int dim = detail::wrap_axis("take_along_dim", axis, t.dim());
   if (t.dim() != i.dim() || t.dim() == 0)
-    detail::raise<ShapeError>("take_along_dim", "the index ", i.shape(), " and the tensor ", t.shape(), " must have the same number of dimensions, at least one");
+    detail::raise<ShapeError>("take_along_dim", "the index ", i.shape(), " and the tensor ", t.shape(),
+                              " must have the same number of dimensions, at least one");
   Shape x_shape = t.shape(), i_shape = i.shape();
   x_shape[dim] = i_shape[dim] = 1;
   const Shape both = detail::broadcast_shapes("take_along_dim", x_shape, i_shape);

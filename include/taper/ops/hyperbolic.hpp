@@ -54,7 +54,7 @@ struct Acosh : FloatingOp {
   TAPER_HD TAPER_INLINE V operator()(V x) const { return math::acosh(x); }
   template <class V>
   TAPER_HD TAPER_INLINE V partial(V x, V) const {
-    if constexpr (ComplexValue<V>) return math::rsqrt(x - V(1)) * math::rsqrt(x + V(1));  // of one root, the other branch
+    if constexpr (ComplexValue<V>) return math::rsqrt(x - V(1)) * math::rsqrt(x + V(1));  // the right branch
     else return math::rsqrt(x * x - V(1));
   }
 };

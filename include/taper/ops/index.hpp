@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Indexing: x(0, Slice{1, 3}, ellipsis, none) is a view; with index tensors or masks it reads a copy and writes through.
+// Indexing: x(0, Slice{1, 3}, ellipsis, none) is a view; with index tensors and masks it copies and writes through.
 #pragma once
 
 #include <taper/ops/arithmetic.hpp>
@@ -18,7 +18,10 @@ struct IndexProducer : ProducerBase<T, D> {
   IndexPlan plan;
 
   explicit IndexProducer(Resolved&& r)
-      : ProducerBase<T, D>{r.advanced ? r.plan.result : r.view->shape}, x(Tensor<T, D>(r.view)), advanced(r.advanced), plan(std::move(r.plan)) {}
+      : ProducerBase<T, D>{r.advanced ? r.plan.result : r.view->shape},
+        x(Tensor<T, D>(r.view)),
+        advanced(r.advanced),
+        plan(std::move(r.plan)) {}
   Tensor<T, D> operator()() const {
     const GradMode mode(this->record);
     return advanced ? index_at("index", x.get(), plan) : clone(x.get());
@@ -40,7 +43,8 @@ Tensor<T, D> value_for(std::string_view op, const V& value, const Shape& shape) 
 
 /// Writes `value` to what indices select, in place and recorded.
 template <Scalar T, Device D, class V>
-void write_indexed(std::string_view op, const Tensor<T, D>& view, bool advanced, const IndexPlan& plan, const V& value, bool accumulate) {
+void write_indexed(std::string_view op, const Tensor<T, D>& view, bool advanced, const IndexPlan& plan, const V& value,
+                   bool accumulate) {
   const Shape& shape = advanced ? plan.result : view.shape();
   const Tensor<T, D> v = value_for<T, D>(op, value, shape);
   if (advanced) index_write_at(op, view, plan, v.numel() == 1 ? v : expand(v, shape), accumulate);
@@ -50,8 +54,8 @@ void write_indexed(std::string_view op, const Tensor<T, D>& view, bool advanced,
 
 }  // namespace detail
 
-/// What x(index_tensor) and x(mask) give on a tensor that may be changed: an expression of the chosen elements to read, a
-/// place to write: x(mask) = 0.f, x(i, j) += y. Of places that occur twice the last value wins.
+/// What x(index_tensor) and x(mask) give on a tensor that may be changed: an expression of the chosen elements to read,
+/// a place to write: x(mask) = 0.f, x(i, j) += y. Of places that occur twice the last value wins.
 template <Scalar T, Device D>
 class IndexedView : public Expr<detail::Produced<detail::IndexProducer<T, D>>> {
   using Base = Expr<detail::Produced<detail::IndexProducer<T, D>>>;
@@ -96,13 +100,14 @@ class IndexedView : public Expr<detail::Produced<detail::IndexProducer<T, D>>> {
   }
 };
 
-/// x(indices...): a view of x where they are integers, slices, ellipsis and none; with index tensors or masks among them an
-/// expression of the chosen elements, which may also be assigned to.
+/// x(indices...): a view of x where they are integers, slices, ellipsis and none; with index tensors or masks among
+/// them an expression of the chosen elements, which may also be assigned to.
 template <Scalar T, Device D>
 template <class... I>
 decltype(auto) Tensor<T, D>::operator()(const I&... indices) {
   static_assert((detail::IndexArgument<I> && ...),
-                "an index is an integer, a Slice, ellipsis, none, an int64 tensor or a bool mask: write cast<std::int64_t>(index)");
+                "an index is an integer, a Slice, ellipsis, none, an int64 tensor or a bool mask: write "
+                "cast<std::int64_t>(index)");
   const TensorIndex items[] = {TensorIndex(indices)..., TensorIndex(ellipsis)};
   detail::Resolved r = detail::resolve_indices(handle(), {items, sizeof...(I)});
   if constexpr ((TensorLike<I> || ...)) {
@@ -116,7 +121,8 @@ template <Scalar T, Device D>
 template <class... I>
 decltype(auto) Tensor<T, D>::operator()(const I&... indices) const {
   static_assert((detail::IndexArgument<I> && ...),
-                "an index is an integer, a Slice, ellipsis, none, an int64 tensor or a bool mask: write cast<std::int64_t>(index)");
+                "an index is an integer, a Slice, ellipsis, none, an int64 tensor or a bool mask: write "
+                "cast<std::int64_t>(index)");
   const TensorIndex items[] = {TensorIndex(indices)..., TensorIndex(ellipsis)};
   detail::Resolved r = detail::resolve_indices(handle(), {items, sizeof...(I)});
   if constexpr ((TensorLike<I> || ...)) return produce(detail::IndexProducer<T, D>(std::move(r)));
@@ -124,8 +130,8 @@ decltype(auto) Tensor<T, D>::operator()(const I&... indices) const {
 }
 
 /// x(indices...) with a list: index(x, {0, Slice{1, 3}, mask}). A view where no index tensor or mask is among them.
-/// Gradient: added up at the chosen places. Throws: IndexError for an index out of range, too many indices, a mask or index
-/// tensors that do not fit.
+/// Gradient: added up at the chosen places. Throws: IndexError for an index out of range, too many indices, a mask that
+/// does not fit; ShapeError for index tensors that do not broadcast.
 template <TensorLike X>
 tensor_t<X> index(X&& x, std::initializer_list<TensorIndex> indices) {
   const tensor_t<X> t = eval(std::forward<X>(x));
@@ -138,14 +144,15 @@ tensor_t<X> index(X&& x, std::initializer_list<TensorIndex> indices) {
 /// Throws: as index; AutogradError for a leaf that wants a gradient.
 template <Scalar T, Device D, class V>
   requires(ScalarLike<V> || detail::OfOneDType<V, Tensor<T, D>>)
-void index_put_(const Tensor<T, D>& x, std::initializer_list<TensorIndex> indices, const V& values, bool accumulate = false) {
+void index_put_(const Tensor<T, D>& x, std::initializer_list<TensorIndex> indices, const V& values,
+                bool accumulate = false) {
   const detail::Resolved r = detail::resolve_indices(x.handle(), {indices.begin(), indices.size()});
   detail::write_indexed("index_put_", Tensor<T, D>(r.view), r.advanced, r.plan, values, accumulate);
 }
 template <Scalar T, Device D, TensorLike V>
   requires detail::OfTwoDTypes<V, Tensor<T, D>>
-detail::error_operands_have_different_dtypes_write_cast<value_t<V>, T> index_put_(const Tensor<T, D>&, std::initializer_list<TensorIndex>, const V&,
-                                                                                 bool = false) = delete;
+detail::error_operands_have_different_dtypes_write_cast<value_t<V>, T> index_put_(
+    const Tensor<T, D>&, std::initializer_list<TensorIndex>, const V&, bool = false) = delete;
 
 /// The same on a copy of x.
 template <TensorLike X, class V>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reading, replacing and adding to the places of an index plan: three recorded operations, each the gradient of another.
+// Reading, replacing and adding to the places of an index plan: three recorded operations.
 #pragma once
 
 #include <taper/ops/record_in_place.hpp>
@@ -14,7 +14,8 @@ inline void replace_at(TensorRecord& x, const IndexPlan& plan, const RecordPtr& 
   count_pass();
   const PlannedRows rows(plan, x.strides);
   dispatch_size(size_of(x.dtype), [&]<class U>() {
-    put_rows<Replace, U>(*rows, reinterpret_cast<U*>(x.data), reinterpret_cast<const U*>(values->data), one_value ? 0 : 1);
+    put_rows<Replace, U>(*rows, reinterpret_cast<U*>(x.data), reinterpret_cast<const U*>(values->data),
+                         one_value ? 0 : 1);
   });
 }
 template <Scalar T>
@@ -23,15 +24,17 @@ void accumulate_at(TensorRecord& x, const IndexPlan& plan, const RecordPtr& valu
   const Sums<T> sums(x);
   const PlannedRows rows(plan, sums.strides());
   const RecordPtr summed = summands<T>(values);
-  put_rows<Accumulate, compute_t<T>>(*rows, sums.data(), reinterpret_cast<const compute_t<T>*>(summed->data), one_value ? 0 : 1);
+  put_rows<Accumulate, compute_t<T>>(*rows, sums.data(), reinterpret_cast<const compute_t<T>*>(summed->data),
+                                     one_value ? 0 : 1);
   sums.finish();
 }
 inline RecordPtr take_at(const TensorRecord& x, const IndexPlan& plan) {
   RecordPtr out = make_dense<Cpu>(x.dtype, plan.result);
   count_pass();
   const PlannedRows rows(plan, x.strides);
-  dispatch_size(size_of(x.dtype),
-                [&]<class U>() { take_rows<U>(*rows, reinterpret_cast<const U*>(x.data), reinterpret_cast<U*>(out->data)); });
+  dispatch_size(size_of(x.dtype), [&]<class U>() {
+    take_rows<U>(*rows, reinterpret_cast<const U*>(x.data), reinterpret_cast<U*>(out->data));
+  });
   return out;
 }
 
@@ -60,7 +63,8 @@ inline TensorRecord& gradient_sums(const autograd::BackwardContext& ctx, int i) 
 }
 
 template <Scalar T, Device D>
-Tensor<T, D> index_add_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan, const Tensor<T, D>& values);
+Tensor<T, D> index_add_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan,
+                          const Tensor<T, D>& values);
 
 /// x at the planned places. Gradient: added up at these places.
 template <Scalar T, Device D>
@@ -88,14 +92,16 @@ struct IndexAddBackward {
 
 /// x with values (of the result's shape, or one element) added at the planned places, in their order.
 template <Scalar T, Device D>
-Tensor<T, D> index_add_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan, const Tensor<T, D>& values) {
+Tensor<T, D> index_add_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan,
+                          const Tensor<T, D>& values) {
   Tensor<T, D> out(copy_of_record(x.record()));
   accumulate_at<T>(out.record(), plan, dense_record(values.handle()), values.numel() == 1);
   return record_op(name, std::move(out), false, IndexAddBackward<T, D>{plan, values.shape()}, x, values);
 }
 
 template <Scalar T, Device D>
-Tensor<T, D> index_put_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan, const Tensor<T, D>& values);
+Tensor<T, D> index_put_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan,
+                          const Tensor<T, D>& values);
 
 /// Which values of an index_put stay, as a bool tensor that broadcasts to the plan's result; null where all do.
 inline RecordPtr last_writes(const IndexPlan& plan) {
@@ -113,7 +119,8 @@ inline RecordPtr last_writes(const IndexPlan& plan) {
   };
   for (std::int64_t b = 0; b < n; ++b) writer[place(b)] = b;
   Shape shape;
-  for (int i = plan.outer.size(); i < plan.result.size(); ++i) shape.push_back(i < plan.result.size() - plan.inner.size() ? plan.result[i] : 1);
+  for (int i = plan.outer.size(); i < plan.result.size(); ++i)
+    shape.push_back(i < plan.result.size() - plan.inner.size() ? plan.result[i] : 1);
   RecordPtr out = make_dense<Cpu>(DType::boolean, shape);
   bool all = true;
   for (std::int64_t b = 0; b < n; ++b) {
@@ -139,9 +146,11 @@ struct IndexPutBackward {
   }
 };
 
-/// x with values (of the result's shape, or one element) written to the planned places; where they repeat, the last wins.
+/// x with values (of the result's shape, or one element) written to the planned places; where these repeat, the last
+/// stays.
 template <Scalar T, Device D>
-Tensor<T, D> index_put_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan, const Tensor<T, D>& values) {
+Tensor<T, D> index_put_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan,
+                          const Tensor<T, D>& values) {
   Tensor<T, D> out(copy_of_record(x.record()));
   replace_at(out.record(), plan, dense_record(values.handle()), values.numel() == 1);
   return record_op(name, std::move(out), false, IndexPutBackward<T, D>{plan, values.shape()}, x, values);
@@ -149,7 +158,8 @@ Tensor<T, D> index_put_at(std::string_view name, const Tensor<T, D>& x, const In
 
 /// Either of the two in place.
 template <Scalar T, Device D>
-void index_write_at(std::string_view name, Tensor<T, D> x, const IndexPlan& plan, const Tensor<T, D>& values, bool accumulate) {
+void index_write_at(std::string_view name, Tensor<T, D> x, const IndexPlan& plan, const Tensor<T, D>& values,
+                    bool accumulate) {
   check_target(name, x);
   RecordPtr v = dense_record(values.handle());
   if (v->storage == x.record().storage) v = copy_of_record(*v);

@@ -12,9 +12,11 @@ namespace taper::inline TAPER_ABI {
 namespace detail {
 
 template <class I>
-concept BasicIndex = (std::integral<I> && !std::same_as<I, bool>) || std::same_as<I, Slice> || std::same_as<I, EllipsisTag> || std::same_as<I, NoneTag>;
+concept BasicIndex = (std::integral<I> && !std::same_as<I, bool>) || std::same_as<I, Slice> ||
+                     std::same_as<I, EllipsisTag> || std::same_as<I, NoneTag>;
 template <class I>
-concept TensorIndexArgument = TensorLike<I> && (std::same_as<value_t<I>, std::int64_t> || std::same_as<value_t<I>, bool>);
+concept TensorIndexArgument = TensorLike<I> &&
+    (std::same_as<value_t<I>, std::int64_t> || std::same_as<value_t<I>, bool>);
 template <class I>
 concept IndexArgument = BasicIndex<I> || TensorIndexArgument<I>;
 
@@ -60,15 +62,19 @@ struct IndexPlan {
   bool distinct = false;  // known to choose no place twice
 
   std::int64_t places() const { return positions->shape[1]; }
-  const std::int64_t* along(int j) const { return reinterpret_cast<const std::int64_t*>(positions->data) + j * places(); }
+  const std::int64_t* along(int j) const {
+    return reinterpret_cast<const std::int64_t*>(positions->data) + j * places();
+  }
 };
 
 /// A plan laid over a tensor's memory.
 class PlannedRows {
  public:
   PlannedRows(const IndexPlan& plan, const Strides& strides) : offsets_(static_cast<std::size_t>(plan.places()), 0) {
-    for (const std::int64_t a : plan.outer) rows_.outer.push(plan.shape[static_cast<int>(a)], strides[static_cast<int>(a)]);
-    for (const std::int64_t a : plan.inner) rows_.inner.push(plan.shape[static_cast<int>(a)], strides[static_cast<int>(a)]);
+    for (const std::int64_t a : plan.outer)
+      rows_.outer.push(plan.shape[static_cast<int>(a)], strides[static_cast<int>(a)]);
+    for (const std::int64_t a : plan.inner)
+      rows_.inner.push(plan.shape[static_cast<int>(a)], strides[static_cast<int>(a)]);
     for (int j = 0; j < plan.axes.size(); ++j) {
       const std::int64_t step = strides[static_cast<int>(plan.axes[j])], *at = plan.along(j);
       for (std::size_t b = 0; b < offsets_.size(); ++b) offsets_[b] += at[b] * step;
@@ -93,7 +99,8 @@ RecordPtr mask_positions(const RecordPtr& given, bool coordinates_first) {
   const std::int64_t rank = mask->shape.size(), n = count_true<A>(p, mask->numel);
   RecordPtr out = make_dense<Cpu>(DType::int64, coordinates_first ? Shape{rank, n} : Shape{n, rank});
   count_pass();
-  write_positions<A>(p, mask->shape, reinterpret_cast<std::int64_t*>(out->data), coordinates_first ? 1 : rank, coordinates_first ? n : 1);
+  write_positions<A>(p, mask->shape, reinterpret_cast<std::int64_t*>(out->data), coordinates_first ? 1 : rank,
+                     coordinates_first ? n : 1);
   return out;
 }
 
@@ -107,7 +114,8 @@ struct ChosenAxis {
 };
 
 /// Negative indices count from the back where `from_back` allows it.
-inline IndexPlan make_plan(std::string_view op, const Shape& shape, std::span<const ChosenAxis> chosen, bool from_back) {
+inline IndexPlan make_plan(std::string_view op, const Shape& shape, std::span<const ChosenAxis> chosen,
+                           bool from_back) {
   IndexPlan plan;
   plan.shape = shape;
   Shape places;
@@ -133,7 +141,9 @@ inline IndexPlan make_plan(std::string_view op, const Shape& shape, std::span<co
     const auto* from = reinterpret_cast<const std::int64_t*>(c.index->data) + c.row * c.shape.numel();
     check_indices(op, from, c.shape.numel(), c.named, size, from_back);
     const Strides steps = broadcast_strides(c.shape, contiguous_strides(c.shape), places);
-    if (n > 0) copy_strided(DType::int64, places, reinterpret_cast<std::byte*>(to), contiguous_strides(places), reinterpret_cast<const std::byte*>(from), steps);
+    if (n > 0)
+      copy_strided(DType::int64, places, reinterpret_cast<std::byte*>(to), contiguous_strides(places),
+                   reinterpret_cast<const std::byte*>(from), steps);
     for (std::int64_t i = 0; i < n; ++i)
       if (to[i] < 0) to[i] += size;
     to += n;
@@ -195,7 +205,8 @@ inline Resolved resolve_indices(const RecordPtr& x, std::span<const TensorIndex>
   std::size_t count = 0;
   int dim = 0, axis = 0;  // of the view so far, and of x
   auto choose = [&](const ChosenAxis& c) {
-    if (count == static_cast<std::size_t>(max_rank)) raise<IndexError>("index", "at most ", max_rank, " axes take index tensors");
+    if (count == static_cast<std::size_t>(max_rank))
+      raise<IndexError>("index", "at most ", max_rank, " axes take index tensors");
     chosen[count++] = c;
   };
   for (const TensorIndex& i : items) {
@@ -228,8 +239,9 @@ inline Resolved resolve_indices(const RecordPtr& x, std::span<const TensorIndex>
         }
         for (int j = 0; j < shape.size(); ++j)
           if (shape[j] != out.view->shape[dim + j])
-            raise<IndexError>("index", "the mask of shape ", shape, " does not fit the tensor of shape ", x->shape, ": its size ", shape[j],
-                              " along axis ", j, " meets ", out.view->shape[dim + j], " along axis ", axis + j);
+            raise<IndexError>("index", "the mask of shape ", shape, " does not fit the tensor of shape ", x->shape,
+                              ": its size ", shape[j], " along axis ", j, " meets ", out.view->shape[dim + j],
+                              " along axis ", axis + j);
         if (shape.empty()) {  // a 0-dim mask chooses all or nothing along a new axis
           out.view = view_record(out.view, ViewOp::unsqueeze, dim);
           const RecordPtr positions = make_dense<Cpu>(DType::int64, {*i.tensor->data != std::byte{0} ? 1 : 0});

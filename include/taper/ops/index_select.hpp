@@ -40,16 +40,18 @@ tensor_t<X> index_select(X&& x, std::int64_t axis, const I& index) {
   const tensor_t<X> t = eval(std::forward<X>(x));
   const detail::IndexPlan plan = detail::vector_plan("index_select", t.shape(), axis, index);
   if (t.dim() > 0) return detail::index_at("index_select", t, plan);
-  if (plan.places() != 1) detail::raise<IndexError>("index_select", "of a 0-dim tensor one element can be selected, not ", plan.places());
+  if (plan.places() != 1)
+    detail::raise<IndexError>("index_select", "of a 0-dim tensor one element can be selected, not ", plan.places());
   return reshape(detail::index_at("index_select", view(t, {1}), plan), {});
 }
 
 /// alpha * source added to x's slices at index along an axis, in place. Shapes: source as index_select would give.
-/// Gradient: g to x, alpha times g's slices to source. Throws: ShapeError, IndexError; AutogradError for a leaf that wants a
-/// gradient.
+/// Gradient: g to x, alpha times g's slices to source. Throws: ShapeError, IndexError; AutogradError for a leaf that
+/// wants a gradient.
 template <Scalar T, Device D, TensorLike I, TensorLike S>
   requires detail::OfOneDType<Tensor<T, D>, S>
-void index_add_(const Tensor<T, D>& x, std::int64_t axis, const I& index, const S& source, std::type_identity_t<compute_t<T>> alpha = 1) {
+void index_add_(const Tensor<T, D>& x, std::int64_t axis, const I& index, const S& source,
+                std::type_identity_t<compute_t<T>> alpha = 1) {
   const detail::IndexPlan plan = detail::vector_plan("index_add", x.shape(), axis, index);
   if (alpha == compute_t<T>(1)) detail::write_slices("index_add", x, plan, source, true);
   else detail::write_slices("index_add", x, plan, Tensor<T, D>(apply("mul", Mul{}, source, alpha)), true);
@@ -69,7 +71,8 @@ void index_fill_(const Tensor<T, D>& x, std::int64_t axis, const I& index, S val
 /// The three on a copy of x.
 template <TensorLike X, TensorLike I, TensorLike S>
   requires detail::OfOneDType<X, S>
-tensor_t<X> index_add(X&& x, std::int64_t axis, const I& index, const S& source, std::type_identity_t<compute_t<value_t<X>>> alpha = 1) {
+tensor_t<X> index_add(X&& x, std::int64_t axis, const I& index, const S& source,
+                      std::type_identity_t<compute_t<value_t<X>>> alpha = 1) {
   tensor_t<X> out = clone(std::forward<X>(x));
   index_add_(out, axis, index, source, alpha);
   return out;

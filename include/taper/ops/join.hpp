@@ -21,7 +21,8 @@ struct CatBackward {
     for (std::size_t i = 0; i + 1 < starts.size(); ++i) {
       const int input = static_cast<int>(i);
       if (!ctx.wants(input)) continue;
-      if (ctx.input_shape(input).size() != g.dim()) ctx.give(input, Tensor<T, D>(GradOpsFor<T, D>::full(ctx.input_shape(input), 0)));
+      if (ctx.input_shape(input).size() != g.dim())
+        ctx.give(input, Tensor<T, D>(GradOpsFor<T, D>::full(ctx.input_shape(input), 0)));
       else ctx.give(input, narrow(g, axis, starts[i], starts[i + 1] - starts[i]));
     }
   }
@@ -49,8 +50,8 @@ Tensor<T, D> cat_of(std::span<const Tensor<T, D>> tensors, std::int64_t given_ax
     bool fits = s.size() == shape.size();
     for (int d = 0; d < s.size() && fits; ++d) fits = d == axis || s[d] == shape[d];
     if (!fits)
-      raise<ShapeError>("cat", "tensor ", i, " of shape ", s, " does not fit the first of shape ", first->shape(), ": sizes may differ along axis ", axis,
-                        " only");
+      raise<ShapeError>("cat", "tensor ", i, " of shape ", s, " does not fit the first of shape ", first->shape(),
+                        ": sizes may differ along axis ", axis, " only");
     shape[axis] += s[axis];
   }
   backward.starts.push_back(shape[axis]);
@@ -59,7 +60,8 @@ Tensor<T, D> cat_of(std::span<const Tensor<T, D>> tensors, std::int64_t given_ax
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (tensors[i].numel() == 0) continue;
     T* to = out.data_ptr() + backward.starts[i] * out.strides()[axis];
-    copy_strided(dtype_of<T>, tensors[i].shape(), reinterpret_cast<std::byte*>(to), out.strides(), tensors[i].record().data, tensors[i].strides());
+    copy_strided(dtype_of<T>, tensors[i].shape(), reinterpret_cast<std::byte*>(to), out.strides(),
+                 tensors[i].record().data, tensors[i].strides());
   }
   return record_op_list("cat", std::move(out), std::move(backward), tensors);
 }
@@ -71,7 +73,8 @@ Tensor<T, D> stack_of(std::span<const Tensor<T, D>> tensors, std::int64_t given_
   const int axis = wrap_axis("stack", given_axis, each.size() + 1);
   for (std::size_t i = 1; i < tensors.size(); ++i)
     if (!(tensors[i].shape() == each))
-      raise<ShapeError>("stack", "tensor ", i, " of shape ", tensors[i].shape(), " must have the shape of the first, ", each);
+      raise<ShapeError>("stack", "tensor ", i, " of shape ", tensors[i].shape(), " must have the shape of the first, ",
+                        each);
   Shape shape = each;
   shape.insert(axis, static_cast<std::int64_t>(tensors.size()));
   Tensor<T, D> out = empty_tensor<T, D>(shape);
@@ -80,7 +83,8 @@ Tensor<T, D> stack_of(std::span<const Tensor<T, D>> tensors, std::int64_t given_
   count_pass();
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     T* to = out.data_ptr() + static_cast<std::int64_t>(i) * out.strides()[axis];
-    copy_strided(dtype_of<T>, each, reinterpret_cast<std::byte*>(to), inside, tensors[i].record().data, tensors[i].strides());
+    copy_strided(dtype_of<T>, each, reinterpret_cast<std::byte*>(to), inside, tensors[i].record().data,
+                 tensors[i].strides());
   }
   auto backward = [axis, n = static_cast<int>(tensors.size())](const autograd::BackwardContext& ctx) {
     const Tensor<T, D> g = ctx.grad<T, D>();
@@ -125,8 +129,8 @@ Tensor<T, D> column_stack_of(std::span<const Tensor<T, D>> tensors) {
 
 }  // namespace detail
 
-// Each takes a braced list of tensors, cat({a, b}, 1), or a container of them. Dtypes are equal: write cast otherwise. A
-// list with expressions in it says its dtype, cat<float>({relu(a), b}, 1), or is no list: cat<1>(relu(a), b).
+// Each takes a braced list of tensors, cat({a, b}, 1), or a container of them. Dtypes are equal: write cast otherwise.
+// A list with expressions in it says its dtype, cat<float>({relu(a), b}, 1), or is no list: cat<1>(relu(a), b).
 
 /// Tensors one behind another along an axis. Shapes: equal but along the axis; (0,) fits everywhere.
 /// Gradient: g's parts, as views. Throws: ShapeError, naming the tensor; ValueError for none.

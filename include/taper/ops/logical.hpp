@@ -180,7 +180,8 @@ struct IsCloseOptions {
 template <class X, class Y>
   requires PointwiseOperands<X, Y>
 auto isclose(X&& x, Y&& y, const IsCloseOptions& options = {}) {
-  return apply("isclose", IsClose{{}, options.rtol, options.atol, options.equal_nan}, std::forward<X>(x), std::forward<Y>(y));
+  const IsClose op{{}, options.rtol, options.atol, options.equal_nan};
+  return apply("isclose", op, std::forward<X>(x), std::forward<Y>(y));
 }
 
 template <class X>

@@ -13,7 +13,8 @@ namespace detail {
 template <class M>
 concept Mask = TensorLike<M> && std::same_as<value_t<M>, bool>;
 template <class T, class V>
-concept FillFor = (ScalarLike<V> && std::same_as<promote_scalar_t<T, V>, T>) || (TensorLike<V> && std::same_as<value_t<V>, T>);
+concept FillFor = (ScalarLike<V> && std::same_as<promote_scalar_t<T, V>, T>) ||
+                  (TensorLike<V> && std::same_as<value_t<V>, T>);
 
 // Left incomplete: their names are the diagnostics.
 template <class M>
@@ -24,7 +25,9 @@ struct error_the_value_does_not_fit_the_dtype_of_the_tensor_write_cast;
 template <class V>
 void check_fill(const V& value) {
   if constexpr (TensorLike<V>)
-    if (value.dim() != 0) raise<ShapeError>("masked_fill", "the value must be a number or a 0-dim tensor, not of shape ", value.shape(), ": use where");
+    if (value.dim() != 0)
+      raise<ShapeError>("masked_fill", "the value must be a number or a 0-dim tensor, not of shape ", value.shape(),
+                        ": use where");
 }
 
 /// x and mask at their common shape, and the places of the mask in it.
@@ -52,10 +55,12 @@ auto masked_fill(X&& x, M&& mask, V&& value) {
 }
 template <TensorLike X, TensorLike M, class V>
   requires(!detail::Mask<M>)
-detail::error_a_mask_must_be_a_bool_tensor_write_a_comparison_or_cast_to_bool<value_t<M>> masked_fill(X&&, M&&, V&&) = delete;
+detail::error_a_mask_must_be_a_bool_tensor_write_a_comparison_or_cast_to_bool<value_t<M>> masked_fill(
+    X&&, M&&, V&&) = delete;
 template <TensorLike X, detail::Mask M, class V>
   requires(!detail::FillFor<value_t<X>, std::remove_cvref_t<V>>)
-detail::error_the_value_does_not_fit_the_dtype_of_the_tensor_write_cast<value_t<X>, std::remove_cvref_t<V>> masked_fill(X&&, M&&, V&&) = delete;
+detail::error_the_value_does_not_fit_the_dtype_of_the_tensor_write_cast<value_t<X>, std::remove_cvref_t<V>> masked_fill(
+    X&&, M&&, V&&) = delete;
 
 /// The same in x itself, recorded.
 template <Scalar T, Device D, detail::Mask M, class V>
@@ -64,7 +69,8 @@ void masked_fill_(Tensor<T, D> x, const M& mask, const V& value) {
   x.copy_(masked_fill(x, mask, value));
 }
 
-/// The elements of x where the mask is true, in row-major order. Shapes: broadcast -> (count). Gradient: back to their places.
+/// The elements of x where the mask is true, in row-major order. Shapes: broadcast -> (count).
+/// Gradient: back to their places.
 template <TensorLike X, detail::Mask M>
 tensor_t<X> masked_select(X&& x, const M& mask) {
   const tensor_t<X> t = eval(std::forward<X>(x));
@@ -74,7 +80,7 @@ tensor_t<X> masked_select(X&& x, const M& mask) {
 }
 
 /// x with the elements of source, one after another, where the mask is true. Shapes: the mask broadcasts to x.
-/// Gradient: g where the mask is false; to source those of the elements used. Throws: ShapeError where source has too few.
+/// Gradient: g where the mask is false; to source those of the elements used. Throws: ShapeError for too few elements.
 template <TensorLike X, detail::Mask M, TensorLike S>
   requires detail::OfOneDType<X, S>
 tensor_t<X> masked_scatter(X&& x, const M& mask, const S& source) {
@@ -82,9 +88,12 @@ tensor_t<X> masked_scatter(X&& x, const M& mask, const S& source) {
   const Tensor<bool, device_t<X>> m = eval(mask);
   const detail::MaskedPlaces places("masked_scatter", t, m);
   const std::int64_t n = places.plan.places();
-  if (s.numel() < n) detail::raise<ShapeError>("masked_scatter", "the source of shape ", s.shape(), " has ", s.numel(), " elements for ", n, " places of the mask");
+  if (s.numel() < n)
+    detail::raise<ShapeError>("masked_scatter", "the source of shape ", s.shape(), " has ", s.numel(), " elements for ",
+                              n, " places of the mask");
   const tensor_t<X> values = narrow(reshape(s, {-1}), 0, 0, n);
-  return reshape(detail::index_put_at("masked_scatter", places.x, places.plan, values), detail::broadcast_shapes("masked_scatter", t.shape(), m.shape()));
+  return reshape(detail::index_put_at("masked_scatter", places.x, places.plan, values),
+                 detail::broadcast_shapes("masked_scatter", t.shape(), m.shape()));
 }
 
 /// The coordinates of the elements that are not zero, in row-major order. Shapes: (..) -> (count, dimensions).

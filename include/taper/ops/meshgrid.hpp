@@ -20,7 +20,8 @@ TensorList<T, D> meshgrid_of(std::span<const Tensor<T, D>> vectors, GridIndexing
   Shape shape;
   for (std::size_t i = 0; i < vectors.size(); ++i) shape.push_back(0);
   for (std::size_t i = 0; i < vectors.size(); ++i) {
-    if (vectors[i].dim() > 1) raise<ShapeError>("meshgrid", "tensor ", i, " of shape ", vectors[i].shape(), " is no vector");
+    if (vectors[i].dim() > 1)
+      raise<ShapeError>("meshgrid", "tensor ", i, " of shape ", vectors[i].shape(), " is no vector");
     shape[axis_of(i)] = vectors[i].numel();
   }
   TensorList<T, D> out;
@@ -34,8 +35,8 @@ TensorList<T, D> meshgrid_of(std::span<const Tensor<T, D>> vectors, GridIndexing
 
 }  // namespace detail
 
-/// For vectors of sizes n0, n1, ... one grid (n0, n1, ..) each, that varies along its own axis: views, to be cloned before
-/// they are written to. Gradient: summed over the other axes.
+/// For vectors of sizes n0, n1, ... one grid (n0, n1, ..) each, that varies along its own axis: views, to be cloned
+/// before they are written to. Gradient: summed over the other axes.
 template <Scalar T, Device D>
 TensorList<T, D> meshgrid(std::initializer_list<Tensor<T, D>> vectors, GridIndexing indexing = GridIndexing::ij) {
   return detail::meshgrid_of(std::span<const Tensor<T, D>>(vectors.begin(), vectors.size()), indexing);

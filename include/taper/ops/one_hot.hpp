@@ -6,7 +6,8 @@
 
 namespace taper::inline TAPER_ABI {
 
-/// y[.., c] = 1 where x[..] is c, 0 elsewhere. Shapes: (..) -> (.., classes), the largest class and one more where none are given.
+/// y[.., c] = 1 where x[..] is c, 0 elsewhere. Shapes: (..) -> (.., classes); where their number is not given, the
+/// largest class and one more.
 /// Dtypes: int64. Throws: ValueError for no classes; IndexError for a class below 0 or beyond the last.
 template <TensorLike X>
 Tensor<std::int64_t, device_t<X>> one_hot(X&& x, std::int64_t classes = -1) {
@@ -15,7 +16,9 @@ Tensor<std::int64_t, device_t<X>> one_hot(X&& x, std::int64_t classes = -1) {
   const detail::RecordPtr from = detail::dense_record(Tensor<std::int64_t, D>(eval(std::forward<X>(x))).handle());
   const auto* p = reinterpret_cast<const std::int64_t*>(from->data);
   if (classes == -1) {
-    if (from->numel == 0) detail::raise<ValueError>("one_hot", "the classes of a tensor without elements cannot be inferred: give their number");
+    if (from->numel == 0)
+      detail::raise<ValueError>("one_hot",
+                                "the classes of a tensor without elements cannot be inferred: give their number");
     for (std::int64_t i = 0; i < from->numel; ++i) classes = p[i] >= classes ? p[i] + 1 : classes;
     if (classes < 1) classes = 1;
   }

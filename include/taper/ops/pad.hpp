@@ -10,7 +10,7 @@
 
 namespace taper::inline TAPER_ABI {
 
-/// What a border is made of: `value`; the inside mirrored without the edge; the edge repeated; the inside wrapped around.
+/// What a border is made of: `value`; the inside mirrored at the edge; the edge repeated; the inside wrapped around.
 enum class PadMode : std::uint8_t { constant, reflect, replicate, circular };
 
 struct PadOptions {
@@ -25,7 +25,8 @@ class Padding {
   Padding(std::initializer_list<std::int64_t> amounts) : Padding(std::span(amounts.begin(), amounts.size())) {}
   Padding(std::span<const std::int64_t> amounts) {
     if (amounts.size() % 2 != 0 || amounts.size() > 2 * max_rank)
-      detail::raise<ShapeError>("pad", "the amounts come in pairs (before, after) for at most ", max_rank, " axes, not ", amounts.size());
+      detail::raise<ShapeError>("pad", "the amounts come in pairs (before, after) for at most ", max_rank,
+                                " axes, not ", amounts.size());
     for (std::size_t i = 0; i < amounts.size(); i += 2) push_back(amounts[i], amounts[i + 1]);
   }
   void push_back(std::int64_t before, std::int64_t after) {
@@ -51,7 +52,8 @@ Tensor<T, D> pad_constant(const Tensor<T, D>& x, const Dims& before, const Shape
   for (int i = 0; i < shape.size(); ++i) offset += before[i] * out.strides()[i];
   count_pass();
   std::fill_n(out.data_ptr(), out.numel(), value);
-  copy_strided(dtype_of<T>, x.shape(), reinterpret_cast<std::byte*>(out.data_ptr() + offset), out.strides(), x.record().data, x.strides());
+  copy_strided(dtype_of<T>, x.shape(), reinterpret_cast<std::byte*>(out.data_ptr() + offset), out.strides(),
+               x.record().data, x.strides());
   auto backward = [before, inside = x.shape()](const autograd::BackwardContext& ctx) {
     if (!ctx.wants(0)) return;
     Tensor<T, D> g = ctx.grad<T, D>();
@@ -74,7 +76,7 @@ inline std::int64_t padded_source(PadMode mode, std::int64_t i, std::int64_t n) 
 }  // namespace detail
 
 /// x with a border around its last axes: pad(x, {left, right, top, bottom}, {.mode = PadMode::reflect}).
-/// Shapes: (.., n) -> (.., before + n + after). Gradient: that of each place to the element it shows; a constant has none.
+/// Shapes: (.., n) -> (.., before + n + after). Gradient: of each place to the element it shows; a constant has none.
 /// Throws: ShapeError where amounts crop more than there is, reflect reaches the axis's size or circular exceeds it.
 template <TensorLike X>
 tensor_t<X> pad(X&& x, const Padding& amounts, const PadOptions& options = {}) {
@@ -90,10 +92,16 @@ tensor_t<X> pad(X&& x, const Padding& amounts, const PadOptions& options = {}) {
     const int axis = y.dim() - 1 - i;
     const std::int64_t b = amounts.before(i), a = amounts.after(i), n = given[axis];
     if (n + b + a < 0 || n + std::min<std::int64_t>(b, 0) + std::min<std::int64_t>(a, 0) < 0)
-      detail::raise<ShapeError>("pad", "amounts (", b, ", ", a, ") crop more than axis ", axis, " of shape ", given, " has");
+      detail::raise<ShapeError>("pad", "amounts (", b, ", ", a, ") crop more than axis ", axis, " of shape ", given,
+                                " has");
     const std::int64_t most = b > a ? b : a;
-    if (options.mode == PadMode::reflect ? most > 0 && most >= n : options.mode == PadMode::circular ? most > n : most > 0 && n == 0 && options.mode != PadMode::constant)
-      detail::raise<ShapeError>("pad", "amounts (", b, ", ", a, ") are more than axis ", axis, " of shape ", given, " can give");
+    const bool fits = most <= 0 || options.mode == PadMode::constant ||
+                      (options.mode == PadMode::reflect    ? most < n
+                       : options.mode == PadMode::circular ? most <= n
+                                                           : n > 0);
+    if (!fits)
+      detail::raise<ShapeError>("pad", "amounts (", b, ", ", a, ") are more than axis ", axis, " of shape ", given,
+                                " can give");
     before[axis] = b > 0 ? b : 0;
     shape[axis] = n + b + a;
     grows = grows || b > 0 || a > 0;
@@ -101,7 +109,8 @@ tensor_t<X> pad(X&& x, const Padding& amounts, const PadOptions& options = {}) {
   detail::check_shape("pad", shape);
   for (int i = 0; i < amounts.axes(); ++i) {
     const int axis = y.dim() - 1 - i;
-    const std::int64_t b = std::max<std::int64_t>(-amounts.before(i), 0), a = std::max<std::int64_t>(-amounts.after(i), 0);
+    const std::int64_t b = std::max<std::int64_t>(-amounts.before(i), 0),
+                       a = std::max<std::int64_t>(-amounts.after(i), 0);
     if (b > 0 || a > 0) y = narrow(y, axis, b, y.shape()[axis] - b - a);
   }
   if (!grows) return clone(y);

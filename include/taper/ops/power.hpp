@@ -158,7 +158,8 @@ auto pow(X&& x, Y&& y) {
   using T = promoted_t<X, Y>;
   if constexpr (Integral<T>) {
     if constexpr (ScalarLike<std::remove_cvref_t<Y>>) {
-      if (y < 0) detail::raise<ValueError>("pow", "integers to the negative power ", y, " are no integers: cast<float>(x) first");
+      if (y < 0)
+        detail::raise<ValueError>("pow", "integers to the power ", y, " are no integers: cast<float>(x) first");
     }
     return apply("pow", IntegerPow{}, std::forward<X>(x), std::forward<Y>(y));
   } else if constexpr (std::is_arithmetic_v<std::remove_cvref_t<Y>> && !Complex<T>) {

@@ -11,12 +11,13 @@ template <Scalar T, Device D>
 void check_target(std::string_view op, const Tensor<T, D>& target) {
   const TensorRecord& r = target.record();
   if (overlaps_itself(r))
-    raise<ValueError>(op, "the target of shape ", r.shape, " and strides ", r.strides, " overlaps itself (expand): clone() it before writing");
+    raise<ValueError>(op, "the target of shape ", r.shape, " and strides ", r.strides,
+                      " overlaps itself (expand): clone() it before writing");
   if constexpr (Differentiable<T> && !inference_only) check_in_place(r);
 }
 
-/// To be called after the last write. The tensor's history becomes this op over its old self (input 0) and `inputs`; the
-/// backward functor is called as record_op calls it.
+/// To be called after the last write. The tensor's history becomes this op over its old self (input 0) and `inputs`;
+/// the backward functor is called as record_op calls it.
 template <Scalar T, Device D, class F, class... In>
 void record_in_place(std::string_view name, Tensor<T, D>& target, F backward, const In&... inputs) {
   target.record().storage->version.fetch_add(1, std::memory_order_relaxed);

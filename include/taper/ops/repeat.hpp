@@ -14,7 +14,8 @@ template <TensorLike X>
 tensor_t<X> repeat(X&& x, const Dims& counts) {
   const tensor_t<X> t = eval(std::forward<X>(x));
   if (counts.size() < t.dim())
-    detail::raise<ShapeError>("repeat", "the counts ", counts, " must be at least as many as the dimensions of ", t.shape());
+    detail::raise<ShapeError>("repeat", "the counts ", counts, " must be at least as many as the dimensions of ",
+                              t.shape());
   for (const std::int64_t c : counts)
     if (c < 0) detail::raise<ShapeError>("repeat", "a count must not be negative: ", counts);
   Shape shape = t.shape();
@@ -51,9 +52,12 @@ tensor_t<X> repeat_interleave(X&& x, std::int64_t count, std::int64_t axis) {
   const detail::AxisSplit parts(t.shape(), dim);
   Shape shape = t.shape();
   shape[dim] *= count;
-  return reshape(expand(reshape(t, {parts.outer * parts.size, 1, parts.inner}), {parts.outer * parts.size, count, parts.inner}), shape);
+  return reshape(
+      expand(reshape(t, {parts.outer * parts.size, 1, parts.inner}), {parts.outer * parts.size, count, parts.inner}),
+      shape);
 }
-/// Every slice along an axis as often as `counts` says. Shapes: counts (n) of the axis's size. Gradient: summed over the copies.
+/// Every slice along an axis as often as `counts` says. Shapes: counts (n) of the axis's size.
+/// Gradient: summed over the copies.
 template <TensorLike X, TensorLike C>
 tensor_t<X> repeat_interleave(X&& x, const C& counts, std::int64_t axis) {
   TAPER_REQUIRE_INDEX(C);
@@ -62,10 +66,12 @@ tensor_t<X> repeat_interleave(X&& x, const C& counts, std::int64_t axis) {
   const Tensor<std::int64_t, device_t<X>> c = contiguous(counts);
   const std::int64_t n = t.dim() == 0 ? 1 : t.shape()[dim];
   if (c.dim() != 1 || c.numel() != n)
-    detail::raise<ShapeError>("repeat_interleave", "the counts of shape ", c.shape(), " must be a vector of the size of axis ", dim, ", ", n);
+    detail::raise<ShapeError>("repeat_interleave", "the counts of shape ", c.shape(),
+                              " must be a vector of the size of axis ", dim, ", ", n);
   std::int64_t total = 0;
   for (std::int64_t i = 0; i < n; ++i) {
-    if (c.data_ptr()[i] < 0) detail::raise<ShapeError>("repeat_interleave", "a count must not be negative: ", c.data_ptr()[i]);
+    if (c.data_ptr()[i] < 0)
+      detail::raise<ShapeError>("repeat_interleave", "a count must not be negative: ", c.data_ptr()[i]);
     total += c.data_ptr()[i];
   }
   Tensor<std::int64_t, device_t<X>> index = detail::empty_tensor<std::int64_t, device_t<X>>({total});

@@ -49,11 +49,13 @@ Tensor<T, D> recurrence(const Tensor<T, D>& a, const Tensor<T, D>& b, int axis, 
   const RecordPtr factors = dense_record(a.handle()), summands = dense_record(b.handle());
   Tensor<T, D> out = empty_tensor<T, D>(b.shape());
   count_pass();
-  scan_recurrence(scan_lines(b.shape(), axis, reverse), reinterpret_cast<const T*>(factors->data), reinterpret_cast<const T*>(summands->data), out.data_ptr());
+  scan_recurrence(scan_lines(b.shape(), axis, reverse), reinterpret_cast<const T*>(factors->data),
+                  reinterpret_cast<const T*>(summands->data), out.data_ptr());
   auto backward = [a = Saved<T, D>(a), axis, reverse](const autograd::BackwardContext& ctx) {
     const Tensor<T, D> u = recurrence(a.get(), ctx.grad<T, D>(), axis, !reverse);
     const Tensor<T, D> y = ctx.output<T, D>();
-    if (ctx.wants(0)) ctx.give(0, reverse ? mul(shifted(u, axis, T(0), false), y) : mul(u, shifted(y, axis, T(0), false)));
+    if (ctx.wants(0))
+      ctx.give(0, reverse ? mul(shifted(u, axis, T(0), false), y) : mul(u, shifted(y, axis, T(0), false)));
     ctx.give(1, u);
   };
   return record_op("recurrence", std::move(out), true, std::move(backward), a, b);
@@ -70,9 +72,11 @@ ValuesIndices<tensor_t<X>, device_t<X>> cumulative_extreme(std::string_view op, 
   Tensor<T, D> values = empty_tensor<T, D>(t.shape());
   Tensor<std::int64_t, D> indices = empty_tensor<std::int64_t, D>(t.shape());
   count_pass();
-  scan_extreme<Max>(scan_lines(t.shape(), axis, false), reinterpret_cast<const T*>(from->data), values.data_ptr(), indices.data_ptr());
+  scan_extreme<Max>(scan_lines(t.shape(), axis, false), reinterpret_cast<const T*>(from->data), values.data_ptr(),
+                    indices.data_ptr());
   if constexpr (Differentiable<T>) {
-    auto backward = [axis, indices = Saved<std::int64_t, D>(indices), shape = t.shape()](const autograd::BackwardContext& ctx) {
+    auto backward = [axis, indices = Saved<std::int64_t, D>(indices),
+                     shape = t.shape()](const autograd::BackwardContext& ctx) {
       if (ctx.wants(0)) ctx.give(0, scatter_add(zero_tensor<T, D>(shape), axis, indices.get(), ctx.grad<T, D>()));
     };
     values = record_op(op, std::move(values), false, std::move(backward), t);
@@ -102,7 +106,8 @@ Tensor<detail::sum_t<value_t<X>>, device_t<X>> cumprod(X&& x, std::int64_t given
   const detail::RecordPtr from = detail::dense_record(t.handle());
   auto out = detail::empty_tensor<detail::sum_t<T>, D>(t.shape());
   detail::count_pass();
-  detail::scan<detail::RunningProduct>(detail::scan_lines(t.shape(), axis, false), reinterpret_cast<const T*>(from->data), out.data_ptr());
+  detail::scan<detail::RunningProduct>(detail::scan_lines(t.shape(), axis, false),
+                                       reinterpret_cast<const T*>(from->data), out.data_ptr());
   if constexpr (!Differentiable<T>) {
     return out;
   } else {

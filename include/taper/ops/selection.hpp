@@ -58,7 +58,7 @@ struct Minimum : PromotingOp {
   }
 };
 
-/// The greater of x and y, the other one where one is NaN. Gradient: g to the one taken, half of it to each of equal ones.
+/// The greater of x and y, the other one where one is NaN. Gradient: g to the one taken, halved between equal ones.
 struct Fmax : PromotingOp {
   static constexpr std::string_view name = "fmax";
   static constexpr std::uint8_t reads[] = {reads_x0 | reads_x1, reads_x0 | reads_x1};
@@ -74,7 +74,7 @@ struct Fmax : PromotingOp {
   }
 };
 
-/// The lesser of x and y, the other one where one is NaN. Gradient: g to the one taken, half of it to each of equal ones.
+/// The lesser of x and y, the other one where one is NaN. Gradient: g to the one taken, halved between equal ones.
 struct Fmin : PromotingOp {
   static constexpr std::string_view name = "fmin";
   static constexpr std::uint8_t reads[] = {reads_x0 | reads_x1, reads_x0 | reads_x1};
@@ -165,7 +165,8 @@ auto where(C&& condition, X&& x, Y&& y) {
 }
 template <class C, class X, class Y>
   requires(PointwiseOperands<C, X, Y> && TensorLike<C> && !std::same_as<value_t<C>, bool>)
-detail::error_the_condition_must_be_a_bool_tensor_write_a_comparison_or_cast_to_bool<value_t<C>> where(C&&, X&&, Y&&) = delete;
+detail::error_the_condition_must_be_a_bool_tensor_write_a_comparison_or_cast_to_bool<value_t<C>>
+where(C&&, X&&, Y&&) = delete;
 
 /// The greater of x and y, NaN where one is NaN. Shapes: broadcast. Dtypes: real, promoted.
 /// Gradient: g to the greater, half of it to each of equal ones.

@@ -24,7 +24,8 @@ Tensor<std::int64_t, D> order_along(const Tensor<T, D>& x, int axis, const SortR
 }
 /// The elements that a request chooses, with their indices.
 template <Scalar T, Device D>
-ValuesIndices<Tensor<T, D>, D> ordered_along(std::string_view op, const Tensor<T, D>& x, int axis, const SortRequest& want, std::int64_t results) {
+ValuesIndices<Tensor<T, D>, D> ordered_along(std::string_view op, const Tensor<T, D>& x, int axis,
+                                             const SortRequest& want, std::int64_t results) {
   Tensor<std::int64_t, D> indices = order_along(x, axis, want, results);
   return {gather_at(op, x, AxisIndex(op, x.shape(), axis, indices)), std::move(indices)};
 }
@@ -61,7 +62,9 @@ ValuesIndices<tensor_t<X>, device_t<X>> topk(X&& x, std::int64_t k, std::int64_t
   const tensor_t<X> t = eval(std::forward<X>(x));
   const int dim = detail::wrap_axis("topk", axis, t.dim());
   const std::int64_t n = detail::axis_size(t.shape(), dim);
-  if (k < 0 || k > n) detail::raise<ValueError>("topk", "k = ", k, " must lie between 0 and the size of axis ", dim, " of shape ", t.shape(), ", ", n);
+  if (k < 0 || k > n)
+    detail::raise<ValueError>("topk", "k = ", k, " must lie between 0 and the size of axis ", dim, " of shape ",
+                              t.shape(), ", ", n);
   return detail::ordered_along("topk", t, dim, {largest, k}, t.dim() == 0 ? 1 : k);
 }
 
@@ -72,7 +75,9 @@ ValuesIndices<tensor_t<X>, device_t<X>> kthvalue(X&& x, std::int64_t k, std::int
   const tensor_t<X> t = eval(std::forward<X>(x));
   const int dim = detail::wrap_axis("kthvalue", axis, t.dim());
   const std::int64_t n = detail::axis_size(t.shape(), dim);
-  if (k < 1 || k > n) detail::raise<ValueError>("kthvalue", "k = ", k, " must lie between 1 and the size of axis ", dim, " of shape ", t.shape(), ", ", n);
+  if (k < 1 || k > n)
+    detail::raise<ValueError>("kthvalue", "k = ", k, " must lie between 1 and the size of axis ", dim, " of shape ",
+                              t.shape(), ", ", n);
   auto found = detail::ordered_along("kthvalue", t, dim, {false, k - 1, true}, 1);
   if (!keepdim && t.dim() > 0) found = {squeeze(found.values, dim), squeeze(found.indices, dim)};
   return found;

@@ -21,7 +21,8 @@ int split_axis(std::string_view op, const Tensor<T, D>& x, std::int64_t axis) {
 template <std::size_t N, class T>
 std::array<T, N> array_of(std::string_view op, const PoolVector<T>& list, const Shape& shape, int axis) {
   if (list.size() != N)
-    raise<ValueError>(op, "axis ", axis, " of a tensor of shape ", shape, " gives ", list.size(), " parts, not the ", N, " asked for");
+    raise<ValueError>(op, "axis ", axis, " of a tensor of shape ", shape, " gives ", list.size(), " parts, not the ", N,
+                      " asked for");
   std::array<T, N> out;
   for (std::size_t i = 0; i < N; ++i) out[i] = list[i];
   return out;
@@ -36,7 +37,8 @@ TensorList<value_t<X>, device_t<X>> split(X&& x, std::int64_t size, std::int64_t
   const tensor_t<X> t = eval(std::forward<X>(x));
   const int dim = detail::split_axis("split", t, axis);
   const std::int64_t n = t.shape()[dim];
-  if (size < 0 || (size == 0 && n > 0)) detail::raise<ValueError>("split", "the size of a part must be positive, not ", size);
+  if (size < 0 || (size == 0 && n > 0))
+    detail::raise<ValueError>("split", "the size of a part must be positive, not ", size);
   TensorList<value_t<X>, device_t<X>> out;
   for (std::int64_t at = 0; at == 0 || at < n; at += size) {
     out.push_back(narrow(t, dim, at, n - at < size ? n - at : size));
@@ -55,7 +57,8 @@ TensorList<value_t<X>, device_t<X>> split(X&& x, std::span<const std::int64_t> s
     total += s;
   }
   if (total != t.shape()[dim])
-    detail::raise<ShapeError>("split", "the sizes of the parts add up to ", total, ", axis ", dim, " of shape ", t.shape(), " has ", t.shape()[dim]);
+    detail::raise<ShapeError>("split", "the sizes of the parts add up to ", total, ", axis ", dim, " of shape ",
+                              t.shape(), " has ", t.shape()[dim]);
   TensorList<value_t<X>, device_t<X>> out;
   std::int64_t at = 0;
   for (const std::int64_t s : sizes) {
@@ -79,11 +82,13 @@ TensorList<value_t<X>, device_t<X>> chunk(X&& x, std::int64_t n, std::int64_t ax
   if (size > 0) return split(t, (size + n - 1) / n, dim);
   return TensorList<value_t<X>, device_t<X>>(static_cast<std::size_t>(n), narrow(t, dim, 0, 0));
 }
-/// Exactly N parts, for structured bindings: auto [i, f, g, o] = chunk<4>(gates, 1). Throws: ValueError where there are fewer.
+/// Exactly N parts, for structured bindings: auto [i, f, g, o] = chunk<4>(gates, 1). Throws: ValueError where there are
+/// fewer.
 template <std::size_t N, TensorLike X>
 std::array<tensor_t<X>, N> chunk(X&& x, std::int64_t axis = 0) {
   const tensor_t<X> t = eval(std::forward<X>(x));
-  return detail::array_of<N>("chunk", chunk(t, static_cast<std::int64_t>(N), axis), t.shape(), detail::split_axis("chunk", t, axis));
+  return detail::array_of<N>("chunk", chunk(t, static_cast<std::int64_t>(N), axis), t.shape(),
+                             detail::split_axis("chunk", t, axis));
 }
 
 /// Exactly n parts along an axis; the first ones are larger by one where n does not divide.

@@ -42,21 +42,21 @@ struct error_the_tensors_of_a_list_must_have_one_dtype_and_device_write_cast_and
 }  // namespace detail
 
 // NAME(list, arguments) over detail::NAME_of(span, axis).
-#define TAPER_OF_TENSOR_LIST(NAME, ...)                                                                                    \
-  template <Device D, Scalar T>                                                                                            \
-  Tensor<T, D> NAME(std::initializer_list<Tensor<T, D>> tensors __VA_OPT__(, __VA_ARGS__)) {                               \
-    return detail::NAME##_of(std::span<const Tensor<T, D>>(tensors.begin(), tensors.size()) __VA_OPT__(, axis));           \
-  }                                                                                                                        \
-  template <Scalar T, Device D = Cpu>                                                                                      \
-  Tensor<T, D> NAME(std::initializer_list<std::type_identity_t<Tensor<T, D>>> tensors __VA_OPT__(, __VA_ARGS__)) {         \
-    return detail::NAME##_of(std::span<const Tensor<T, D>>(tensors.begin(), tensors.size()) __VA_OPT__(, axis));           \
-  }                                                                                                                        \
-  template <detail::TensorRange R>                                                                                         \
-  detail::range_tensor_t<R> NAME(const R& tensors __VA_OPT__(, __VA_ARGS__)) {                                             \
-    const auto list = detail::list_of(tensors);                                                                            \
-    return detail::NAME##_of(std::span(list.data(), list.size()) __VA_OPT__(, axis));                                      \
-  }                                                                                                                        \
-  detail::error_the_tensors_of_a_list_must_have_one_dtype_and_device_write_cast_and_Tensor_around_expressions NAME(        \
+#define TAPER_OF_TENSOR_LIST(NAME, ...)                                                                               \
+  template <Device D, Scalar T>                                                                                       \
+  Tensor<T, D> NAME(std::initializer_list<Tensor<T, D>> tensors __VA_OPT__(, __VA_ARGS__)) {                          \
+    return detail::NAME##_of(std::span<const Tensor<T, D>>(tensors.begin(), tensors.size()) __VA_OPT__(, axis));      \
+  }                                                                                                                   \
+  template <Scalar T, Device D = Cpu>                                                                                 \
+  Tensor<T, D> NAME(std::initializer_list<std::type_identity_t<Tensor<T, D>>> tensors __VA_OPT__(, __VA_ARGS__)) {    \
+    return detail::NAME##_of(std::span<const Tensor<T, D>>(tensors.begin(), tensors.size()) __VA_OPT__(, axis));      \
+  }                                                                                                                   \
+  template <detail::TensorRange R>                                                                                    \
+  detail::range_tensor_t<R> NAME(const R& tensors __VA_OPT__(, __VA_ARGS__)) {                                        \
+    const auto list = detail::list_of(tensors);                                                                       \
+    return detail::NAME##_of(std::span(list.data(), list.size()) __VA_OPT__(, axis));                                 \
+  }                                                                                                                   \
+  detail::error_the_tensors_of_a_list_must_have_one_dtype_and_device_write_cast_and_Tensor_around_expressions NAME(   \
       std::initializer_list<detail::AnyTensor>, std::int64_t = 0) = delete;
 
 }  // namespace taper::inline TAPER_ABI

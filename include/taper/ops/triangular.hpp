@@ -19,7 +19,8 @@ void copy_triangle(const U* x, U* y, std::int64_t matrices, std::int64_t m, std:
       const U* from = x + r * n;
       U* to = y + r * n;
       const std::int64_t kept = Lower ? 0 : edge, cleared = Lower ? edge : 0;
-      std::memcpy(static_cast<void*>(to + kept), from + kept, static_cast<std::size_t>(Lower ? edge : n - edge) * sizeof(U));
+      std::memcpy(static_cast<void*>(to + kept), from + kept,
+                  static_cast<std::size_t>(Lower ? edge : n - edge) * sizeof(U));
       std::memset(static_cast<void*>(to + cleared), 0, static_cast<std::size_t>(Lower ? n - edge : edge) * sizeof(U));
     }
   });
@@ -27,13 +28,15 @@ void copy_triangle(const U* x, U* y, std::int64_t matrices, std::int64_t m, std:
 
 template <bool Lower, Scalar T, Device D>
 Tensor<T, D> triangle_of(std::string_view op, const Tensor<T, D>& x, std::int64_t offset) {
-  if (x.dim() < 2) raise<ShapeError>(op, "a tensor of shape ", x.shape(), " is no matrix: at least two dimensions are needed");
+  if (x.dim() < 2)
+    raise<ShapeError>(op, "a tensor of shape ", x.shape(), " is no matrix: at least two dimensions are needed");
   const RecordPtr from = dense_record(x.handle());
   Tensor<T, D> out = empty_tensor<T, D>(x.shape());
   const std::int64_t m = x.shape().at(-2), n = x.shape().at(-1), matrices = m * n == 0 ? 0 : x.numel() / (m * n);
   count_pass();
   dispatch_size(sizeof(T), [&]<class U>() {
-    copy_triangle<Lower>(reinterpret_cast<const U*>(from->data), reinterpret_cast<U*>(out.data_ptr()), matrices, m, n, offset);
+    copy_triangle<Lower>(reinterpret_cast<const U*>(from->data), reinterpret_cast<U*>(out.data_ptr()), matrices, m, n,
+                         offset);
   });
   auto backward = [op, offset](const autograd::BackwardContext& ctx) {
     if (ctx.wants(0)) ctx.give(0, triangle_of<Lower>(op, ctx.grad<T, D>(), offset));
@@ -88,7 +91,8 @@ tensor_t<X> diag_embed(X&& x, std::int64_t offset = 0, std::int64_t axis0 = -2, 
   using D = device_t<X>;
   const Tensor<T, D> t = eval(std::forward<X>(x));
   if (t.dim() == 0) detail::raise<ShapeError>("diag_embed", "a 0-dim tensor is no diagonal");
-  const int a = detail::wrap_axis("diag_embed", axis0, t.dim() + 1), b = detail::wrap_axis("diag_embed", axis1, t.dim() + 1);
+  const int a = detail::wrap_axis("diag_embed", axis0, t.dim() + 1),
+            b = detail::wrap_axis("diag_embed", axis1, t.dim() + 1);
   if (a == b) detail::raise<ShapeError>("diag_embed", "the two axes of a matrix must differ: ", axis0, ", ", axis1);
   const std::int64_t n = t.shape().back() + (offset < 0 ? -offset : offset);
   Shape shape = t.shape();
@@ -106,12 +110,14 @@ tensor_t<X> diag_embed(X&& x, std::int64_t offset = 0, std::int64_t axis0 = -2, 
   return record_op("diag_embed", std::move(out), false, std::move(backward), t);
 }
 
-/// A square matrix with the vector x on a diagonal, or a copy of a diagonal of the matrix x. Gradient: the reverse of it.
+/// A square matrix with the vector x on a diagonal, or a copy of a diagonal of the matrix x. Gradient: the reverse.
 template <TensorLike X>
 tensor_t<X> diag(X&& x, std::int64_t offset = 0) {
   const tensor_t<X> t = eval(std::forward<X>(x));
   if (t.dim() == 1) return diag_embed(t, offset);
-  if (t.dim() != 2) detail::raise<ShapeError>("diag", "a tensor of shape ", t.shape(), " is neither a vector nor a matrix: use diagonal or diag_embed");
+  if (t.dim() != 2)
+    detail::raise<ShapeError>("diag", "a tensor of shape ", t.shape(),
+                              " is neither a vector nor a matrix: use diagonal or diag_embed");
   return clone(diagonal(t, offset));
 }
 /// A square matrix with the flattened x on a diagonal.

@@ -114,12 +114,14 @@ template <class X>
   requires PointwiseOperands<X>
 auto tan(X&& x) { return apply("tan", Tan{}, std::forward<X>(x)); }
 
-/// The angle in [-pi / 2, pi / 2] whose sine is x, NaN outside [-1, 1]. Dtypes: integers give float. Gradient: g / sqrt(1 - x^2).
+/// The angle in [-pi / 2, pi / 2] whose sine is x, NaN outside [-1, 1]. Dtypes: integers give float.
+/// Gradient: g / sqrt(1 - x^2).
 template <class X>
   requires PointwiseOperands<X>
 auto asin(X&& x) { return apply("asin", Asin{}, std::forward<X>(x)); }
 
-/// The angle in [0, pi] whose cosine is x, NaN outside [-1, 1]. Dtypes: integers give float. Gradient: -g / sqrt(1 - x^2).
+/// The angle in [0, pi] whose cosine is x, NaN outside [-1, 1]. Dtypes: integers give float.
+/// Gradient: -g / sqrt(1 - x^2).
 template <class X>
   requires PointwiseOperands<X>
 auto acos(X&& x) { return apply("acos", Acos{}, std::forward<X>(x)); }

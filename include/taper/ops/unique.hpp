@@ -44,7 +44,8 @@ UniqueResult<Tensor<T, D>, D> unique_runs(const Tensor<T, D>& given, const std::
 
 }  // namespace detail
 
-/// The distinct elements of x in order, with the inverse index and the counts. Every NaN is an element of its own. Dtypes: real.
+/// The distinct elements of x in order, with the inverse index and the counts. Every NaN is an element of its own.
+/// Dtypes: real.
 template <TensorLike X>
 UniqueResult<tensor_t<X>, device_t<X>> unique(X&& x) {
   const tensor_t<X> t = eval(std::forward<X>(x));

@@ -72,7 +72,8 @@ class Sums {
 };
 
 /// Throws where an index does not fit an axis. Negative ones may count from the back.
-inline void check_indices(std::string_view op, const std::int64_t* index, std::int64_t n, std::int64_t axis, std::int64_t size, bool from_back) {
+inline void check_indices(std::string_view op, const std::int64_t* index, std::int64_t n, std::int64_t axis,
+                          std::int64_t size, bool from_back) {
   const std::int64_t low = from_back ? -size : 0;
   bool good = true;
   for (std::int64_t i = 0; i < n; ++i) good &= index[i] >= low && index[i] < size;
@@ -111,7 +112,8 @@ void take_rows(const IndexedRows& rows, const U* x, U* out) {
         U* to = out + first * n;
         if (n == 1) return take_elements<U, A>(to, from, rows.offsets + k, some);
         for (std::int64_t j = 0; j < some; ++j)
-          gather_as<U, A>(reinterpret_cast<std::byte*>(to + j * n), reinterpret_cast<const std::byte*>(from + rows.offsets[k + j]), walk, 0, n);
+          gather_as<U, A>(reinterpret_cast<std::byte*>(to + j * n),
+                          reinterpret_cast<const std::byte*>(from + rows.offsets[k + j]), walk, 0, n);
       });
       first += some;
     }
@@ -123,8 +125,8 @@ TAPER_KERNEL void put_elements(T* to, std::int64_t step, const T* values, std::i
   for (std::int64_t i = 0; i < n; ++i) Op::put(to[i * step], values[i * value_step]);
 }
 
-/// Writes rows (value_step 1) or one value (value_step 0). Rows at one offset are written in their order, by any number of
-/// threads: these share out the outer dimensions, or else parts of the rows.
+/// Writes rows (value_step 1) or one value (value_step 0). Rows at one offset are written in their order, by any number
+/// of threads: these share out the outer dimensions, or else parts of the rows.
 template <class Op, class T, class A = Abi>
 void put_rows(const IndexedRows& rows, T* x, const T* values, std::int64_t value_step) {
   if (rows.total() == 0) return;
@@ -147,8 +149,8 @@ void put_rows(const IndexedRows& rows, T* x, const T* values, std::int64_t value
   });
 }
 
-/// Elements along an axis: the iteration space of a dense index, split into the points before its last two loops (`lead`),
-/// the axis where it is not the innermost dimension (`middle`), and the innermost dimension (`row`).
+/// Elements along an axis: the iteration space of a dense index, split into the points before its last two loops
+/// (`lead`), the axis where it is not the innermost dimension (`middle`), and the innermost dimension (`row`).
 /// Operands: 0 index, 1 the tensor that is indexed, 2 the other side (result or source).
 struct AxisLoop {
   Points<3> lead;
@@ -179,7 +181,8 @@ TAPER_KERNEL void gather_row(const AxisLoop& loop, const std::int64_t* index, co
     out[j * loop.row_step[2]] = x[j * loop.row_step[1] + index[j * loop.row_step[0]] * loop.axis_step];
 }
 template <class Op, class T, class A = Abi>
-TAPER_KERNEL void scatter_row(const AxisLoop& loop, const std::int64_t* index, T* x, const T* source, std::int64_t step) {
+TAPER_KERNEL void scatter_row(const AxisLoop& loop, const std::int64_t* index, T* x, const T* source,
+                              std::int64_t step) {
   for (std::int64_t j = 0; j < loop.row; ++j)
     Op::put(x[j * loop.row_step[1] + index[j * loop.row_step[0]] * loop.axis_step], source[j * step]);
 }
@@ -190,7 +193,8 @@ void gather_axis(const AxisLoop& loop, const std::int64_t* index, const U* x, U*
   parallel_for(loop.lead.count(), chunk_of(loop.middle * loop.row), [&](std::int64_t first, std::int64_t last) {
     loop.lead.for_each(first, last, [&](const std::int64_t* at) {
       for (std::int64_t k = 0; k < loop.middle; ++k)
-        gather_row<U, A>(loop, index + at[0] + k * loop.middle_step[0], x + at[1], out + at[2] + k * loop.middle_step[2]);
+        gather_row<U, A>(loop, index + at[0] + k * loop.middle_step[0], x + at[1],
+                         out + at[2] + k * loop.middle_step[2]);
     });
   });
 }
@@ -203,7 +207,8 @@ void scatter_axis(const AxisLoop& loop, const std::int64_t* index, T* x, const T
     loop.lead.for_each(first, last, [&](const std::int64_t* at) {
       for (std::int64_t k = 0; k < loop.middle; ++k)
         scatter_row<Op, T, A>(loop, index + at[0] + k * loop.middle_step[0], x + at[1],
-                              one_value ? source : source + at[2] + k * loop.middle_step[2], one_value ? 0 : loop.row_step[2]);
+                              one_value ? source : source + at[2] + k * loop.middle_step[2],
+                              one_value ? 0 : loop.row_step[2]);
     });
   });
 }
@@ -218,7 +223,8 @@ TAPER_KERNEL std::int64_t count_true(const std::uint8_t* mask, std::int64_t n) {
 /// Coordinates of the true elements of a dense mask, in row-major order: coordinate j of the k-th is
 /// out[k * item_step + j * axis_step].
 template <class A = Abi>
-TAPER_KERNEL void write_positions(const std::uint8_t* mask, const Shape& shape, std::int64_t* out, std::int64_t item_step, std::int64_t axis_step) {
+TAPER_KERNEL void write_positions(const std::uint8_t* mask, const Shape& shape, std::int64_t* out,
+                                  std::int64_t item_step, std::int64_t axis_step) {
   const std::int64_t n = shape.numel();
   const int rank = shape.size();
   std::int64_t index[max_rank] = {};

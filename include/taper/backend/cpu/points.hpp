@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Iteration spaces that several strided operands walk in step, and the strided copy that joins, pads and flips are made of.
+// Iteration spaces that several strided operands walk in step, and the strided copy under joins, pads and flips.
 #pragma once
 
 #include <taper/backend/cpu/strided.hpp>
@@ -86,7 +86,8 @@ void copy_rows(U* to, const U* from, const Points<2>& points) {
     return;
   }
   parallel_for(count, chunk_of(n), [&](std::int64_t a, std::int64_t b) {
-    rows.for_each(a, b, [&](const std::int64_t* at) { copy_row<U, A>(to + at[0], to_step, from + at[1], from_step, n); });
+    rows.for_each(a, b,
+                  [&](const std::int64_t* at) { copy_row<U, A>(to + at[0], to_step, from + at[1], from_step, n); });
   });
 }
 
@@ -104,7 +105,8 @@ void dispatch_size(std::size_t size, F&& f) {
 
 /// Copies `shape` elements between two strided operands that do not overlap.
 template <class A = Abi>
-void copy_strided(DType dtype, const Shape& shape, std::byte* to, const Strides& to_strides, const std::byte* from, const Strides& from_strides) {
+void copy_strided(DType dtype, const Shape& shape, std::byte* to, const Strides& to_strides, const std::byte* from,
+                  const Strides& from_strides) {
   if (shape.numel() == 0) return;
   Points<2> points;
   for (int i = 0; i < shape.size(); ++i) points.push(shape[i], to_strides[i], from_strides[i]);

@@ -7,8 +7,8 @@
 
 namespace taper::inline TAPER_ABI::detail {
 
-/// A scan's lines: element k of line (o, i) is at (o * size + k) * inner + i. Blocks of neighbouring lines run together, so
-/// that memory is read in order.
+/// A scan's lines: element k of line (o, i) is at (o * size + k) * inner + i. Neighbouring lines run together in blocks,
+/// so that memory is read in order.
 struct ScanLines {
   std::int64_t outer = 1, size = 1, inner = 1;
   bool reverse = false;
@@ -41,7 +41,8 @@ using running_t = typename RunningOf<T>::type;
 struct RunningSum {
   template <class C>
   TAPER_INLINE static C step(C total, C x) {
-    if constexpr (std::is_integral_v<C>) return static_cast<C>(static_cast<std::uint64_t>(total) + static_cast<std::uint64_t>(x));
+    if constexpr (std::is_integral_v<C>)
+      return static_cast<C>(static_cast<std::uint64_t>(total) + static_cast<std::uint64_t>(x));
     else return total + x;
   }
   static constexpr int start = 0;
@@ -49,7 +50,8 @@ struct RunningSum {
 struct RunningProduct {
   template <class C>
   TAPER_INLINE static C step(C total, C x) {
-    if constexpr (std::is_integral_v<C>) return static_cast<C>(static_cast<std::uint64_t>(total) * static_cast<std::uint64_t>(x));
+    if constexpr (std::is_integral_v<C>)
+      return static_cast<C>(static_cast<std::uint64_t>(total) * static_cast<std::uint64_t>(x));
     else return total * x;
   }
   static constexpr int start = 1;
@@ -76,7 +78,8 @@ void scan(const ScanLines& lines, const T* x, Out* y) {
 }
 
 template <bool Max, class T, class A = Abi>
-TAPER_KERNEL void extreme_block(const ScanLines& lines, std::int64_t at, std::int64_t width, const T* x, T* y, std::int64_t* index) {
+TAPER_KERNEL void extreme_block(const ScanLines& lines, std::int64_t at, std::int64_t width, const T* x, T* y,
+                                std::int64_t* index) {
   using C = compute_t<T>;
   C best[ScanLines::block] = {};
   std::int64_t where[ScanLines::block] = {};
@@ -99,7 +102,8 @@ void scan_extreme(const ScanLines& lines, const T* x, T* y, std::int64_t* index)
 }
 
 template <class T, class A = Abi>
-TAPER_KERNEL void recurrence_block(const ScanLines& lines, std::int64_t at, std::int64_t width, const T* a, const T* b, T* y) {
+TAPER_KERNEL void recurrence_block(const ScanLines& lines, std::int64_t at, std::int64_t width, const T* a, const T* b,
+                                   T* y) {
   using C = running_t<T>;
   C state[ScanLines::block] = {};
   for (std::int64_t k = 0; k < lines.size; ++k) {
@@ -107,7 +111,8 @@ TAPER_KERNEL void recurrence_block(const ScanLines& lines, std::int64_t at, std:
     // Backwards the factor is that of the element behind: the one just left.
     const std::int64_t factor = lines.reverse ? place + lines.inner : place;
     for (std::int64_t j = 0; j < width; ++j) {
-      state[j] = k == 0 ? static_cast<C>(b[place + j]) : static_cast<C>(b[place + j]) + static_cast<C>(a[factor + j]) * state[j];
+      state[j] = k == 0 ? static_cast<C>(b[place + j])
+                        : static_cast<C>(b[place + j]) + static_cast<C>(a[factor + j]) * state[j];
       y[place + j] = static_cast<T>(state[j]);
     }
   }

@@ -11,8 +11,9 @@
 namespace taper::inline TAPER_ABI::detail {
 
 template <std::size_t Bytes>
-using unsigned_of = std::conditional_t<Bytes == 1, std::uint8_t,
-                                       std::conditional_t<Bytes == 2, std::uint16_t, std::conditional_t<Bytes == 4, std::uint32_t, std::uint64_t>>>;
+using unsigned_of = std::conditional_t<
+    Bytes == 1, std::uint8_t,
+    std::conditional_t<Bytes == 2, std::uint16_t, std::conditional_t<Bytes == 4, std::uint32_t, std::uint64_t>>>;
 
 /// A number whose order among unsigned ones is x's: -0 equals 0, NaN is above infinity.
 template <class T, class A = Abi>
@@ -36,7 +37,9 @@ TAPER_INLINE std::uint64_t sort_key(T x) {
 struct SortPair {
   std::uint64_t key;
   std::uint64_t index;
-  friend bool operator<(const SortPair& a, const SortPair& b) { return a.key != b.key ? a.key < b.key : a.index < b.index; }
+  friend bool operator<(const SortPair& a, const SortPair& b) {
+    return a.key != b.key ? a.key < b.key : a.index < b.index;
+  }
 };
 inline std::uint64_t sorted_index(const SortPair& e) { return e.index; }
 /// Narrow keys share a number with the index.
@@ -77,7 +80,8 @@ void sort_lines_as(const SortLines& lines, const SortRequest& want, const T* x, 
       const T* from = x + l / lines.inner * n * lines.inner + l % lines.inner;
       for (std::int64_t i = 0; i < n; ++i) {
         const std::uint64_t key = sort_key<T, A>(from[i * lines.inner]) ^ turn;
-        if constexpr (std::same_as<E, SortPair>) line[static_cast<std::size_t>(i)] = {key, static_cast<std::uint64_t>(i)};
+        if constexpr (std::same_as<E, SortPair>)
+          line[static_cast<std::size_t>(i)] = {key, static_cast<std::uint64_t>(i)};
         else line[static_cast<std::size_t>(i)] = key << 32 | static_cast<std::uint64_t>(i);
       }
       order_line<E, A>(line.data(), n, want);
@@ -94,7 +98,8 @@ template <class T, class A = Abi>
 void sort_lines(const SortLines& lines, const SortRequest& want, const T* x, std::int64_t* indices) {
   if (lines.results == 0 || lines.outer * lines.inner == 0) return;
   count_pass();
-  if (sizeof(T) <= 4 && lines.size < (std::int64_t{1} << 32)) sort_lines_as<T, std::uint64_t, A>(lines, want, x, indices);
+  if (sizeof(T) <= 4 && lines.size < (std::int64_t{1} << 32))
+    sort_lines_as<T, std::uint64_t, A>(lines, want, x, indices);
   else sort_lines_as<T, SortPair, A>(lines, want, x, indices);
 }
 
