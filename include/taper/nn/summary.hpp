@@ -4,6 +4,7 @@
 
 #include <taper/nn/observe.hpp>
 #include <taper/nn/print.hpp>
+#include <taper/nn/state_dict.hpp>
 
 #include <optional>
 
