@@ -2,7 +2,9 @@
 // erf, erfc and, lane by lane, erfinv, lgamma, digamma.
 #pragma once
 
+#include <taper/expr/math/basic.hpp>
 #include <taper/expr/math/exponential.hpp>
+#include <taper/expr/math/logarithm.hpp>
 #include <taper/expr/math/trigonometric.hpp>
 
 namespace taper::inline TAPER_ABI {
