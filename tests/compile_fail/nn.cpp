@@ -4,11 +4,11 @@
 // CASE 2: HasNoBareTensorUseParameterOrBuffer
 // CASE 3: a Linear holds parameters, so its dtype must be floating or complex
 // CASE 4: a layer of this Sequential cannot take what the layer before it gives
-// CASE 5: error_this_layer_holds_another_dtype_or_device_write_cast_or_to
-// CASE 6: error_the_indices_of_embedding_must_be_int64_or_int32_write_cast
+// CASE 5: error_this_layer_holds_another_dtype_or_device_write_cast_or_to|MatchesLayerDTypeAndDevice<.*evaluated to false
+// CASE 6: error_the_indices_of_embedding_must_be_int64_or_int32_write_cast|does not satisfy 'EmbeddingIndex'
 // CASE 7: a Parameter must be floating or complex: use Buffer for other types
 // CASE 8: to<T>\(module\) needs a model that is a template over its dtype
-// CASE 9: error_this_layer_holds_another_dtype_or_device_write_cast_or_to
+// CASE 9: error_this_layer_holds_another_dtype_or_device_write_cast_or_to|MatchesLayerDTypeAndDevice<.*evaluated to false
 // CASE 10: ambiguous
 // CASE 11: a batch norm divides by deviations, so its dtype must be floating
 #include <taper/nn/convert.hpp>

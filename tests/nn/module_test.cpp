@@ -12,6 +12,10 @@
 #include <taper/nn/sequential.hpp>
 #include <taper/ops/pool.hpp>
 
+#include <filesystem>
+
+#include <unistd.h>
+
 #include "tests/nn/layer_case.hpp"
 
 using namespace taper;
@@ -72,6 +76,27 @@ TEST_CASE("a model that PyTorch saved gives the same outputs here") {
   load(wide, TAPER_SOURCE_DIR "/tests/golden/net.safetensors");
   nn::eval(wide);
   check_close(wide(io.tensor<double>("double/x")), io.tensor<double>("double/y"), 1e-12, 1e-13);
+}
+
+TEST_CASE("a saved model is PyTorch's file again, and gives the same outputs after loading") {
+  Net<float> net, fresh;
+  load(net, TAPER_SOURCE_DIR "/tests/golden/net.safetensors");
+  const std::string path = (std::filesystem::temp_directory_path() / ("taper_module_" + std::to_string(getpid()) + ".safetensors")).string();
+  save(net, path);
+  const StateDict saved = io::map(path), original = io::map(TAPER_SOURCE_DIR "/tests/golden/net.safetensors");
+  std::filesystem::remove(path);
+  CHECK(saved.size() == original.size());
+  for (const auto& [name, value] : original) {
+    INFO(name);
+    REQUIRE(saved.contains(name));
+    CHECK(saved.at(name).dtype() == value.dtype());
+    CHECK(golden::detail::compare(saved.at(name).record(), value.record(), 0, 0).empty());
+  }
+  nn::load_state_dict(fresh, saved);
+  nn::eval(net);
+  nn::eval(fresh);
+  const Tensor<float> x = randn<float>({2, 1, 8, 8});
+  check_equal(fresh(x), net(x));
 }
 
 TEST_CASE("the names of a model are PyTorch's, in PyTorch's order") {

@@ -190,6 +190,11 @@ TEST_CASE("gradients meet central differences, also of second order") {
     scatter_add_(y, 0, i, square(x[1]));
     return square(y).eval();
   });
+  // Sources larger than the index, and of another rank than it.
+  check_gradients({irregular({3}), irregular({4})},
+                  [&](const auto& x) { return square(scatter_add(x[0], 0, tensor(1), square(x[1]))).eval(); });
+  check_gradients({irregular({}), irregular({})},
+                  [&](const auto& x) { return square(scatter_add(x[0], 0, tensor({0}), square(x[1]))).eval(); });
   check_gradients({irregular({3, 2})}, [&](const auto& x) { return square(index_select(x[0], 0, v)).eval(); });
   check_gradients({irregular({3, 2}), irregular({3, 2})},
                   [&](const auto& x) { return square(index_add(x[0], 0, v, x[1], 2.0)).eval(); });

@@ -113,9 +113,10 @@ template <Scalar T, Device D>
 Tensor<T, D> fit_source(const Tensor<T, D>& g, const Shape& source) {
   if (g.shape() == source) return g;
   if (g.numel() == 0) return zero_tensor<T, D>(source);
+  const Shape from = at_least_1d(g.shape()), to = at_least_1d(source);
   Padding amounts;
-  for (int d = source.size() - 1; d >= 0; --d) amounts.push_back(0, source[d] - g.shape()[d]);
-  return pad(reshape(g, at_least_1d(g.shape())), amounts);
+  for (int d = to.size() - 1; d >= 0; --d) amounts.push_back(0, to[d] - from[d]);
+  return reshape(pad(reshape(g, from), amounts), source);
 }
 
 template <Scalar T, Device D>

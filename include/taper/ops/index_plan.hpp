@@ -204,6 +204,7 @@ inline Resolved resolve_indices(const RecordPtr& x, std::span<const TensorIndex>
   ChosenAxis chosen[max_rank];
   std::size_t count = 0;
   int dim = 0, axis = 0;  // of the view so far, and of x
+  int tensors = 0, masks = 0;
   auto choose = [&](const ChosenAxis& c) {
     if (count == static_cast<std::size_t>(max_rank))
       raise<IndexError>("index", "at most ", max_rank, " axes take index tensors");
@@ -231,6 +232,8 @@ inline Resolved resolve_indices(const RecordPtr& x, std::span<const TensorIndex>
       case TensorIndex::Kind::none: out.view = view_record(out.view, ViewOp::unsqueeze, dim++); break;
       case TensorIndex::Kind::tensor: {
         out.advanced = true;
+        ++tensors;
+        masks += i.tensor->dtype == DType::boolean;
         const Shape& shape = i.tensor->shape;
         if (i.tensor->dtype == DType::int64) {
           choose({dim, dense_record(i.tensor), 0, shape, axis});
@@ -258,8 +261,12 @@ inline Resolved resolve_indices(const RecordPtr& x, std::span<const TensorIndex>
       }
     }
   }
-  if (out.advanced) out.plan = make_plan("index", out.view->shape, {chosen, count}, true);
-  else if (out.view.get() == x.get()) out.view = view_record(x, ViewOp::alias, 0);
+  if (out.advanced) {
+    out.plan = make_plan("index", out.view->shape, {chosen, count}, true);
+    out.plan.distinct = tensors == 1 && masks == 1;
+  } else if (out.view.get() == x.get()) {
+    out.view = view_record(x, ViewOp::alias, 0);
+  }
   return out;
 }
 

@@ -7,7 +7,7 @@
 
 namespace taper::inline TAPER_ABI::detail {
 
-/// A scan's lines: element k of line (o, i) is at (o * size + k) * inner + i. Neighbouring lines run together in blocks,
+/// Element k of line (o, i) is at (o * size + k) * inner + i. Neighbouring lines run together in blocks,
 /// so that memory is read in order.
 struct ScanLines {
   std::int64_t outer = 1, size = 1, inner = 1;

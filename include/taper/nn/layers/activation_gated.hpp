@@ -29,7 +29,7 @@ class PReLU {
   void reset_parameters() { init::constant_(weight, init); }
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   auto operator()(X&& x) const {
     auto y = taper::prelu(std::forward<X>(x), weight);
     detail::report(this, y);

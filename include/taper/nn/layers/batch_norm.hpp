@@ -107,7 +107,7 @@ class BatchNorm1d : public detail::BatchNorm<T, D> {
   using detail::BatchNorm<T, D>::BatchNorm;
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   auto operator()(X&& x) const {
     auto y = this->forward("BatchNorm1d", 2, 3, std::forward<X>(x));
     detail::report(this, y);
@@ -123,7 +123,7 @@ class BatchNorm2d : public detail::BatchNorm<T, D> {
   using detail::BatchNorm<T, D>::BatchNorm;
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   auto operator()(X&& x) const {
     auto y = this->forward("BatchNorm2d", 4, 4, std::forward<X>(x));
     detail::report(this, y);

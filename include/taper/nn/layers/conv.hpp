@@ -96,7 +96,7 @@ class Conv1d {
   void reset_parameters(Generator& generator = default_generator()) { init::affine_(weight, bias, generator); }
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   auto operator()(X&& x) const {
     const bool zeros = padding_mode == PadMode::constant;
     auto y = taper::conv1d(zeros ? Tensor<T, D>(eval(std::forward<X>(x))) : bordered(std::forward<X>(x)), weight, bias,
@@ -158,7 +158,7 @@ class Conv2d {
   void reset_parameters(Generator& generator = default_generator()) { init::affine_(weight, bias, generator); }
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   auto operator()(X&& x) const {
     const bool zeros = padding_mode == PadMode::constant;
     auto y = taper::conv2d(zeros ? Tensor<T, D>(eval(std::forward<X>(x))) : bordered(std::forward<X>(x)), weight, bias,

@@ -43,7 +43,7 @@ class ConvTranspose1d {
   void reset_parameters(Generator& generator = default_generator()) { init::affine_(weight, bias, generator); }
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   auto operator()(X&& x) const {
     auto y = taper::conv_transpose1d(
         std::forward<X>(x), weight, bias,
@@ -94,7 +94,7 @@ class ConvTranspose2d {
   void reset_parameters(Generator& generator = default_generator()) { init::affine_(weight, bias, generator); }
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   auto operator()(X&& x) const {
     auto y = taper::conv_transpose2d(
         std::forward<X>(x), weight, bias,

@@ -17,9 +17,9 @@ struct error_this_layer_holds_another_dtype_or_device_write_cast_or_to;
 
 /// An input of a layer's own dtype and device.
 template <class X, class T, class D>
-concept InputOf = TensorLike<X> && std::same_as<value_t<X>, T> && std::same_as<device_t<X>, D>;
+concept MatchesLayerDTypeAndDevice = TensorLike<X> && std::same_as<value_t<X>, T> && std::same_as<device_t<X>, D>;
 template <class X, class T, class D>
-concept ForeignInput = TensorLike<X> && !InputOf<X, T, D>;
+concept ForeignInput = TensorLike<X> && !MatchesLayerDTypeAndDevice<X, T, D>;
 
 }  // namespace detail
 

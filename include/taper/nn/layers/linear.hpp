@@ -33,7 +33,7 @@ class Linear {
   void reset_parameters(Generator& generator = default_generator()) { init::affine_(weight, bias, generator); }
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   auto operator()(X&& x) const {
     auto y = taper::linear(std::forward<X>(x), weight, bias);
     detail::report(this, y);
@@ -71,7 +71,7 @@ class Bilinear {
   }
 
   template <class X, class Y>
-    requires(detail::InputOf<X, T, D> && detail::InputOf<Y, T, D>)
+    requires(detail::MatchesLayerDTypeAndDevice<X, T, D> && detail::MatchesLayerDTypeAndDevice<Y, T, D>)
   Tensor<T, D> operator()(X&& x1, Y&& x2) const {
     if (x1.dim() == 0 || x2.dim() == 0 || x1.size(-1) != in1_features || x2.size(-1) != in2_features)
       detail::raise<ShapeError>("Bilinear", "the last sizes of inputs ", x1.shape(), " and ", x2.shape(), " must be ", in1_features,

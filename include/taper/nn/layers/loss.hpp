@@ -71,7 +71,7 @@ struct CrossEntropyLoss {
   double label_smoothing = 0;
 
   template <class X, TensorLike Y>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   Tensor<T, D> operator()(X&& x, Y&& target) const {
     return cross_entropy(std::forward<X>(x), std::forward<Y>(target), weight,
                          {.ignore_index = ignore_index, .reduction = reduction, .label_smoothing = label_smoothing});
@@ -87,7 +87,7 @@ struct NLLLoss {
   Reduction reduction = Reduction::mean;
 
   template <class X, TensorLike Y>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   Tensor<T, D> operator()(X&& x, Y&& target) const {
     return nll_loss(std::forward<X>(x), std::forward<Y>(target), weight, {.ignore_index = ignore_index, .reduction = reduction});
   }
@@ -101,7 +101,7 @@ struct BCELoss {
   Reduction reduction = Reduction::mean;
 
   template <class X, TensorLike Y>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   Tensor<T, D> operator()(X&& x, Y&& target) const {
     return binary_cross_entropy(std::forward<X>(x), std::forward<Y>(target), weight, reduction);
   }
@@ -116,7 +116,7 @@ struct BCEWithLogitsLoss {
   Buffer<T, D> pos_weight{};
 
   template <class X, TensorLike Y>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   Tensor<T, D> operator()(X&& x, Y&& target) const {
     return binary_cross_entropy_with_logits(std::forward<X>(x), std::forward<Y>(target), weight, reduction, pos_weight);
   }

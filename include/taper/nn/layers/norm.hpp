@@ -42,7 +42,7 @@ class LayerNorm {
   }
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   Tensor<T, D> operator()(X&& x) const {
     Tensor<T, D> y = layer_norm(std::forward<X>(x), normalized_shape, weight, bias, eps);
     detail::report(this, y);
@@ -91,7 +91,7 @@ class GroupNorm {
   }
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   Tensor<T, D> operator()(X&& x) const {
     Tensor<T, D> y = group_norm(std::forward<X>(x), num_groups, weight, bias, eps);
     detail::report(this, y);
@@ -138,7 +138,7 @@ class RMSNorm {
   }
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   Tensor<T, D> operator()(X&& x) const {
     Tensor<T, D> y = rms_norm(std::forward<X>(x), normalized_shape, weight, eps);
     detail::report(this, y);

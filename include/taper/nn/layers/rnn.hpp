@@ -55,7 +55,7 @@ class RNN : public detail::Recurrent<T, D> {
         nonlinearity(o.nonlinearity) {}
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   RNNOutput<T, D> operator()(X&& x, const Tensor<T, D>& h0 = {}) const {
     auto y = this->run("RNN", eval(std::forward<X>(x)), h0, {}, detail::RNNStep{nonlinearity});
     detail::report(this, y.output);
@@ -77,7 +77,7 @@ class LSTM : public detail::Recurrent<T, D> {
                                 {o.num_layers, o.bias, o.batch_first, o.dropout, o.bidirectional, o.proj_size}) {}
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   LSTMOutput<T, D> operator()(X&& x, const LSTMState<T, D>& initial = {}) const {
     auto y = this->run("LSTM", eval(std::forward<X>(x)), initial.h, initial.c, detail::LSTMStep{});
     detail::report(this, y.output);
@@ -98,7 +98,7 @@ class GRU : public detail::Recurrent<T, D> {
       : detail::Recurrent<T, D>("GRU", 3, input, hidden, {o.num_layers, o.bias, o.batch_first, o.dropout, o.bidirectional}) {}
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   RNNOutput<T, D> operator()(X&& x, const Tensor<T, D>& h0 = {}) const {
     auto y = this->run("GRU", eval(std::forward<X>(x)), h0, {}, detail::GRUStep{});
     detail::report(this, y.output);

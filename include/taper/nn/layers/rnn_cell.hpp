@@ -79,7 +79,7 @@ class RNNCell : public detail::RecurrentCell<T, D> {
       : detail::RecurrentCell<T, D>(1, input, hidden, o.bias), nonlinearity(o.nonlinearity) {}
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   Tensor<T, D> operator()(X&& x, Tensor<T, D> h = {}) const {
     Tensor<T, D> unused = h;
     this->run("RNNCell", eval(std::forward<X>(x)), h, unused, detail::RNNStep{nonlinearity});
@@ -105,7 +105,7 @@ class LSTMCell : public detail::RecurrentCell<T, D> {
       : detail::RecurrentCell<T, D>(4, input, hidden, o.bias) {}
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   LSTMState<T, D> operator()(X&& x, LSTMState<T, D> state = {}) const {
     this->run("LSTMCell", eval(std::forward<X>(x)), state.h, state.c, detail::LSTMStep{});
     detail::report(this, state.h);
@@ -126,7 +126,7 @@ class GRUCell : public detail::RecurrentCell<T, D> {
       : detail::RecurrentCell<T, D>(3, input, hidden, o.bias) {}
 
   template <class X>
-    requires detail::InputOf<X, T, D>
+    requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   Tensor<T, D> operator()(X&& x, Tensor<T, D> h = {}) const {
     Tensor<T, D> unused = h;
     this->run("GRUCell", eval(std::forward<X>(x)), h, unused, detail::GRUStep{});
