@@ -35,4 +35,3 @@
 #include <taper/backend/cpu/softmax.hpp>
 #include <taper/backend/cpu/sort.hpp>
 #include <taper/backend/cpu/strided.hpp>
-#include <taper/backend/cpu/tasks.hpp>

@@ -13,6 +13,7 @@
 #include <taper/core/elements.hpp>
 #include <taper/core/error.hpp>
 #include <taper/core/factory.hpp>
+#include <taper/core/function_ref.hpp>
 #include <taper/core/from_blob.hpp>
 #include <taper/core/generator.hpp>
 #include <taper/core/grad_mode.hpp>
@@ -30,6 +31,7 @@
 #include <taper/core/random_fill.hpp>
 #include <taper/core/record.hpp>
 #include <taper/core/shape.hpp>
+#include <taper/core/sorted_order.hpp>
 #include <taper/core/state_dict.hpp>
 #include <taper/core/stats.hpp>
 #include <taper/core/storage.hpp>

@@ -31,7 +31,10 @@ inline bool exclusive(const detail::RecordPtr& r) noexcept {
 /// thread over a shared graph, or a pass inside a hook) is kept in this pass's own list instead.
 class Pass {
  public:
-  explicit Pass(const PassOptions& options) : options_(options) {}
+  explicit Pass(const PassOptions& options) : options_(options) {
+    if (first_order_only && options.create_graph)
+      detail::raise<AutogradError>("backward", "create_graph needs what TAPER_FIRST_ORDER_ONLY leaves out: compile without it");
+  }
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
   ~Pass() {
@@ -40,7 +43,7 @@ class Pass {
     for (Node* n : heap_) Node::release(n);
   }
 
-  bool create_graph() const noexcept { return options_.create_graph; }
+  bool create_graph() const noexcept { return !first_order_only && options_.create_graph; }
   /// True of a pass that serves chosen inputs only.
   bool selective() const noexcept { return !options_.wanted.empty(); }
 

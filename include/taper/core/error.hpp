@@ -69,14 +69,6 @@ void append(std::string& out, const T& value) {
   }
 }
 
-/// The parts written one after another.
-template <class... Parts>
-std::string concat(const Parts&... parts) {
-  std::string out;
-  (append(out, parts), ...);
-  return out;
-}
-
 /// One part of a message as data: what raise() is given is put into a list first, so that its many uses share their code.
 struct MessagePart {
   const void* value;
@@ -93,12 +85,23 @@ MessagePart part_of(const T& value) {
   else return {&value, &append_part<T>};
 }
 
+TAPER_COLD inline std::string concat_parts(const MessagePart* parts, std::size_t count) {
+  std::string out;
+  for (std::size_t i = 0; i < count; ++i) parts[i].append(out, parts[i].value);
+  return out;
+}
 TAPER_COLD inline std::string message_of(std::string_view op, const MessagePart* parts, std::size_t count) {
   std::string out = "[";
   out += op;
   out += "] ";
-  for (std::size_t i = 0; i < count; ++i) parts[i].append(out, parts[i].value);
-  return out;
+  return out += concat_parts(parts, count);
+}
+
+/// The parts written one after another.
+template <class... Parts>
+std::string concat(const Parts&... parts) {
+  const MessagePart list[] = {part_of(parts)...};
+  return concat_parts(list, sizeof...(parts));
 }
 
 template <class E>

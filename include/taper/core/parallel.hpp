@@ -41,9 +41,11 @@ class SerialRegion {
 
 namespace detail::threads {
 
+using Body = void (*)(void* function, std::int64_t begin, std::int64_t end);
+
 // One parallel loop, on its caller's stack.
 struct Job {
-  void (*body)(void* function, std::int64_t begin, std::int64_t end);
+  Body body;
   void (*run)(Job& job);  // the loop over chunks, from a unit that knows exceptions if the body may throw them
   void* function;
   std::int64_t n, grain, chunks;
@@ -213,6 +215,27 @@ inline int thread_count() noexcept {
   return true;
 }
 
+// The loop that all bodies share: an instance of parallel_for holds its body's code once and nothing else.
+template <bool Exceptions = TAPER_EXCEPTIONS>
+void run_loop(std::int64_t n, std::int64_t grain, Body body, void* function) {
+  if (n <= 0) return;
+  if (grain < 1) grain = 1;
+  if (n <= grain) return body(function, 0, n);
+  const int threads = serial_depth > 0 ? 1 : thread_count();
+  if (threads > 1) {
+    Job job{};
+    job.body = body;
+    job.run = run_chunks<Exceptions>;
+    job.function = function;
+    job.n = n;
+    job.grain = grain;
+    job.chunks = (n - 1) / grain + 1;
+    job.context = task_context;
+    if (run_job(job, static_cast<int>(job.chunks < threads ? job.chunks : threads) - 1)) return;
+  }
+  for (std::int64_t begin = 0; begin < n; begin += grain) body(function, begin, n - begin < grain ? n : begin + grain);
+}
+
 }  // namespace detail::threads
 
 /// Threads that a parallel loop uses, its caller included: at first what the affinity mask and the control group allow.
@@ -232,32 +255,11 @@ inline bool in_parallel_region() noexcept { return detail::serial_depth > 0; }
 /// depend on n and grain only. The first exception keeps chunks that have not begun from running, and is rethrown here.
 template <class F>
 void parallel_for(std::int64_t n, std::int64_t grain, F&& f) {
-  if (n <= 0) return;
-  if (grain < 1) grain = 1;
-  if (n <= grain) {
-    f(std::int64_t{0}, n);
-    return;
-  }
-  const int threads = detail::serial_depth > 0 ? 1 : detail::threads::thread_count();
-  if (threads > 1) {
-    using Function = std::remove_reference_t<F>;
-    detail::threads::Job job{};
-    job.body = [](void* function, std::int64_t begin, std::int64_t end) {
-      (*static_cast<Function*>(function))(begin, end);
-    };
-    job.run = detail::threads::run_chunks<>;
-    job.function = const_cast<void*>(static_cast<const void*>(std::addressof(f)));
-    job.n = n;
-    job.grain = grain;
-    job.chunks = (n - 1) / grain + 1;
-    job.context = detail::task_context;
-    if (detail::threads::run_job(job, static_cast<int>(job.chunks < threads ? job.chunks : threads) - 1)) return;
-  }
-  for (std::int64_t begin = 0; begin < n;) {
-    const std::int64_t end = n - begin < grain ? n : begin + grain;
-    f(begin, end);
-    begin = end;
-  }
+  using Function = std::remove_reference_t<F>;
+  detail::threads::run_loop(
+      n, grain,
+      [](void* function, std::int64_t begin, std::int64_t end) { (*static_cast<Function*>(function))(begin, end); },
+      const_cast<void*>(static_cast<const void*>(std::addressof(f))));
 }
 
 }  // namespace taper::inline TAPER_ABI

@@ -54,21 +54,32 @@ inline autograd::FusedNode* record_program(const ProgramInfo& info, const LeafRe
   return node;
 }
 
+/// Runs a program and records it. What depends on the expression's type is only the table and the leaves. `ops` is null
+/// where no gradient can flow.
+template <Device D>
+RecordPtr evaluate_program(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, const autograd::GradOps* ops) {
+  RecordPtr out = run_forward<D>(info, leaves, data, shape);
+  if constexpr (!inference_only) {
+    if (ops && wants_node(info, leaves)) {
+      const autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, leaves, data, shape, out.get()));
+      autograd::set_slot(*out, autograd::make_output(recorded.get(), 0, ops, shape));
+    }
+  }
+  return out;
+}
+template <class P, Scalar T, Device D>
+const autograd::GradOps* grad_ops_for() {
+  if constexpr (any_gradient<P>()) return grad_ops_of<T, D>();
+  else return nullptr;
+}
+
 template <class N>
 RecordPtr evaluate(const N& node, const Shape& shape) {
   static_assert(!N::open, "the variable of a let() has no value outside the function given to let()");
   using D = typename N::device_type;
-  using T = typename N::value_type;
+  using P = typename Lowering<N>::P;
   const Lowering<N> low(node);
-  constexpr const ProgramInfo& info = InfoFor<typename Lowering<N>::P>::info;
-  RecordPtr out = run_forward<D>(info, low.leaves, low.settings(), shape);
-  if constexpr (any_gradient<typename Lowering<N>::P>()) {
-    if (wants_node(info, low.leaves)) {
-      const autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, low.leaves, low.settings(), shape, out.get()));
-      autograd::set_slot(*out, autograd::make_output(recorded.get(), 0, grad_ops_of<T, D>(), shape));
-    }
-  }
-  return out;
+  return evaluate_program<D>(InfoFor<P>::info, low.leaves, low.settings(), shape, grad_ops_for<P, typename N::value_type, D>());
 }
 /// A producer alone is its own value.
 template <class P>
@@ -86,34 +97,34 @@ inline void check_in_place(const TensorRecord& target) {
                            ") was changed in place: do it inside a NoGrad, or on a clone()");
 }
 
-/// Writes the value of an expression into `target`, in place: recorded where gradients are wanted.
-template <class N>
-void evaluate_into(const N& node, const Shape& shape, TensorRecord& target) {
-  using D = typename N::device_type;
-  using T = typename N::value_type;
-  const Lowering<N> low(node);
-  constexpr const ProgramInfo& info = InfoFor<typename Lowering<N>::P>::info;
+/// Runs a program into `target`, in place: recorded where gradients are wanted. `ops` is null where T has no gradient.
+inline void evaluate_program_into(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, TensorRecord& target,
+                                  const autograd::GradOps* ops) {
   if (!(shape == target.shape) && !(broadcast_shapes("copy_", shape, target.shape) == target.shape))
     raise<ShapeError>("copy_", "a value of shape ", shape, " does not fit a target of shape ", target.shape);
-  const bool recorded = info.vjp != nullptr && wants_node(info, low.leaves);
-  bool target_wants = false;
-  if constexpr (Differentiable<T> && !inference_only) {
-    target_wants = autograd::wants_gradient(target);
-    check_in_place(target);
+  if constexpr (inference_only) return run_into(info, leaves, data, target);
+  const bool recorded = wants_node(info, leaves);
+  const bool target_wants = ops && autograd::wants_gradient(target);
+  if (ops) check_in_place(target);
+  run_into(info, leaves, data, target);
+  if (!ops || !grad_mode() || !(recorded || target_wants)) return;
+  if (recorded) {
+    // Leaves that a partial reads were saved with the version before this write where they are the target itself:
+    // backward then says so, as it must.
+    const autograd::NodePtr<autograd::FusedNode> made(record_program(info, leaves, data, target.shape, &target));
+    autograd::rebase(target, autograd::make_output(made.get(), 0, ops, target.shape));
+  } else {
+    // Overwritten by a constant: nothing flows to what was there before.
+    autograd::rebase(target, autograd::make_slot_of_constant(ops, target.shape));
   }
-  run_into(info, low.leaves, low.settings(), target);
-  if constexpr (Differentiable<T> && !inference_only) {
-    if (!grad_mode() || !(recorded || target_wants)) return;
-    if (recorded) {
-      // Leaves that a partial reads were saved with the version before this write where they are the target itself:
-      // backward then says so, as it must.
-      const autograd::NodePtr<autograd::FusedNode> made(record_program(info, low.leaves, low.settings(), target.shape, &target));
-      autograd::rebase(target, autograd::make_output(made.get(), 0, grad_ops_of<T, D>(), target.shape));
-    } else {
-      // Overwritten by a constant: nothing flows to what was there before.
-      autograd::rebase(target, autograd::make_slot_of_constant(grad_ops_of<T, D>(), target.shape));
-    }
-  }
+}
+
+/// Writes the value of an expression into `target`, in place.
+template <class N>
+void evaluate_into(const N& node, const Shape& shape, TensorRecord& target) {
+  const Lowering<N> low(node);
+  evaluate_program_into(InfoFor<typename Lowering<N>::P>::info, low.leaves, low.settings(), shape, target,
+                        grad_ops_of<typename N::value_type, typename N::device_type>());
 }
 
 template <Scalar T, Device D>

@@ -69,8 +69,6 @@ class FusedNode final : public Node {
     if (factor != 1) g = this->Node::output(0)->ops->scale(g, factor);
     check_saved();
     if (pass.create_graph()) {
-      if constexpr (first_order_only)
-        detail::raise<AutogradError>("backward", "create_graph needs what TAPER_FIRST_ORDER_ONLY leaves out: compile without it");
       info.graph->backward(*this, pass, g);
       return;
     }

@@ -111,6 +111,21 @@ SlotPtr edge_to(const Tensor<T, D>& x) {
 
 }  // namespace autograd
 
+namespace autograd {
+
+/// Makes a node the source of `out`.
+inline void record_node(const NodePtr<Node>& node, std::span<SlotPtr> edges, detail::TensorRecord& out, const GradOps* ops) {
+  for (std::size_t i = 0; i < edges.size(); ++i) node->set_input(static_cast<int>(i), std::move(edges[i]));
+  set_slot(out, make_output(node.get(), 0, ops, out.shape));
+}
+inline bool any_edge(std::span<const SlotPtr> edges) {
+  for (const SlotPtr& e : edges)
+    if (e) return true;
+  return false;
+}
+
+}  // namespace autograd
+
 /// Records `out` as the result of an op over `inputs` (tensors of any dtype; those that want no gradient get no edge).
 /// backward(context) must call context.give(i, gradient) for the inputs that context.wants(i). Where nothing wants a
 /// gradient, or grad mode is off, nothing is recorded. With save_output, context.output<T>() returns `out`.
@@ -119,14 +134,11 @@ Tensor<T, D> record_op(std::string_view name, Tensor<T, D> out, bool save_output
   if constexpr (!inference_only && Differentiable<T>) {
     if (!detail::grad_mode()) return out;
     autograd::SlotPtr edges[] = {autograd::edge_to(inputs)...};
-    bool any = false;
-    for (const auto& e : edges) any = any || e;
-    if (!any) return out;
-    using N = autograd::OpNode<F>;
-    const autograd::NodePtr<N> node(autograd::make_node<N>(static_cast<int>(sizeof...(In)), 1, 0, name, std::move(backward)));
-    for (int i = 0; i < static_cast<int>(sizeof...(In)); ++i) node->set_input(i, std::move(edges[i]));
+    if (!autograd::any_edge(edges)) return out;
+    auto* node = autograd::make_node<autograd::OpNode<F>>(static_cast<int>(sizeof...(In)), 1, 0, name, std::move(backward));
+    const autograd::NodePtr<autograd::Node> owner(node);
     if (save_output) node->save_output(out.record());
-    autograd::set_slot(out.record(), autograd::make_output(node.get(), 0, detail::grad_ops_of<T, D>(), out.shape()));
+    autograd::record_node(owner, edges, out.record(), detail::grad_ops_of<T, D>());
   }
   return out;
 }
@@ -135,13 +147,12 @@ template <Scalar T, Device D, class F>
 Tensor<T, D> record_op_list(std::string_view name, Tensor<T, D> out, F backward, std::span<const Tensor<T, D>> inputs) {
   if constexpr (!inference_only && Differentiable<T>) {
     if (!detail::grad_mode()) return out;
-    bool any = false;
-    for (const auto& x : inputs) any = any || autograd::wants_gradient(x.record());
-    if (!any) return out;
-    using N = autograd::OpNode<F>;
-    const autograd::NodePtr<N> node(autograd::make_node<N>(static_cast<int>(inputs.size()), 1, 0, name, std::move(backward)));
-    for (std::size_t i = 0; i < inputs.size(); ++i) node->set_input(static_cast<int>(i), autograd::edge_to(inputs[i]));
-    autograd::set_slot(out.record(), autograd::make_output(node.get(), 0, detail::grad_ops_of<T, D>(), out.shape()));
+    std::vector<autograd::SlotPtr> edges;
+    for (const auto& x : inputs) edges.push_back(autograd::edge_to(x));
+    if (!autograd::any_edge(edges)) return out;
+    const autograd::NodePtr<autograd::Node> node(
+        autograd::make_node<autograd::OpNode<F>>(static_cast<int>(inputs.size()), 1, 0, name, std::move(backward)));
+    autograd::record_node(node, edges, out.record(), detail::grad_ops_of<T, D>());
   }
   return out;
 }

@@ -10,49 +10,44 @@ namespace taper::inline TAPER_ABI::detail {
 template <class T>
 using sum_t = std::conditional_t<Integral<T>, std::int64_t, T>;
 
-/// A wide accumulator rounded once to T.
-template <class T, class Acc>
-T narrow_result(const Acc& acc, double factor) {
-  using C = compute_t<T>;
-  if constexpr (Complex<T>) return T(static_cast<real_t<T>>(acc.real() * factor), static_cast<real_t<T>>(acc.imag() * factor));
-  else if constexpr (Integral<T>) return static_cast<T>(acc);
-  else return static_cast<T>(static_cast<C>(factor == 1 ? acc : acc * factor));
+/// Folds the values of a program with R into a fresh tensor of Out, each result multiplied by factor.
+template <class R, class T, class Out, Device D, class A = Abi>
+RecordPtr reduce_program(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, const ReducedAxes& axes,
+                         double factor) {
+  RecordPtr out = make_dense<D>(dtype_of<Out>, axes.result);
+  run_reduce<R, T, Out, A>(info, leaves, data, shape, axes, reinterpret_cast<Out*>(out->data), factor);
+  return out;
 }
 
-template <class X>
-decltype(auto) node_of(X&& x) {
-  return as_node<value_t<X>>(std::forward<X>(x));
+/// Records a sum over the values of a program.
+inline void record_sum(TensorRecord& out, const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape,
+                       const ReducedAxes& axes, double factor, const autograd::GradOps* ops) {
+  if (!wants_node(info, leaves)) return;
+  const autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, leaves, data, shape, nullptr));
+  recorded->mask = axes.mask;
+  recorded->reduced = true;
+  recorded->factor = factor;
+  autograd::set_slot(out, autograd::make_output(recorded.get(), 0, ops, axes.result));
 }
 
-/// factor * sum of x over axes, recorded as one node.
+/// factor * sum of a node's values over axes, recorded as one node of the tape.
+template <class N>
+RecordPtr sum_node(std::string_view op, const N& node, const Shape& shape, const Dims& axes, bool keepdim, bool mean) {
+  using T = typename N::value_type;
+  using D = typename N::device_type;
+  using P = typename Lowering<N>::P;
+  const ReducedAxes reduced = reduced_axes(op, shape, axes, keepdim);
+  const double factor = mean ? static_cast<double>(reduced.kept.numel()) / static_cast<double>(shape.numel()) : 1.0;
+  const Lowering<N> low(node);
+  constexpr const ProgramInfo& info = ReducedInfoFor<P>::info;
+  RecordPtr out = reduce_program<SumReducer<compute_t<T>>, compute_t<T>, sum_t<T>, D>(info, low.leaves, low.settings(), shape, reduced, factor);
+  if constexpr (any_gradient<P>()) record_sum(*out, info, low.leaves, low.settings(), shape, reduced, factor, grad_ops_of<T, D>());
+  return out;
+}
 template <TensorLike X>
 RecordPtr sum_scaled(std::string_view op, X&& x, const Dims& axes, bool keepdim, bool mean) {
-  using T = value_t<X>;
-  using D = device_t<X>;
-  using Out = sum_t<T>;
   const Shape shape = x.shape();
-  const ReducedAxes reduced = reduced_axes(op, shape, axes, keepdim);
-  const std::int64_t out_count = reduced.kept.numel();
-  const double factor = mean ? static_cast<double>(out_count) / static_cast<double>(shape.numel()) : 1.0;
-  auto node = node_of(std::forward<X>(x));
-  using N = decltype(node);
-  const Lowering<N> low(node);
-  constexpr const ProgramInfo& info = ReducedInfoFor<typename Lowering<N>::P>::info;
-  RecordPtr out = make_dense<D>(dtype_of<Out>, reduced.result);
-  run_reduce<SumReducer<compute_t<T>>, compute_t<T>>(info, low.leaves, low.settings(), shape, reduced, [&](const auto* acc, std::int64_t n) {
-    Out* p = reinterpret_cast<Out*>(out->data);
-    for (std::int64_t i = 0; i < n; ++i) p[i] = narrow_result<Out>(acc[i], factor);
-  });
-  if constexpr (any_gradient<typename Lowering<N>::P>()) {
-    if (wants_node(info, low.leaves)) {
-      const autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, low.leaves, low.settings(), shape, nullptr));
-      recorded->mask = reduced.mask;
-      recorded->reduced = true;
-      recorded->factor = factor;
-      autograd::set_slot(*out, autograd::make_output(recorded.get(), 0, grad_ops_of<T, D>(), reduced.result));
-    }
-  }
-  return out;
+  return sum_node(op, as_node<value_t<X>>(std::forward<X>(x)), shape, axes, keepdim, mean);
 }
 
 /// Folds with R, not recorded.
@@ -61,16 +56,9 @@ RecordPtr fold(std::string_view op, X&& x, const Dims& axes, bool keepdim) {
   using C = compute_t<value_t<X>>;
   const Shape shape = x.shape();
   const ReducedAxes reduced = reduced_axes(op, shape, axes, keepdim);
-  auto node = node_of(std::forward<X>(x));
-  using N = decltype(node);
-  const Lowering<N> low(node);
-  constexpr const ProgramInfo& info = ReducedInfoFor<typename Lowering<N>::P>::info;
-  RecordPtr out = make_dense<device_t<X>>(dtype_of<Out>, reduced.result);
-  run_reduce<R<C>, C>(info, low.leaves, low.settings(), shape, reduced, [&](const auto* acc, std::int64_t n) {
-    Out* p = reinterpret_cast<Out*>(out->data);
-    for (std::int64_t i = 0; i < n; ++i) p[i] = narrow_result<Out>(acc[i], 1.0);
-  });
-  return out;
+  const auto node = as_node<value_t<X>>(std::forward<X>(x));
+  const Lowering<std::remove_const_t<decltype(node)>> low(node);
+  return reduce_program<R<C>, C, Out, device_t<X>>(ReducedInfoFor<typename decltype(low)::P>::info, low.leaves, low.settings(), shape, reduced, 1.0);
 }
 
 }  // namespace taper::inline TAPER_ABI::detail

@@ -153,10 +153,20 @@ inline ReducedAxes reduced_axes(std::string_view op, const Shape& shape, const D
   return out;
 }
 
-/// Folds the values of a program with R over the reduced axes; finish(accumulators, count) takes the results.
+/// A wide accumulator rounded once to T.
+template <class T, class Acc>
+T narrow_result(const Acc& acc, double factor) {
+  using C = compute_t<T>;
+  if constexpr (Complex<T>) return T(static_cast<real_t<T>>(acc.real() * factor), static_cast<real_t<T>>(acc.imag() * factor));
+  else if constexpr (Integral<T>) return static_cast<T>(acc);
+  else return static_cast<T>(static_cast<C>(factor == 1 ? acc : acc * factor));
+}
+
+/// Folds the values of a program with R over the reduced axes and writes factor times the results to `out`.
 /// T is what the program stores. Nothing of the expression is stored.
-template <class R, class T, class Finish, class A = Abi>
-void run_reduce(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, const ReducedAxes& axes, Finish&& finish) {
+template <class R, class T, class Out, class A = Abi>
+void run_reduce(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, const ReducedAxes& axes, Out* out,
+                double factor) {
   check_unchanged(leaves, info.leaves);
   const std::int64_t n = shape.numel();
   const ReducePlan plan(shape, axes.kept);
@@ -179,7 +189,8 @@ void run_reduce(const ProgramInfo& info, const LeafRef* leaves, const void* data
     MapJob job{info.forward, data, shape, info.leaves, 1, in.data(), &output, grain};
     run_map<A>(job);
   }
-  finish(sink.finish(), plan.outputs);
+  const auto* results = sink.finish();
+  for (std::int64_t i = 0; i < plan.outputs; ++i) out[i] = narrow_result<Out>(results[i], factor);
 }
 
 }  // namespace taper::inline TAPER_ABI::detail

@@ -2,6 +2,7 @@
 // Writing a file so that its readers see the old content or the new one, whole, whatever happens in between.
 #pragma once
 
+#include <taper/core/function_ref.hpp>
 #include <taper/io/file.hpp>
 
 #include <atomic>
@@ -148,8 +149,7 @@ class AtomicFile {
 /// Replaces a file by what `writer(AtomicFile&)` writes, as a whole or not at all, also where the old one is mapped.
 ///
 /// Throws: IoError with the path; what the writer throws. The target is then as it was before.
-template <class Writer>
-void write_atomically(const std::string& path, Writer&& writer) {
+inline void write_atomically(const std::string& path, taper::detail::FunctionRef<void(AtomicFile&)> writer) {
   AtomicFile file(path);
   writer(file);
   file.commit();

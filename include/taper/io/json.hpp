@@ -7,8 +7,8 @@
 #pragma once
 
 #include <taper/core/error.hpp>
+#include <taper/core/sorted_order.hpp>
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -83,8 +83,7 @@ class Reader {
   }
 
   /// Calls member(key) for each member; it must read exactly one value.
-  template <class Member>
-  void object(Member&& member) {
+  void object(taper::detail::FunctionRef<void(const std::string&)> member) {
     enter('{', "an object");
     std::vector<std::string> keys;
     if (!accept('}')) {
@@ -92,17 +91,17 @@ class Reader {
         if (next() != '"') expected("a key in double quotes");
         keys.push_back(string());
         if (!accept(':')) expected("':' behind a key");
-        member(static_cast<const std::string&>(keys.back()));
+        member(keys.back());
       } while (accept(','));
       if (!accept('}')) expected("',' or '}'");
     }
     --depth_;
-    refuse_duplicates(keys);
+    if (const std::string* twice = taper::detail::find_duplicate(keys))
+      fail("the key '", *twice, "' appears twice in the object that ends here");
   }
 
   /// Calls element() for each element; it must read exactly one value.
-  template <class Element>
-  void array(Element&& element) {
+  void array(taper::detail::FunctionRef<void()> element) {
     enter('[', "an array");
     if (!accept(']')) {
       do element();
@@ -211,14 +210,9 @@ class Reader {
 
   /// Throws an IoError at the current position: for values that are valid JSON but not what the format allows.
   template <class... Parts>
-  [[noreturn]] TAPER_COLD void fail(const Parts&... parts) const {
-    std::size_t line = 1, column = 1;
-    for (const char c : text_.substr(0, at_)) {
-      ++column;
-      if (c == '\n') ++line, column = 1;
-    }
-    taper::detail::raise<IoError>(op_, "'", name_, "': in its JSON at line ", line, ", column ", column, ": ",
-                                  parts...);
+  [[noreturn, gnu::cold]] void fail(const Parts&... parts) const {
+    const taper::detail::MessagePart list[] = {taper::detail::part_of(parts)...};
+    fail_with(list, sizeof...(parts));
   }
 
  private:
@@ -237,6 +231,16 @@ class Reader {
     return (u < 16 ? "byte 0x0" : "byte 0x") + std::string(digits, end);
   }
   static std::string_view shorten(std::string_view token) { return token.substr(0, 40); }
+
+  [[noreturn]] TAPER_COLD void fail_with(const taper::detail::MessagePart* parts, std::size_t count) const {
+    std::size_t line = 1, column = 1;
+    for (const char c : text_.substr(0, at_)) {
+      ++column;
+      if (c == '\n') ++line, column = 1;
+    }
+    taper::detail::raise<IoError>(op_, "'", name_, "': in its JSON at line ", line, ", column ", column, ": ",
+                                  taper::detail::concat_parts(parts, count));
+  }
 
   [[noreturn]] TAPER_COLD void expected(std::string_view what) const {
     if (at_ == text_.size()) fail("expected ", what, ", but the text ends");
@@ -317,8 +321,6 @@ class Reader {
     return text_.substr(begin, at_ - begin);
   }
 
-  void refuse_duplicates(std::vector<std::string>& keys) const;
-
   std::string_view text_, op_, name_;
   std::size_t at_ = 0;
   int depth_ = 0;
@@ -376,12 +378,6 @@ inline void Writer::string(std::string_view text) {
     i += length;
   }
   out_ += '"';
-}
-
-inline void Reader::refuse_duplicates(std::vector<std::string>& keys) const {
-  std::sort(keys.begin(), keys.end());
-  for (std::size_t i = 1; i < keys.size(); ++i)
-    if (keys[i] == keys[i - 1]) fail("the key '", keys[i], "' appears twice in the object that ends here");
 }
 
 }  // namespace io::json

@@ -6,7 +6,6 @@
 #include <taper/io/atomic_file.hpp>
 #include <taper/io/json.hpp>
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -135,9 +134,8 @@ inline void place_entries(io::safetensors::Header& header, const std::string& fi
                    " bytes of data: it is damaged");
 }
 
-inline void refuse_duplicates(const std::string& file, std::string_view what, std::vector<std::string_view>& names) {
-  std::sort(names.begin(), names.end());
-  if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
+inline void refuse_duplicates(const std::string& file, std::string_view what, const std::vector<std::string_view>& names) {
+  if (const std::string_view* twice = find_duplicate(names))
     raise<ValueError>(op, "'", file, "': two ", what, " '", *twice, "'");
 }
 
@@ -175,8 +173,10 @@ inline Header parse(Bytes file, const std::string& name) {
     }
   });
   json.finish();
-  std::sort(header.entries.begin(), header.entries.end(),
-            [](const Entry& a, const Entry& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
+  const std::vector<Entry>& entries = header.entries;
+  taper::detail::put_in_order(header.entries, taper::detail::sorted_order(entries.size(), [&](std::size_t a, std::size_t b) {
+    return entries[a].begin != entries[b].begin ? entries[a].begin < entries[b].begin : entries[a].end < entries[b].end;
+  }));
   const std::size_t start = 8 + static_cast<std::size_t>(length);
   impl::place_entries(header, name, start, file.size() - start);
   return header;
@@ -188,7 +188,7 @@ inline Header parse(Bytes file, const std::string& name) {
 ///
 /// Throws, before anything is written: DTypeError for complex128, which the format does not have; ValueError for names
 /// that appear twice, are reserved or are not UTF-8, and for data of another size than dtype and shape say. IoError.
-inline void write(const std::string& path, std::vector<Item> items, const Metadata& metadata = {}) {
+inline void write(const std::string& path, const std::vector<Item>& items, const Metadata& metadata = {}) {
   namespace impl = taper::detail::safetensors;
   using taper::detail::raise;
   for (const Item& item : items) {
@@ -204,9 +204,9 @@ inline void write(const std::string& path, std::vector<Item> items, const Metada
       raise<ValueError>(impl::op, "'", path, "': no tensor can be called '", item.name,
                         "', a name the format keeps to itself");
   }
-  std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
-    const int x = impl::dtype_order[static_cast<int>(a.dtype)], y = impl::dtype_order[static_cast<int>(b.dtype)];
-    return x != y ? x > y : a.name < b.name;
+  const auto order = taper::detail::sorted_order(items.size(), [&](std::size_t a, std::size_t b) {
+    const int x = impl::dtype_order[static_cast<int>(items[a].dtype)], y = impl::dtype_order[static_cast<int>(items[b].dtype)];
+    return x != y ? x > y : items[a].name < items[b].name;
   });
   std::vector<std::string_view> names, keys;
   for (const Item& item : items) names.push_back(item.name);
@@ -223,7 +223,8 @@ inline void write(const std::string& path, std::vector<Item> items, const Metada
     json.end_object();
   }
   std::size_t offset = 0;
-  for (const Item& item : items) {
+  for (const std::size_t i : order) {
+    const Item& item = items[i];
     json.key(item.name);
     json.begin_object();
     json.key("dtype"), json.string(impl::dtype_names[static_cast<int>(item.dtype)]);
@@ -248,7 +249,7 @@ inline void write(const std::string& path, std::vector<Item> items, const Metada
     const std::uint64_t length = header.size();
     file.write(std::as_bytes(std::span(&length, 1)));
     file.write(header);
-    for (const Item& item : items) file.write(item.data);
+    for (const std::size_t i : order) file.write(items[i].data);
   });
 }
 

@@ -90,7 +90,7 @@ inline void save(const StateDict& tensors, const std::string& path, const Metada
   copies.reserve(tensors.size());
   std::vector<safetensors::Item> items;
   for (const auto& [name, tensor] : tensors) items.push_back({name, tensor.dtype(), tensor.shape(), internal::dense_elements(tensor, copies)});
-  safetensors::write(path, std::move(items), metadata);
+  safetensors::write(path, items, metadata);
 }
 
 /// The array of an .npy file, of whatever dtype it has.

@@ -73,11 +73,54 @@ void for_each_state(M& module, F&& f) {
   visit(module, internal::EachState<F>(f));
 }
 
+namespace internal {
+
+/// One entry of a module's state: its name, its record, and how elements of another dtype are written into it.
+struct StateEntry {
+  std::string name;
+  detail::RecordPtr record;
+  void (*copy)(detail::TensorRecord& to, const detail::TensorRecord& from);
+};
+
+/// All that state dictionaries need of a module's type; what is done with it is compiled once.
+template <class M>
+std::vector<StateEntry> state_entries(M& module) {
+  std::vector<StateEntry> out;
+  for_each_state(module, [&](const std::string& name, const auto& tensor) {
+    out.push_back({name, tensor.handle(), &copy_elements<value_t<decltype(tensor)>>});
+  });
+  return out;
+}
+
+inline LoadResult load_entries(const std::vector<StateEntry>& entries, const StateDict& state, const LoadOptions& options) {
+  LoadResult result;
+  for (const auto& [name, record, copy] : entries) {
+    const AnyTensor* found = state.find(name);
+    if (!found) result.missing.push_back(name);
+    else if (!(found->shape() == record->shape))
+      result.mismatched.push_back(detail::concat(name, " is ", found->shape(), " here and ", record->shape, " in the module"));
+    else if (detail::category(found->dtype()) != detail::category(record->dtype))
+      result.mismatched.push_back(detail::concat(name, " is ", found->dtype(), " here and ", record->dtype, " in the module"));
+  }
+  for (const auto& [name, tensor] : state)
+    if (std::none_of(entries.begin(), entries.end(), [&](const StateEntry& e) { return e.name == name; })) result.unexpected.push_back(name);
+  if (!result.mismatched.empty() || (options.strict && !result.complete()))
+    detail::raise<StateError>("load_state_dict", "the state does not fit the module", list_of("missing", result.missing),
+                              list_of("unexpected", result.unexpected), list_of("not fitting", result.mismatched));
+  const NoGrad guard;
+  for (const auto& [name, record, copy] : entries)
+    if (const AnyTensor* found = state.find(name)) copy(*record, found->record());
+  return result;
+}
+
+}  // namespace internal
+
 /// Parameters and buffers by PyTorch's names. The tensors share the module's memory.
 template <class M>
 StateDict state_dict(const M& module) {
   StateDict out;
-  for_each_state(module, [&](const std::string& name, const auto& tensor) { out.add(name, AnyTensor(detach(tensor))); });
+  for (const auto& [name, record, copy] : internal::state_entries(module))
+    out.add(name, AnyTensor(detail::make_alias(*record, detail::geometry_of(*record))));
   return out;
 }
 
@@ -85,32 +128,7 @@ StateDict state_dict(const M& module) {
 /// Throws: StateError, before anything is written, with all missing, unexpected and mis-shaped names (see LoadOptions).
 template <class M>
 LoadResult load_state_dict(M& module, const StateDict& state, const LoadOptions& options = {}) {
-  LoadResult result;
-  std::vector<std::string> known;
-  for_each_state(module, [&](const std::string& name, const auto& tensor) {
-    using T = value_t<decltype(tensor)>;
-    known.push_back(name);
-    const AnyTensor* found = state.find(name);
-    if (!found) result.missing.push_back(name);
-    else if (!(found->shape() == tensor.shape()))
-      result.mismatched.push_back(detail::concat(name, " is ", found->shape(), " here and ", tensor.shape(), " in the module"));
-    else if (detail::category(found->dtype()) != detail::category(dtype_of<T>))
-      result.mismatched.push_back(detail::concat(name, " is ", found->dtype(), " here and ", dtype_of<T>, " in the module"));
-  });
-  std::sort(known.begin(), known.end());
-  for (const auto& [name, tensor] : state)
-    if (!std::binary_search(known.begin(), known.end(), name)) result.unexpected.push_back(name);
-  if (!result.mismatched.empty() || (options.strict && !result.complete()))
-    detail::raise<StateError>("load_state_dict", "the state does not fit the module", internal::list_of("missing", result.missing),
-                              internal::list_of("unexpected", result.unexpected), internal::list_of("not fitting", result.mismatched));
-  const NoGrad guard;
-  for_each_state(module, [&](const std::string& name, auto& tensor) {
-    using T = value_t<decltype(tensor)>;
-    const AnyTensor* found = state.find(name);
-    if (!found) return;
-    internal::copy_elements<T>(tensor.record(), found->record());
-  });
-  return result;
+  return internal::load_entries(internal::state_entries(module), state, options);
 }
 
 }  // namespace nn

@@ -47,16 +47,17 @@ struct ConvGeometry {
   Shape image, weight, result;
 };
 
-template <ConvPart Part, Scalar T, Device D>
+template <ConvPart Part, bool Recorded = true, Scalar T, Device D>
 Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T, D>& a, const Tensor<T, D>& b, const Tensor<T, D>& bias = {});
 
 /// The sum of a result's gradient per channel.
 template <Scalar T, Device D>
-Tensor<T, D> conv_bias_gradient(const ConvGeometry& geometry, ConvPart part, const Tensor<T, D>& g, bool recorded) {
+Tensor<T, D> conv_bias_gradient(const ConvGeometry& geometry, ConvPart part, const Tensor<T, D>& g, [[maybe_unused]] bool recorded) {
   const Conv2dShape& s = geometry.s;
   const bool result = part == ConvPart::result;
   const std::int64_t channels = result ? s.oc : s.c, pixels = result ? s.oh() * s.ow() : s.h * s.w;
-  if (recorded) return reshape(sum_to(reshape(g, {s.n, channels, pixels}), {1, channels, 1}), {channels});
+  if constexpr (!first_order_only)
+    if (recorded) return reshape(sum_to(reshape(g, {s.n, channels, pixels}), {1, channels, 1}), {channels});
   Tensor<T, D> out = empty_tensor<T, D>({channels});
   count_pass();
   conv2d_bias_gradient<T>(s.n, channels, pixels, g.data_ptr(), out.data_ptr());
@@ -73,15 +74,16 @@ struct ConvBackward {
     const Tensor<T, D> g = dense_gradient<T, D>(ctx);
     const auto get = [](const Saved<T, D>& x) { return conjugated(x.get()); };
     using P = ConvPart;
+    constexpr bool again = !first_order_only;
     if constexpr (Part == P::result) {  // of image a and weight b
-      if (ctx.wants(0)) ctx.give(0, convolve<P::image>("conv", geometry, get(b), g));
-      if (ctx.wants(1)) ctx.give(1, convolve<P::weight>("conv", geometry, get(a), g));
+      if (ctx.wants(0)) ctx.give(0, convolve<P::image, again>("conv", geometry, get(b), g));
+      if (ctx.wants(1)) ctx.give(1, convolve<P::weight, again>("conv", geometry, get(a), g));
     } else if constexpr (Part == P::image) {  // of weight a and result b
-      if (ctx.wants(0)) ctx.give(0, convolve<P::weight>("conv", geometry, g, get(b)));
-      if (ctx.wants(1)) ctx.give(1, convolve<P::result>("conv", geometry, g, get(a)));
+      if (ctx.wants(0)) ctx.give(0, convolve<P::weight, again>("conv", geometry, g, get(b)));
+      if (ctx.wants(1)) ctx.give(1, convolve<P::result, again>("conv", geometry, g, get(a)));
     } else {  // of image a and result b
-      if (ctx.wants(0)) ctx.give(0, convolve<P::image>("conv", geometry, g, get(b)));
-      if (ctx.wants(1)) ctx.give(1, convolve<P::result>("conv", geometry, get(a), g));
+      if (ctx.wants(0)) ctx.give(0, convolve<P::image, again>("conv", geometry, g, get(b)));
+      if (ctx.wants(1)) ctx.give(1, convolve<P::result, again>("conv", geometry, get(a), g));
     }
     if (Part != P::weight && ctx.wants(2)) ctx.give(2, conv_bias_gradient(geometry, Part, g, ctx.create_graph()));
   }
@@ -93,7 +95,7 @@ struct ConvBackward {
   }
 };
 
-template <ConvPart Part, Scalar T, Device D>
+template <ConvPart Part, bool Recorded, Scalar T, Device D>
 Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T, D>& a, const Tensor<T, D>& b, const Tensor<T, D>& bias) {
   const Conv2dShape& s = g.s;
   const Tensor<T, D> x = contiguous(a), y = contiguous(b);
@@ -113,7 +115,8 @@ Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T
   } else {
     conv2d_weight_gradient<T>(s, x.data_ptr(), y.data_ptr(), out.data_ptr());
   }
-  return record_op(op, std::move(out), false, ConvBackward<Part, T, D>{g, Saved<T, D>(x), Saved<T, D>(y)}, x, y, bias);
+  if constexpr (!Recorded) return out;
+  else return record_op(op, std::move(out), false, ConvBackward<Part, T, D>{g, Saved<T, D>(x), Saved<T, D>(y)}, x, y, bias);
 }
 
 /// Runs a convolution, or a transposed one. skip drops rows and columns in front: padding that differs on the two sides.

@@ -44,11 +44,13 @@ struct ClassLossBackward {
       else ctx.give(0, base * g);
       return;
     }
-    Tensor<T, D> gradient = base;
-    if constexpr (Logits)  // the same values, with a history
-      gradient = base + mass * (softmax(x.get(), axis) - softmax(detach(x.get()), axis));
-    if (reduced) ctx.give(0, gradient * g);
-    else ctx.give(0, gradient * unsqueeze(g, axis));
+    if constexpr (!first_order_only) {
+      Tensor<T, D> gradient = base;
+      if constexpr (Logits)  // the same values, with a history
+        gradient = base + mass * (softmax(x.get(), axis) - softmax(detach(x.get()), axis));
+      if (reduced) ctx.give(0, gradient * g);
+      else ctx.give(0, gradient * unsqueeze(g, axis));
+    }
   }
 };
 
@@ -100,7 +102,7 @@ Tensor<T, D> class_loss(std::string_view op, const Tensor<T, D>& input, const Te
     for (std::int64_t i = 0; i < target.numel(); ++i) out.data_ptr()[i] = static_cast<T>(loss[i]);
   }
   if (!recorded) return out;
-  if constexpr (Logits) {
+  if constexpr (Logits && !first_order_only) {
     Shape kept = shape;
     kept[axis] = 1;
     mass = empty_tensor<T, D>(kept);

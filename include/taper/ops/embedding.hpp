@@ -35,9 +35,11 @@ struct EmbeddingBackward {
     if (!ctx.wants(0)) return;
     index.get();
     const Tensor<T, D> g = dense_gradient<T, D>(ctx);
-    if (!Take || ctx.create_graph()) {
-      ctx.give(0, look_up<!Take>(lookup, g, true));
-      return;
+    if constexpr (!Take || !first_order_only) {
+      if (!Take || ctx.create_graph()) {
+        ctx.give(0, look_up<!Take>(lookup, g, true));
+        return;
+      }
     }
     bool fresh = false;
     T* table = gradient_memory<T>(ctx, 0, fresh);

@@ -56,18 +56,13 @@ inline RecordPtr gather_from(const TensorRecord& x, const AxisIndex& at) {
   RecordPtr out = make_dense<Cpu>(x.dtype, at.shape());
   count_pass();
   const AxisLoop loop = at.loop(steps_of(x), steps_of(*out));
-  dispatch_size(size_of(x.dtype), [&]<class U>() {
-    gather_axis<U>(loop, at.data(), reinterpret_cast<const U*>(x.data), reinterpret_cast<U*>(out->data));
-  });
+  run_axis(loop, static_cast<std::int64_t>(size_of(x.dtype)), at.data(), x.data, out->data, false, row_gatherer(size_of(x.dtype)));
   return out;
 }
 inline void scatter_replace(TensorRecord& x, const AxisIndex& at, const RecordPtr& source, bool one_value) {
   count_pass();
   const AxisLoop loop = at.loop(steps_of(x), one_value ? steps_of(x) : steps_of(*source));
-  dispatch_size(size_of(x.dtype), [&]<class U>() {
-    scatter_axis<Replace, U>(loop, at.data(), reinterpret_cast<U*>(x.data), reinterpret_cast<const U*>(source->data),
-                             one_value);
-  });
+  run_axis(loop, static_cast<std::int64_t>(size_of(x.dtype)), at.data(), x.data, source->data, one_value, row_replacer(size_of(x.dtype)));
 }
 template <Scalar T>
 void scatter_accumulate(TensorRecord& x, const AxisIndex& at, const RecordPtr& source, bool one_value) {
@@ -77,7 +72,7 @@ void scatter_accumulate(TensorRecord& x, const AxisIndex& at, const RecordPtr& s
   const RecordPtr values = summands<T>(sums_wide<T> ? dense_record(source) : source);
   const AxisLoop loop =
       at.loop(x.shape.empty() ? Strides{1} : sums.strides(), one_value ? steps_of(x) : steps_of(*values));
-  scatter_axis<Accumulate, C>(loop, at.data(), sums.data(), reinterpret_cast<const C*>(values->data), one_value);
+  run_axis(loop, sizeof(C), at.data(), reinterpret_cast<std::byte*>(sums.data()), values->data, one_value, &add_row<C>);
   sums.finish();
 }
 
@@ -102,8 +97,9 @@ Tensor<T, D> gather_at(std::string_view name, const Tensor<T, D>& x, const AxisI
   auto backward = [at, shape = x.shape()](const autograd::BackwardContext& ctx) {
     if (!ctx.wants(0)) return;
     const Tensor<T, D> g = ctx.grad<T, D>();
-    if (ctx.create_graph()) ctx.give(0, scatter_add_at("gather backward", zero_tensor<T, D>(shape), at, g));
-    else scatter_accumulate<T>(gradient_sums(ctx, 0), at, g.handle(), false);
+    if constexpr (!first_order_only)
+      if (ctx.create_graph()) return ctx.give(0, scatter_add_at("gather backward", zero_tensor<T, D>(shape), at, g));
+    scatter_accumulate<T>(gradient_sums(ctx, 0), at, g.handle(), false);
   };
   return record_op(name, Tensor<T, D>(gather_from(x.record(), at)), false, std::move(backward), x);
 }

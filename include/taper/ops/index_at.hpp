@@ -13,10 +13,8 @@ namespace taper::inline TAPER_ABI::detail {
 inline void replace_at(TensorRecord& x, const IndexPlan& plan, const RecordPtr& values, bool one_value) {
   count_pass();
   const PlannedRows rows(plan, x.strides);
-  dispatch_size(size_of(x.dtype), [&]<class U>() {
-    put_rows<Replace, U>(*rows, reinterpret_cast<U*>(x.data), reinterpret_cast<const U*>(values->data),
-                         one_value ? 0 : 1);
-  });
+  const std::size_t size = size_of(x.dtype);
+  put_rows(*rows, static_cast<std::int64_t>(size), x.data, values->data, one_value ? 0 : 1, row_copier(size));
 }
 template <Scalar T>
 void accumulate_at(TensorRecord& x, const IndexPlan& plan, const RecordPtr& values, bool one_value) {
@@ -24,17 +22,15 @@ void accumulate_at(TensorRecord& x, const IndexPlan& plan, const RecordPtr& valu
   const Sums<T> sums(x);
   const PlannedRows rows(plan, sums.strides());
   const RecordPtr summed = summands<T>(values);
-  put_rows<Accumulate, compute_t<T>>(*rows, sums.data(), reinterpret_cast<const compute_t<T>*>(summed->data),
-                                     one_value ? 0 : 1);
+  put_rows(*rows, sizeof(compute_t<T>), reinterpret_cast<std::byte*>(sums.data()), summed->data, one_value ? 0 : 1,
+           &accumulate_row<compute_t<T>>);
   sums.finish();
 }
 inline RecordPtr take_at(const TensorRecord& x, const IndexPlan& plan) {
   RecordPtr out = make_dense<Cpu>(x.dtype, plan.result);
   count_pass();
   const PlannedRows rows(plan, x.strides);
-  dispatch_size(size_of(x.dtype), [&]<class U>() {
-    take_rows<U>(*rows, reinterpret_cast<const U*>(x.data), reinterpret_cast<U*>(out->data));
-  });
+  take_rows(*rows, static_cast<std::int64_t>(size_of(x.dtype)), x.data, out->data);
   return out;
 }
 
@@ -72,8 +68,9 @@ Tensor<T, D> index_at(std::string_view name, const Tensor<T, D>& x, const IndexP
   auto backward = [plan](const autograd::BackwardContext& ctx) {
     if (!ctx.wants(0)) return;
     const Tensor<T, D> g = ctx.grad<T, D>();
-    if (ctx.create_graph()) ctx.give(0, index_add_at("index backward", zero_tensor<T, D>(plan.shape), plan, g));
-    else accumulate_at<T>(gradient_sums(ctx, 0), plan, dense_record(g.handle()), false);
+    if constexpr (!first_order_only)
+      if (ctx.create_graph()) return ctx.give(0, index_add_at("index backward", zero_tensor<T, D>(plan.shape), plan, g));
+    accumulate_at<T>(gradient_sums(ctx, 0), plan, dense_record(g.handle()), false);
   };
   return record_op(name, Tensor<T, D>(take_at(x.record(), plan)), false, std::move(backward), x);
 }

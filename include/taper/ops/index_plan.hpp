@@ -190,7 +190,62 @@ inline RecordPtr view_record(const RecordPtr& r, ViewOp::Kind kind, int dim) {
   return make_view(r.get(), op);
 }
 
-inline Resolved resolve_indices(const RecordPtr& x, std::span<const TensorIndex> items) {
+/// The walk over what stands inside x(...): the view so far, and the places that index tensors and masks choose.
+struct IndexWalk {
+  RecordPtr x;
+  RecordPtr view;
+  ChosenAxis chosen[max_rank];
+  std::size_t count = 0;
+  int dim = 0, axis = 0;  // of the view so far, and of x
+  int tensors = 0, masks = 0;
+
+  void choose(const ChosenAxis& c) {
+    if (count == static_cast<std::size_t>(max_rank))
+      raise<IndexError>("index", "at most ", max_rank, " axes take index tensors");
+    chosen[count++] = c;
+  }
+  void take_integer(std::int64_t i) {
+    ViewOp op = resolve("index", i, axis, x->shape[axis]);
+    op.dim = dim;
+    view = make_view(view.get(), op);
+    ++axis;
+  }
+  void take_slice(const Slice& s) {
+    const ViewOp op = resolve("index", s, dim, view->shape[dim]);
+    if (op.a != 0 || op.c != 1 || op.b != view->shape[dim]) view = make_view(view.get(), op);
+    ++dim, ++axis;
+  }
+  void take_tensor(const RecordPtr& index) {
+    ++tensors;
+    const Shape& shape = index->shape;
+    if (index->dtype == DType::int64) {
+      choose({dim, dense_record(index), 0, shape, axis});
+      ++dim, ++axis;
+      return;
+    }
+    ++masks;
+    for (int j = 0; j < shape.size(); ++j)
+      if (shape[j] != view->shape[dim + j])
+        raise<IndexError>("index", "the mask of shape ", shape, " does not fit the tensor of shape ", x->shape, ": its size ", shape[j],
+                          " along axis ", j, " meets ", view->shape[dim + j], " along axis ", axis + j);
+    if (shape.empty()) {  // a 0-dim mask chooses all or nothing along a new axis
+      view = view_record(view, ViewOp::unsqueeze, dim);
+      const RecordPtr positions = make_dense<Cpu>(DType::int64, {*index->data != std::byte{0} ? 1 : 0});
+      if (positions->numel > 0) *reinterpret_cast<std::int64_t*>(positions->data) = 0;
+      choose({dim, positions, 0, positions->shape, axis});
+      ++dim;
+      return;
+    }
+    const RecordPtr positions = mask_positions(index, true);
+    for (int j = 0; j < shape.size(); ++j) choose({dim + j, positions, j, {positions->shape[1]}, axis + j});
+    dim += shape.size();
+    axis += shape.size();
+  }
+};
+
+/// Advanced: index tensors and masks may be among them. Views by integers and slices do without that code.
+template <bool Advanced>
+Resolved resolve_indices(const RecordPtr& x, std::span<const TensorIndex> items) {
   int taken = 0, ellipses = 0;
   for (const TensorIndex& i : items) {
     taken += axes_taken(i);
@@ -199,74 +254,32 @@ inline Resolved resolve_indices(const RecordPtr& x, std::span<const TensorIndex>
   if (ellipses > 1) raise<IndexError>("index", "an index may hold one ellipsis, not ", ellipses);
   if (taken > x->shape.size())
     raise<IndexError>("index", taken, " axes are indexed, a tensor of shape ", x->shape, " has ", x->shape.size());
-  Resolved out;
-  out.view = x;
-  ChosenAxis chosen[max_rank];
-  std::size_t count = 0;
-  int dim = 0, axis = 0;  // of the view so far, and of x
-  int tensors = 0, masks = 0;
-  auto choose = [&](const ChosenAxis& c) {
-    if (count == static_cast<std::size_t>(max_rank))
-      raise<IndexError>("index", "at most ", max_rank, " axes take index tensors");
-    chosen[count++] = c;
-  };
+  IndexWalk walk{x, x};
   for (const TensorIndex& i : items) {
     switch (i.kind) {
-      case TensorIndex::Kind::integer: {
-        ViewOp op = resolve("index", i.integer, axis, x->shape[axis]);
-        op.dim = dim;
-        out.view = make_view(out.view.get(), op);
-        ++axis;
-        break;
-      }
-      case TensorIndex::Kind::slice: {
-        ViewOp op = resolve("index", i.slice, dim, out.view->shape[dim]);
-        if (op.a != 0 || op.c != 1 || op.b != out.view->shape[dim]) out.view = make_view(out.view.get(), op);
-        ++dim, ++axis;
-        break;
-      }
+      case TensorIndex::Kind::integer: walk.take_integer(i.integer); break;
+      case TensorIndex::Kind::slice: walk.take_slice(i.slice); break;
       case TensorIndex::Kind::ellipsis:
-        dim += x->shape.size() - taken;
-        axis += x->shape.size() - taken;
+        walk.dim += x->shape.size() - taken;
+        walk.axis += x->shape.size() - taken;
         break;
-      case TensorIndex::Kind::none: out.view = view_record(out.view, ViewOp::unsqueeze, dim++); break;
-      case TensorIndex::Kind::tensor: {
-        out.advanced = true;
-        ++tensors;
-        masks += i.tensor->dtype == DType::boolean;
-        const Shape& shape = i.tensor->shape;
-        if (i.tensor->dtype == DType::int64) {
-          choose({dim, dense_record(i.tensor), 0, shape, axis});
-          ++dim, ++axis;
-          break;
-        }
-        for (int j = 0; j < shape.size(); ++j)
-          if (shape[j] != out.view->shape[dim + j])
-            raise<IndexError>("index", "the mask of shape ", shape, " does not fit the tensor of shape ", x->shape,
-                              ": its size ", shape[j], " along axis ", j, " meets ", out.view->shape[dim + j],
-                              " along axis ", axis + j);
-        if (shape.empty()) {  // a 0-dim mask chooses all or nothing along a new axis
-          out.view = view_record(out.view, ViewOp::unsqueeze, dim);
-          const RecordPtr positions = make_dense<Cpu>(DType::int64, {*i.tensor->data != std::byte{0} ? 1 : 0});
-          if (positions->numel > 0) *reinterpret_cast<std::int64_t*>(positions->data) = 0;
-          choose({dim, positions, 0, positions->shape, axis});
-          ++dim;
-          break;
-        }
-        const RecordPtr positions = mask_positions(i.tensor, true);
-        for (int j = 0; j < shape.size(); ++j) choose({dim + j, positions, j, {positions->shape[1]}, axis + j});
-        dim += shape.size();
-        axis += shape.size();
+      case TensorIndex::Kind::none: walk.view = view_record(walk.view, ViewOp::unsqueeze, walk.dim++); break;
+      case TensorIndex::Kind::tensor:
+        if constexpr (Advanced) walk.take_tensor(i.tensor);
         break;
-      }
     }
   }
-  if (out.advanced) {
-    out.plan = make_plan("index", out.view->shape, {chosen, count}, true);
-    out.plan.distinct = tensors == 1 && masks == 1;
-  } else if (out.view.get() == x.get()) {
-    out.view = view_record(x, ViewOp::alias, 0);
+  Resolved out;
+  out.view = walk.view;
+  if constexpr (Advanced) {
+    if (walk.tensors > 0) {
+      out.advanced = true;
+      out.plan = make_plan("index", out.view->shape, {walk.chosen, walk.count}, true);
+      out.plan.distinct = walk.tensors == 1 && walk.masks == 1;
+      return out;
+    }
   }
+  if (out.view.get() == x.get()) out.view = view_record(x, ViewOp::alias, 0);
   return out;
 }
 

@@ -14,17 +14,22 @@ template <Scalar T, Device D>
 struct LinearBackward {
   Saved<T, D> x, weight;
 
+  /// In differentiable functions.
+  void give_recorded(const autograd::BackwardContext& ctx) const {
+    const Tensor<T, D>& w = weight.get();
+    const std::int64_t out = w.shape()[0], in = w.shape()[1];
+    const Tensor<T, D> g = ctx.grad<T, D>();
+    if (ctx.wants(0)) ctx.give(0, matmul(g, conjugate(w)));
+    const Tensor<T, D> rows = reshape(g, {-1, out});
+    if (ctx.wants(1)) ctx.give(1, matmul(t(rows), conjugate(reshape(x.get(), {-1, in}))));
+    if (ctx.wants(2)) ctx.give(2, reshape(sum_to(rows, Shape{1, out}), {out}));
+  }
+
   void operator()(const autograd::BackwardContext& ctx) const {
     const Tensor<T, D>& w = weight.get();
     const std::int64_t out = w.shape()[0], in = w.shape()[1];
-    if (ctx.create_graph() || Complex<T>) {
-      const Tensor<T, D> g = ctx.grad<T, D>();
-      if (ctx.wants(0)) ctx.give(0, matmul(g, conjugate(w)));
-      const Tensor<T, D> rows = reshape(g, {-1, out});
-      if (ctx.wants(1)) ctx.give(1, matmul(t(rows), conjugate(reshape(x.get(), {-1, in}))));
-      if (ctx.wants(2)) ctx.give(2, reshape(sum_to(rows, Shape{1, out}), {out}));
-      return;
-    }
+    if constexpr (!first_order_only || Complex<T>)
+      if (ctx.create_graph() || Complex<T>) return give_recorded(ctx);
     const Tensor<T, D> g = dense(ctx.grad<T, D>());
     const Tensor<T, D>& input = x.get();
     const std::int64_t m = out > 0 ? g.numel() / out : 0;

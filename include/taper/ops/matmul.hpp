@@ -155,7 +155,8 @@ struct MatmulBackward {
   }
 
   void operator()(const autograd::BackwardContext& ctx) const {
-    if (ctx.create_graph() || Complex<T>) return give_recorded(ctx, a.get(), b.get(), ctx.grad<T, D>());
+    if constexpr (!first_order_only || Complex<T>)
+      if (ctx.create_graph() || Complex<T>) return give_recorded(ctx, a.get(), b.get(), ctx.grad<T, D>());
     const Tensor<T, D> g = ctx.grad<T, D>();
     const Matrices<T> ma(a.get(), true), mb(b.get(), false);
     Matrices<T> mg = ma;  // of the result's batch, m x n

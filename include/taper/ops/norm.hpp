@@ -97,7 +97,8 @@ struct BatchNormBackward {
 
   void operator()(const autograd::BackwardContext& ctx) const {
     using C = compute_t<T>;
-    if (ctx.create_graph()) return recorded(ctx);
+    if constexpr (!first_order_only)
+      if (ctx.create_graph()) return recorded(ctx);
     const Tensor<T, D>& input = x.get();
     const Tensor<T, D> g = dense(ctx.grad<T, D>());
     const Channels s = channels_of(input.shape());
@@ -214,7 +215,8 @@ struct LayerNormBackward {
   void operator()(const autograd::BackwardContext& ctx) const {
     using C = compute_t<T>;
     const Tensor<T, D>& input = x.get();
-    if (ctx.create_graph() && input.numel() > 0) return recorded(ctx);
+    if constexpr (!first_order_only)
+      if (ctx.create_graph() && input.numel() > 0) return recorded(ctx);
     const Tensor<T, D> g = dense(ctx.grad<T, D>());
     const std::int64_t m = stats.mean.numel();
     Tensor<T, D> dense_weight, dx, dw, db;

@@ -73,17 +73,55 @@ inline std::int64_t padded_source(PadMode mode, std::int64_t i, std::int64_t n) 
   }
 }
 
-}  // namespace detail
+/// A border along one axis: places [0, before) and [before + n, size) of the padded axis show elements of the inside.
+struct Border {
+  PadMode mode;
+  int axis;
+  std::int64_t before, n, size;
 
-/// x with a border around its last axes: pad(x, {left, right, top, bottom}, {.mode = PadMode::reflect}).
-/// Shapes: (.., n) -> (.., before + n + after). Gradient: of each place to the element it shows; a constant has none.
-/// Throws: ShapeError where amounts crop more than there is, reflect reaches the axis's size or circular exceeds it.
-template <TensorLike X>
-tensor_t<X> pad(X&& x, const Padding& amounts, const PadOptions& options = {}) {
-  using T = value_t<X>;
-  tensor_t<X> y = eval(std::forward<X>(x));
+  /// f(block, place, source) for every block of rows and every place of the border.
+  template <class F>
+  void for_each(std::int64_t blocks, const F& f) const {
+    for (std::int64_t o = 0; o < blocks; ++o) {
+      for (std::int64_t i = 0; i < before; ++i) f(o, i, padded_source(mode, i - before, n));
+      for (std::int64_t i = before + n; i < size; ++i) f(o, i, padded_source(mode, i - before, n));
+    }
+  }
+};
+
+/// x with a border along one axis, or (Fold) the gradient of that: the inside, with what each border place holds added to
+/// its source. Each is the other's gradient.
+template <bool Fold, Scalar T, Device D>
+Tensor<T, D> bordered(const Tensor<T, D>& x, const Border& b) {
+  Shape shape = x.shape();
+  shape[b.axis] = Fold ? b.n : b.size;
+  Tensor<T, D> out = empty_tensor<T, D>(shape);
+  const RecordPtr dense = dense_record(x.handle());
+  std::int64_t blocks = 1, row = 1;
+  for (int i = 0; i < shape.size(); ++i) (i < b.axis ? blocks : row) *= i == b.axis ? 1 : shape[i];
+  const T* from = reinterpret_cast<const T*>(dense->data);
+  T* to = out.data_ptr();
+  count_pass();
+  for (std::int64_t o = 0; o < blocks; ++o)
+    std::memcpy(static_cast<void*>(to + (Fold ? o * b.n : o * b.size + b.before) * row), from + (Fold ? o * b.size + b.before : o * b.n) * row,
+                static_cast<std::size_t>(b.n * row) * sizeof(T));
+  b.for_each(blocks, [&](std::int64_t o, std::int64_t place, std::int64_t source) {
+    if constexpr (Fold) {
+      for (std::int64_t i = 0; i < row; ++i) accumulate(to[(o * b.n + source) * row + i], from[(o * b.size + place) * row + i]);
+    } else {
+      std::memcpy(static_cast<void*>(to + (o * b.size + place) * row), from + (o * b.n + source) * row, static_cast<std::size_t>(row) * sizeof(T));
+    }
+  });
+  auto backward = [b](const autograd::BackwardContext& ctx) {
+    if (ctx.wants(0)) ctx.give(0, bordered<!Fold>(ctx.grad<T, D>(), b));
+  };
+  return record_op("pad", std::move(out), false, std::move(backward), x);
+}
+
+template <Scalar T, Device D>
+Tensor<T, D> pad_tensor(Tensor<T, D> y, const Padding& amounts, const PadOptions& options) {
   if (amounts.axes() > y.dim())
-    detail::raise<ShapeError>("pad", "amounts for ", amounts.axes(), " axes do not fit a tensor of shape ", y.shape());
+    raise<ShapeError>("pad", "amounts for ", amounts.axes(), " axes do not fit a tensor of shape ", y.shape());
   const Shape given = y.shape();
   Dims before = Dims::filled(y.dim(), 0);
   Shape shape = given;
@@ -92,39 +130,38 @@ tensor_t<X> pad(X&& x, const Padding& amounts, const PadOptions& options = {}) {
     const int axis = y.dim() - 1 - i;
     const std::int64_t b = amounts.before(i), a = amounts.after(i), n = given[axis];
     if (n + b + a < 0 || n + std::min<std::int64_t>(b, 0) + std::min<std::int64_t>(a, 0) < 0)
-      detail::raise<ShapeError>("pad", "amounts (", b, ", ", a, ") crop more than axis ", axis, " of shape ", given,
-                                " has");
+      raise<ShapeError>("pad", "amounts (", b, ", ", a, ") crop more than axis ", axis, " of shape ", given, " has");
     const std::int64_t most = b > a ? b : a;
     const bool fits = most <= 0 || options.mode == PadMode::constant ||
                       (options.mode == PadMode::reflect    ? most < n
                        : options.mode == PadMode::circular ? most <= n
                                                            : n > 0);
-    if (!fits)
-      detail::raise<ShapeError>("pad", "amounts (", b, ", ", a, ") are more than axis ", axis, " of shape ", given,
-                                " can give");
+    if (!fits) raise<ShapeError>("pad", "amounts (", b, ", ", a, ") are more than axis ", axis, " of shape ", given, " can give");
     before[axis] = b > 0 ? b : 0;
     shape[axis] = n + b + a;
     grows = grows || b > 0 || a > 0;
   }
-  detail::check_shape("pad", shape);
+  check_shape("pad", shape);
   for (int i = 0; i < amounts.axes(); ++i) {
     const int axis = y.dim() - 1 - i;
-    const std::int64_t b = std::max<std::int64_t>(-amounts.before(i), 0),
-                       a = std::max<std::int64_t>(-amounts.after(i), 0);
+    const std::int64_t b = std::max<std::int64_t>(-amounts.before(i), 0), a = std::max<std::int64_t>(-amounts.after(i), 0);
     if (b > 0 || a > 0) y = narrow(y, axis, b, y.shape()[axis] - b - a);
   }
   if (!grows) return clone(y);
-  if (options.mode == PadMode::constant)
-    return detail::pad_constant(y, before, shape, detail::checked_cast<T>("pad", options.value));
-  for (int axis = 0; axis < y.dim(); ++axis) {
-    const std::int64_t n = y.shape()[axis];
-    if (shape[axis] == n) continue;
-    const Tensor<std::int64_t, device_t<X>> source = detail::empty_tensor<std::int64_t, device_t<X>>({shape[axis]});
-    auto* s = const_cast<std::int64_t*>(source.data_ptr());
-    for (std::int64_t i = 0; i < shape[axis]; ++i) s[i] = detail::padded_source(options.mode, i - before[axis], n);
-    y = detail::index_at("pad", y, detail::plan_along("pad", y.shape(), axis, source.handle(), false));
-  }
+  if (options.mode == PadMode::constant) return pad_constant(y, before, shape, checked_cast<T>("pad", options.value));
+  for (int axis = 0; axis < y.dim(); ++axis)
+    if (shape[axis] != y.shape()[axis]) y = bordered<false>(y, {options.mode, axis, before[axis], y.shape()[axis], shape[axis]});
   return y;
+}
+
+}  // namespace detail
+
+/// x with a border around its last axes: pad(x, {left, right, top, bottom}, {.mode = PadMode::reflect}).
+/// Shapes: (.., n) -> (.., before + n + after). Gradient: of each place to the element it shows; a constant has none.
+/// Throws: ShapeError where amounts crop more than there is, reflect reaches the axis's size or circular exceeds it.
+template <TensorLike X>
+tensor_t<X> pad(X&& x, const Padding& amounts, const PadOptions& options = {}) {
+  return detail::pad_tensor(tensor_t<X>(eval(std::forward<X>(x))), amounts, options);
 }
 
 }  // namespace taper::inline TAPER_ABI

@@ -17,7 +17,8 @@ struct SoftmaxBackward {
   void operator()(const autograd::BackwardContext& ctx) const {
     const Tensor<T, D> g = dense_gradient<T, D>(ctx), y = ctx.output<T, D>();
     if (ctx.create_graph()) {
-      if constexpr (Log) ctx.give(0, g - exp(y) * sum(g, axis, true));
+      if constexpr (first_order_only) return;
+      else if constexpr (Log) ctx.give(0, g - exp(y) * sum(g, axis, true));
       else ctx.give(0, y * (g - sum(g * y, axis, true)));
       return;
     }

@@ -10,18 +10,17 @@ namespace taper::inline TAPER_ABI {
 namespace detail {
 
 /// The rows of dense (.., m, n) matrices with what lies outside a triangle set to zero.
-template <bool Lower, class U, class A = Abi>
-void copy_triangle(const U* x, U* y, std::int64_t matrices, std::int64_t m, std::int64_t n, std::int64_t offset) {
+template <bool Lower>
+void copy_triangle(const std::byte* x, std::byte* y, std::int64_t bytes, std::int64_t matrices, std::int64_t m, std::int64_t n, std::int64_t offset) {
   parallel_for(matrices * m, chunk_of(n), [=](std::int64_t first, std::int64_t last) {
     for (std::int64_t r = first; r < last; ++r) {
       std::int64_t edge = r % m + offset + (Lower ? 1 : 0);
       edge = edge < 0 ? 0 : edge > n ? n : edge;
-      const U* from = x + r * n;
-      U* to = y + r * n;
+      const std::byte* from = x + r * n * bytes;
+      std::byte* to = y + r * n * bytes;
       const std::int64_t kept = Lower ? 0 : edge, cleared = Lower ? edge : 0;
-      std::memcpy(static_cast<void*>(to + kept), from + kept,
-                  static_cast<std::size_t>(Lower ? edge : n - edge) * sizeof(U));
-      std::memset(static_cast<void*>(to + cleared), 0, static_cast<std::size_t>(Lower ? n - edge : edge) * sizeof(U));
+      std::memcpy(to + kept * bytes, from + kept * bytes, static_cast<std::size_t>((Lower ? edge : n - edge) * bytes));
+      std::memset(to + cleared * bytes, 0, static_cast<std::size_t>((Lower ? n - edge : edge) * bytes));
     }
   });
 }
@@ -34,10 +33,7 @@ Tensor<T, D> triangle_of(std::string_view op, const Tensor<T, D>& x, std::int64_
   Tensor<T, D> out = empty_tensor<T, D>(x.shape());
   const std::int64_t m = x.shape().at(-2), n = x.shape().at(-1), matrices = m * n == 0 ? 0 : x.numel() / (m * n);
   count_pass();
-  dispatch_size(sizeof(T), [&]<class U>() {
-    copy_triangle<Lower>(reinterpret_cast<const U*>(from->data), reinterpret_cast<U*>(out.data_ptr()), matrices, m, n,
-                         offset);
-  });
+  copy_triangle<Lower>(from->data, out.record().data, sizeof(T), matrices, m, n, offset);
   auto backward = [op, offset](const autograd::BackwardContext& ctx) {
     if (ctx.wants(0)) ctx.give(0, triangle_of<Lower>(op, ctx.grad<T, D>(), offset));
   };

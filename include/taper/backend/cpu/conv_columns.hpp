@@ -6,7 +6,7 @@
 #include <taper/backend/cpu/conv_shape.hpp>
 #include <taper/backend/cpu/conv_shift.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
-#include <taper/backend/cpu/tasks.hpp>
+#include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
 namespace taper::inline TAPER_ABI::detail::convolution {
@@ -43,7 +43,7 @@ void columns_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx)
   const Index rows = columns < ow ? 1 : smaller(s.oh(), larger(1, most / ow)),
               parts = ceil_div(in, channels) * s.groups;
   const Index work = channels * taps * out * pixels;
-  for_chunks(s.n * parts, 1 + (Index{1} << 18) / work, [&](Index begin, Index end) {
+  parallel_for(s.n * parts, 1 + (Index{1} << 18) / work, [&](Index begin, Index end) {
     const Scratch<T> buffer(channels * taps * rows * columns);
     for (Index u = begin; u < end; ++u) {
       const Index image = u / parts, group = u % parts % s.groups, c = u % parts / s.groups * channels;
@@ -54,7 +54,7 @@ void columns_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx)
         for (Index x = 0; x < ow; x += columns) {
           const Index block_rows = smaller(rows, s.oh() - y), block_columns = smaller(columns, ow - x);
           const Index at = y * ow + x, block = block_rows * block_columns;
-          tiles::product<T, A, false>(
+          tiles::product<T, A>(
               count * taps, block, out, {w + (group * out * in + c) * taps, 1, in * taps},
               {dy + (image * s.oc + group * out) * pixels + at, pixels, 0, (out - 1) * pixels + pixels - at},
               buffer.data(), block, false);

@@ -6,7 +6,7 @@
 #include <taper/backend/cpu/conv_shape.hpp>
 #include <taper/backend/cpu/conv_shift.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
-#include <taper/backend/cpu/tasks.hpp>
+#include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
 #if TAPER_NVCC
@@ -35,13 +35,13 @@ template <class T, class A>
 void depthwise_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y) {
   const PaddedChannel<T> padded(s);
   const Index oh = s.oh(), ow = s.ow(), out = s.group_out(), run = (oh - 1) * padded.width + ow;
-  for_chunks(s.n * s.groups, 1 + (Index{1} << 16) / (run * out * s.taps()), [&](Index begin, Index end) {
+  parallel_for(s.n * s.groups, 1 + (Index{1} << 16) / (run * out * s.taps()), [&](Index begin, Index end) {
     const Scratch<T> channel(padded.height * padded.width), result(out * run);
     for (Index i = 0; i < padded.height * padded.width; ++i) channel.data()[i] = T(0);
     for (Index u = begin; u < end; ++u) {
       const Index first = u % s.groups * out;
       stage_channel<T, A>(s, x + u * s.h * s.w, -s.ph, -s.pw, padded.height, padded.width, channel.data());
-      tiles::product<T, A, true>(out, run, s.taps(),
+      tiles::product<T, A>(out, run, s.taps(),
                                  {w + first * s.taps(), s.taps(), 1, nullptr, false, bias ? bias + first : nullptr},
                                  {channel.data(), 0, 0, -1, padded.offsets.data()}, result.data(), run, false);
       T* to = y + u * out * oh * ow;
@@ -99,7 +99,7 @@ template <class T, class A>
 void depthwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
   const PaddedChannel<T> padded(s);
   const Index oh = s.oh(), ow = s.ow(), out = s.group_out(), taps = s.taps();
-  for_chunks(s.groups, 1 + (Index{1} << 16) / (s.n * oh * ow * out * taps), [&](Index begin, Index end) {
+  parallel_for(s.groups, 1 + (Index{1} << 16) / (s.n * oh * ow * out * taps), [&](Index begin, Index end) {
     const Scratch<T> channel(padded.height * padded.width);
     for (Index i = 0; i < padded.height * padded.width; ++i) channel.data()[i] = T(0);
     for (Index group = begin; group < end; ++group) {

@@ -6,7 +6,7 @@
 #include <taper/backend/cpu/conv_shape.hpp>
 #include <taper/backend/cpu/conv_shift.hpp>
 #include <taper/backend/cpu/gemm.hpp>
-#include <taper/backend/cpu/tasks.hpp>
+#include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
 namespace taper::inline TAPER_ABI::detail::convolution {
@@ -89,7 +89,7 @@ void rows_forward(const Conv2dShape& s, const T* x, const T* w, T* y, bool accum
   const Index k = s.group_in() * s.taps(), out = s.group_out(), all = s.n * s.oh() * s.ow(),
               block = rows_per_block(s, all);
   const Index blocks = ceil_div(all, block);
-  for_chunks(blocks * s.groups, 1, [&](Index begin, Index end) {
+  parallel_for(blocks * s.groups, 1, [&](Index begin, Index end) {
     const Scratch<T> taps(block * k), results(block * out);
     for (Index u = begin; u < end; ++u) {
       const Index group = u % s.groups, first = u / s.groups * block, last = smaller(all, first + block);
@@ -121,7 +121,7 @@ void rows_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) {
   const Index k = s.group_in() * s.taps(), out = s.group_out(), pixels = s.oh() * s.ow();
   const Index images = larger(1, smaller(ceil_div(s.n, 16), rows_per_block(s, s.n * pixels) / pixels));
   const Index most = smaller(images * pixels, rows_per_block(s, s.n * pixels));
-  for_chunks(ceil_div(s.n, images) * s.groups, 1, [&](Index begin, Index end) {
+  parallel_for(ceil_div(s.n, images) * s.groups, 1, [&](Index begin, Index end) {
     const Scratch<T> taps(most * k), results(most * out);
     for (Index u = begin; u < end; ++u) {
       const Index group = u % s.groups, first_image = u / s.groups * images,

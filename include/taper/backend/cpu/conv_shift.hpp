@@ -7,7 +7,7 @@
 #include <taper/backend/cpu/conv_shape.hpp>
 #include <taper/backend/cpu/gemm_pack.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
-#include <taper/backend/cpu/tasks.hpp>
+#include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
 namespace taper::inline TAPER_ABI::detail::convolution {
@@ -136,7 +136,7 @@ void shift_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, 
   // Few blocks of pixels: the output channels are cut too.
   const Index most_out = images >= 8 ? out : even_blocks(out, 48), cuts = ceil_div(out, most_out);
   const Index work = smaller(pixels, plan.rows * plan.columns) * in * taps * most_out;
-  for_chunks(images * cuts, 1 + (Index{1} << 18) / work, [&](Index begin, Index end) {
+  parallel_for(images * cuts, 1 + (Index{1} << 18) / work, [&](Index begin, Index end) {
     const Scratch<T> buffer(plan.size(s)), stage(plan.stage_size(s));
     for (Index u = begin; u < end; ++u) {
       const Index cut = u % cuts, image = u / cuts / blocks, group = image % s.groups, first = cut * most_out;
@@ -146,7 +146,7 @@ void shift_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, 
       for (Index c = 0; c < in; c += plan.channels) {
         const Index channels = smaller(plan.channels, in - c);
         shift_image<T, A>(s, plan, from + c * s.h * s.w, channels, block.y, block.x, stage.data(), buffer.data());
-        tiles::product<T, A, true>(smaller(most_out, out - first), block.pixels, channels * taps,
+        tiles::product<T, A>(smaller(most_out, out - first), block.pixels, channels * taps,
                                    {w + ((group * out + first) * in + c) * taps, in * taps, 1, nullptr, false,
                                     bias && c == 0 ? bias + group * out + first : nullptr},
                                    {buffer.data(), 0, 0, -1, offsets.data()}, to, pixels, c > 0);
@@ -173,7 +173,7 @@ void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
   // Small images: several of them in one product, so that C is read and written once for all.
   const Index together =
       blocks > 1 ? 1 : smaller(chunk, larger(1, smaller(512 / pixels, (Index{1} << 16) / plan.size(s))));
-  for_chunks(chunks * parts, 1, [&](Index begin, Index end) {
+  parallel_for(chunks * parts, 1, [&](Index begin, Index end) {
     const Scratch<T> buffer(together * plan.size(s)), stage(plan.stage_size(s));
     const Scratch<T> right(together * plan.rows * plan.columns * strips * R::columns);
     for (Index u = begin; u < end; ++u) {
@@ -193,14 +193,14 @@ void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
             shift_image<T, A>(s, plan, x + ((image + i) * s.c + group * in + c) * s.h * s.w, channels, block.y, block.x,
                               stage.data(), buffer.data() + i * plan.size(s));
           }
-          tiles::product<T, A, false>(
+          tiles::product<T, A>(
               channels * taps, out, block.pixels,
               {buffer.data(), 0, 1, offsets.data(), false, nullptr, images, plan.size(s) - block.pixels},
               {right.data(), R::columns, height * R::columns}, partial.data() + u * size, out, image > first || b > 0);
         }
     }
   });
-  for_chunks(parts, 1 + (Index{1} << 16) / (size * chunks), [&](Index begin, Index end) {
+  parallel_for(parts, 1 + (Index{1} << 16) / (size * chunks), [&](Index begin, Index end) {
     for (Index part = begin; part < end; ++part) {
       const Index group = part % s.groups, c = part / s.groups * plan.channels,
                   count = smaller(plan.channels, in - c) * taps;

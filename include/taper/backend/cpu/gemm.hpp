@@ -5,7 +5,7 @@
 #include <taper/backend/cpu/gemm_generic.hpp>
 #include <taper/backend/cpu/gemm_paths.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
-#include <taper/backend/cpu/tasks.hpp>
+#include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
 #include <cstdint>
@@ -22,7 +22,7 @@ void for_batch(Index batch, Index work, const F& f) {
   };
   const Index grain = 1 + (Index{1} << 16) / work;
   if (grain >= batch || (batch < 16 && work >= (Index{1} << 20))) return run(0, batch);
-  for_chunks(batch, grain, run);
+  parallel_for(batch, grain, run);
 }
 
 }  // namespace tiles
@@ -45,7 +45,7 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64
   if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
     // Small products go straight to the tiles.
     if (b_col_stride == 1 && b_row_stride > 0 && n > 1 && m <= 64 && k <= 128 && n <= 64)
-      tiles::product<T, A, false>(m, n, k, {a, a_row_stride, a_col_stride},
+      tiles::product<T, A>(m, n, k, {a, a_row_stride, a_col_stride},
                                   {b, b_row_stride, 0, (k - 1) * b_row_stride + n}, c, c_row_stride, accumulate);
     else
       tiles::multiply<T, A>(

@@ -5,7 +5,7 @@
 #include <taper/backend/cpu/gemm_kernel.hpp>
 #include <taper/backend/cpu/gemm_pack.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
-#include <taper/backend/cpu/tasks.hpp>
+#include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 #include <taper/core/half.hpp>
 
@@ -76,7 +76,7 @@ void generic_product(const P& g) {
     return generic_block<P, T, A>(g, 0, g.m, 0, g.n, memory, memory + g.m * g.k, memory + (g.m + g.n) * g.k, g.k);
   }
   const Index down = (g.m + rows - 1) / rows, across = (g.n + columns - 1) / columns;
-  for_chunks(down * across, 1, [&](Index begin, Index end) {
+  parallel_for(down * across, 1, [&](Index begin, Index end) {
     const Scratch<C> memory(room);
     for (Index t = begin; t < end; ++t) {
       const Index i = t % down * rows, j = t / down * columns;

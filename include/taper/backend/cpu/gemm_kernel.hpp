@@ -112,7 +112,7 @@ TAPER_KERNEL [[gnu::noinline]] void store_edge(const T* tile, int tile_row, int 
 
 /// C (rows x columns) = or += A (rows x k) B (k x columns) in registers. Every element is summed in the order of k,
 /// whatever the tile, so that how C is cut does not change its bits.
-template <class T, class A, int Rows, int Vectors, bool Indirect>
+template <class T, class A, int Rows, int Vectors>
 TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
   using V = typename Native<T, A::vector_bytes>::type;
   constexpr int lanes = Tile<T, A>::lanes;
@@ -134,7 +134,7 @@ TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
   for (;;) {
 #pragma GCC unroll 2
     for (Index p = 0; p < k; ++p) {
-      const T* row = Indirect ? b + b_rows[p] : b;
+      const T* row = b_rows ? args.b + b_rows[p] : b;
       V right[Vectors];
 #pragma GCC unroll 16
       for (int j = 0; j < Vectors; ++j) right[j] = load<V>(row + j * lanes);
@@ -144,7 +144,7 @@ TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
 #pragma GCC unroll 16
         for (int j = 0; j < Vectors; ++j) sum[i][j] += left * right[j];
       }
-      if (!Indirect) b += b_row;
+      b += b_row;
       at += a_column;
     }
     if (--segments == 0) break;
@@ -181,37 +181,34 @@ struct Kernel {
   int width;
 };
 
-template <class T, class A, bool Indirect, int Rows>
+template <class T, class A, int Rows>
 Kernel<T> kernel_of_height(Index columns) {
   using R = Tile<T, A>;
   // Few rows leave registers free: a wider tile hides the latency of its sums.
   constexpr int wide = Rows == 1 ? 8 : Rows == 2 ? 4 : R::vectors;
   if constexpr (wide > R::vectors)
-    if (columns >= wide * R::lanes) return {tile_kernel<T, A, Rows, wide, Indirect>, wide * R::lanes};
+    if (columns >= wide * R::lanes) return {tile_kernel<T, A, Rows, wide>, wide * R::lanes};
   if constexpr (R::vectors == 4) {
-    if (columns > 3 * R::lanes) return {tile_kernel<T, A, Rows, 4, Indirect>, 4 * R::lanes};
-    if (columns > 2 * R::lanes) return {tile_kernel<T, A, Rows, 3, Indirect>, 3 * R::lanes};
+    if (columns > 2 * R::lanes) return {tile_kernel<T, A, Rows, 4>, 4 * R::lanes};
   }
-  if (columns > R::lanes) return {tile_kernel<T, A, Rows, 2, Indirect>, 2 * R::lanes};
-  return {tile_kernel<T, A, Rows, 1, Indirect>, R::lanes};
+  if (columns > R::lanes) return {tile_kernel<T, A, Rows, 2>, 2 * R::lanes};
+  return {tile_kernel<T, A, Rows, 1>, R::lanes};
 }
 
-/// The tile for `rows` (1 to 6) rows and as many of `columns` columns as fit.
-template <class T, class A, bool Indirect>
+/// The tile for `rows` (1 to 4, or 6) rows and as many of `columns` columns as fit.
+template <class T, class A>
 Kernel<T> choose_kernel(Index rows, Index columns) {
   switch (rows) {
     case 1:
-      return kernel_of_height<T, A, Indirect, 1>(columns);
+      return kernel_of_height<T, A, 1>(columns);
     case 2:
-      return kernel_of_height<T, A, Indirect, 2>(columns);
+      return kernel_of_height<T, A, 2>(columns);
     case 3:
-      return kernel_of_height<T, A, Indirect, 3>(columns);
+      return kernel_of_height<T, A, 3>(columns);
     case 4:
-      return kernel_of_height<T, A, Indirect, 4>(columns);
-    case 5:
-      return kernel_of_height<T, A, Indirect, 5>(columns);
+      return kernel_of_height<T, A, 4>(columns);
     default:
-      return kernel_of_height<T, A, Indirect, 6>(columns);
+      return kernel_of_height<T, A, 6>(columns);
   }
 }
 

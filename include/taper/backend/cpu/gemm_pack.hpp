@@ -16,16 +16,24 @@
 
 namespace taper::inline TAPER_ABI::detail::tiles {
 
-/// Rows cut into tiles of nearly equal height: 32 is 6, 6, 5, 5, 5, 5.
-struct RowTiles {
-  Index count, height, taller;  // the first `taller` tiles have one row more
-  RowTiles(Index rows, Index most) : count(1), height(rows), taller(0) {
-    if (rows <= most) return;
-    count = (rows + most - 1) / most;
-    height = rows / count;
-    taller = rows - height * count;
+/// Rows cut into tiles of falling height: sixes, and at the end what the other heights (4, 3, 2, 1) make of the rest
+/// without a tile much lower than they: 32 is 6, 6, 6, 6, 4, 4. There is no kernel of five rows.
+class RowTiles {
+ public:
+  Index count;
+  explicit RowTiles(Index rows) {
+    static constexpr signed char sixes_less[] = {0, 1, 1, 0, 0, 1};
+    static constexpr signed char ends[][3] = {{0, 0, 0}, {4, 3, 0}, {4, 4, 0}, {3, 0, 0}, {4, 0, 0}, {4, 4, 3}};
+    static constexpr signed char alone[][3] = {{0, 0, 0}, {1, 0, 0}, {2, 0, 0}, {3, 0, 0}, {4, 0, 0}, {3, 2, 0}};
+    sixes_ = rows < 6 ? 0 : rows / 6 - sixes_less[rows % 6];
+    end_ = rows < 6 ? alone[rows] : ends[rows % 6];
+    count = sixes_ + (end_[0] > 0) + (end_[1] > 0) + (end_[2] > 0);
   }
-  Index rows(Index tile) const { return height + (tile < taller ? 1 : 0); }
+  Index rows(Index tile) const { return tile < sixes_ ? 6 : end_[tile - sixes_]; }
+
+ private:
+  Index sixes_;
+  const signed char* end_;
 };
 
 /// Uninitialised memory from the caching allocator, with room for a tile's reads past its end.
@@ -101,7 +109,7 @@ TAPER_KERNEL [[gnu::noinline]] void pack_strip(const T* b, Index row, Index colu
 /// Rows of A, tile after tile, each k x height.
 template <class T, class A>
 TAPER_KERNEL [[gnu::noinline]] void pack_left(const T* a, Index row, Index column, Index m, Index k, T* to) {
-  const RowTiles tiles(m, Tile<T, A>::rows);
+  const RowTiles tiles(m);
   for (Index t = 0; t < tiles.count; ++t) {
     const Index rows = tiles.rows(t);
     if (rows == 6) {

@@ -6,7 +6,7 @@
 #include <taper/backend/cpu/gemm_kernel.hpp>
 #include <taper/backend/cpu/gemm_pack.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
-#include <taper/backend/cpu/tasks.hpp>
+#include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
 namespace taper::inline TAPER_ABI::detail::tiles {
@@ -65,22 +65,15 @@ struct Area {
   Index row, rows, column, columns;
 };
 
-// One loop for all kinds of tasks: every instance of parallel_for costs compile time.
-inline void run_tasks(const Grid& grid, Index m, Index n, void (*task)(const void*, const Area&), const void* what) {
-  if (grid.down * grid.across == 1) return task(what, {0, m, 0, n});
-  for_chunks(grid.down * grid.across, 1, [&](Index begin, Index end) {
-    for (Index t = begin; t < end; ++t) {
-      const Index i = t % grid.down * grid.rows, j = t / grid.down * grid.columns;
-      task(what, {i, at_most(grid.rows, m - i), j, at_most(grid.columns, n - j)});
-    }
-  });
-}
-
 /// f(area) for every task of the grid.
 template <class F>
 void for_tasks(const Grid& grid, Index m, Index n, const F& f) {
-  run_tasks(
-      grid, m, n, [](const void* what, const Area& area) { (*static_cast<const F*>(what))(area); }, &f);
+  parallel_for(grid.down * grid.across, 1, [&](Index begin, Index end) {
+    for (Index t = begin; t < end; ++t) {
+      const Index i = t % grid.down * grid.rows, j = t / grid.down * grid.columns;
+      f(Area{i, at_most(grid.rows, m - i), j, at_most(grid.columns, n - j)});
+    }
+  });
 }
 
 /// k cut into nearly equal blocks.
@@ -117,7 +110,7 @@ void direct_product(const Problem<T>& g) {
     const Scratch<T> strip(copy ? blocks.size * R::columns : 0);
     for (Index q = 0; q < blocks.count; ++q) {
       const Index p = blocks.begin(q), shift = p * g.b_row + j;
-      product<T, A, false>(rows, columns, blocks.length(q),
+      product<T, A>(rows, columns, blocks.length(q),
                            {g.a + i * g.a_row + p * g.a_column, g.a_row, g.a_column, nullptr, false, bias(g, i, q)},
                            {g.b + shift, g.b_row, 0, end - shift, nullptr, copy ? strip.data() : nullptr},
                            g.c + i * g.c_row + j, g.c_row, g.accumulate || q > 0);
@@ -171,7 +164,7 @@ void packed_product(const Problem<T>& g) {
           from = {left.data(), 0, 0, nullptr, true};
         }
         from.bias = bias(g, i, q);
-        product<T, A, false>(rows, columns, kc, from, {packed.data() + p * width + j * kc, R::columns, kc * R::columns},
+        product<T, A>(rows, columns, kc, from, {packed.data() + p * width + j * kc, R::columns, kc * R::columns},
                              g.c + i * g.c_row + first + j, g.c_row, g.accumulate || q > 0);
       }
     });

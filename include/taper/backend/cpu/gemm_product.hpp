@@ -36,11 +36,11 @@ struct Right {
 
 /// C (m x n) = or += A (m x k) B (k x n), tile by tile: a strip of B stays in the first-level cache under all rows of
 /// A.
-template <class T, class A, bool Indirect>
+template <class T, class A>
 TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Left<T>& left, const Right<T>& right, T* c,
                                             Index c_row, bool accumulate) {
   using R = Tile<T, A>;
-  const RowTiles tiles(m, R::rows);
+  const RowTiles tiles(m);
   // Rows that a tile would read past the end of B: less than two tiles' width, and a tile's width of slack.
   alignas(64) T tail[3 * R::columns];
   TileArgs<T> args;
@@ -53,12 +53,12 @@ TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Lef
   for (Index j = 0; j < n;) {
     Index columns = n - j;
     if (right.strip && columns > R::columns) columns = R::columns;
-    // Tiles of both heights have the same width: only a single tile may be wider.
-    Kernel<T> kernel = choose_kernel<T, A, Indirect>(tiles.rows(0), columns);
+    // Tiles of all heights have the same width, the first one's: only a single tile may be wider.
+    Kernel<T> kernel = choose_kernel<T, A>(tiles.rows(0), columns);
     if (columns > kernel.width) columns = kernel.width;
     args.columns = static_cast<int>(columns);
     args.b = right.strip ? right.data + j / R::columns * right.strip : right.data + j;
-    args.b_row = right.row;
+    args.b_row = right.rows ? 0 : right.row;
     args.k = k;
     args.tail = 0;
     args.segments = left.segments;
@@ -66,7 +66,7 @@ TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Lef
       pack_strip<T, A>(args.b, right.row, 1, k, columns, right.buffer);
       args.b = right.buffer;
       args.b_row = R::columns;
-    } else if (!Indirect && right.end >= 0 && (k - 1) * right.row + j + kernel.width > right.end) {
+    } else if (!right.rows && right.end >= 0 && (k - 1) * right.row + j + kernel.width > right.end) {
       const Index room = right.end - j - kernel.width;
       args.k = room < 0 ? 0 : room / right.row + 1;
       args.tail = k - args.k;
@@ -76,7 +76,7 @@ TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Lef
     }
     for (Index t = 0, i = 0; t < tiles.count; ++t) {
       const Index rows = tiles.rows(t);
-      if (t > 0 && t == tiles.taller) kernel = choose_kernel<T, A, Indirect>(rows, columns);
+      if (t > 0 && rows != tiles.rows(t - 1)) kernel = choose_kernel<T, A>(rows, columns);
       args.a = left.packed ? left.data + i * k : left.rows ? left.data : left.data + i * left.row;
       args.a_column = left.packed ? rows : left.column;
       args.bias = left.bias ? left.bias + i : nullptr;

@@ -6,25 +6,27 @@
 
 namespace taper::inline TAPER_ABI::detail {
 
-/// What a scatter does with an element: replace it, or add to it.
-struct Replace {
-  template <class T>
-  TAPER_INLINE static void put(T& to, const T& value) { to = value; }
-};
-struct Accumulate {
-  template <class T>
-  TAPER_INLINE static void put(T& to, const T& value) {
-    if constexpr (std::same_as<T, bool>) {
-      to = to || value;
-    } else if constexpr (Integral<T>) {
-      using U = std::make_unsigned_t<T>;  // integers wrap
-      to = static_cast<T>(static_cast<U>(static_cast<U>(to) + static_cast<U>(value)));
-    } else {
-      using C = compute_t<T>;
-      to = static_cast<T>(static_cast<C>(to) + static_cast<C>(value));
-    }
+/// to += value, as scatters add: integers wrap, sums of bools are "or".
+template <class T>
+TAPER_INLINE void accumulate(T& to, const T& value) {
+  if constexpr (std::same_as<T, bool>) {
+    to = to || value;
+  } else if constexpr (Integral<T>) {
+    using U = std::make_unsigned_t<T>;
+    to = static_cast<T>(static_cast<U>(static_cast<U>(to) + static_cast<U>(value)));
+  } else {
+    using C = compute_t<T>;
+    to = static_cast<T>(static_cast<C>(to) + static_cast<C>(value));
   }
-};
+}
+/// A CopyRow that adds to what is there.
+template <class T, class A = Abi>
+TAPER_KERNEL void accumulate_row(std::byte* to_bytes, std::int64_t to_step, const std::byte* from_bytes, std::int64_t from_step,
+                                 std::int64_t n) {
+  T* to = reinterpret_cast<T*>(to_bytes);
+  const T* from = reinterpret_cast<const T*>(from_bytes);
+  for (std::int64_t i = 0; i < n; ++i) accumulate(to[i * to_step], from[i * from_step]);
+}
 
 /// True where sums of T are taken in a wider type and rounded once.
 template <class T>
@@ -94,13 +96,16 @@ struct IndexedRows {
 };
 
 template <class U, class A = Abi>
-TAPER_KERNEL void take_elements(U* to, const U* x, const std::int64_t* offsets, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) to[i] = x[offsets[i]];
+TAPER_KERNEL void take_elements(std::byte* to, const std::byte* x, const std::int64_t* offsets, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) reinterpret_cast<U*>(to)[i] = reinterpret_cast<const U*>(x)[offsets[i]];
 }
 
-template <class U, class A = Abi>
-void take_rows(const IndexedRows& rows, const U* x, U* out) {
+/// The rows as a dense tensor; `bytes` is an element's size.
+template <class A = Abi>
+void take_rows(const IndexedRows& rows, std::int64_t bytes, const std::byte* x, std::byte* out) {
   if (rows.total() == 0) return;
+  using Take = void (*)(std::byte*, const std::byte*, const std::int64_t*, std::int64_t);
+  const Take take = dispatch_size(static_cast<std::size_t>(bytes), []<class U>() -> Take { return &take_elements<U, A>; });
   const std::int64_t n = rows.inner.count();
   const Walk walk = rows.inner_walk();
   parallel_for(rows.outer.count() * rows.count, chunk_of(n), [&](std::int64_t first, std::int64_t last) {
@@ -108,27 +113,20 @@ void take_rows(const IndexedRows& rows, const U* x, U* out) {
       const std::int64_t o = first / rows.count, k = first % rows.count;
       const std::int64_t some = last - first < rows.count - k ? last - first : rows.count - k;
       rows.outer.for_each(o, o + 1, [&](const std::int64_t* at) {
-        const U* from = x + at[0];
-        U* to = out + first * n;
-        if (n == 1) return take_elements<U, A>(to, from, rows.offsets + k, some);
+        const std::byte* from = x + at[0] * bytes;
+        std::byte* to = out + first * n * bytes;
+        if (n == 1) return take(to, from, rows.offsets + k, some);
         for (std::int64_t j = 0; j < some; ++j)
-          gather_as<U, A>(reinterpret_cast<std::byte*>(to + j * n),
-                          reinterpret_cast<const std::byte*>(from + rows.offsets[k + j]), walk, 0, n);
+          gather<A>(to + j * n * bytes, from + rows.offsets[k + j] * bytes, static_cast<std::size_t>(bytes), walk, 0, n);
       });
       first += some;
     }
   });
 }
 
-template <class Op, class T, class A = Abi>
-TAPER_KERNEL void put_elements(T* to, std::int64_t step, const T* values, std::int64_t value_step, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) Op::put(to[i * step], values[i * value_step]);
-}
-
-/// Writes rows (value_step 1) or one value (value_step 0). Rows at one offset are written in their order, by any number
-/// of threads: these share out the outer dimensions, or else parts of the rows.
-template <class Op, class T, class A = Abi>
-void put_rows(const IndexedRows& rows, T* x, const T* values, std::int64_t value_step) {
+/// Writes rows (value_step 1) or one value (value_step 0) with `put`. Rows at one offset are written in their order, by
+/// any number of threads: these share out the outer dimensions, or else parts of the rows.
+inline void put_rows(const IndexedRows& rows, std::int64_t bytes, std::byte* x, const std::byte* values, std::int64_t value_step, CopyRow put) {
   if (rows.total() == 0) return;
   const std::int64_t n = rows.inner.count(), outer = rows.outer.count();
   const Walk walk = rows.inner_walk();
@@ -138,10 +136,10 @@ void put_rows(const IndexedRows& rows, T* x, const T* values, std::int64_t value
       const std::int64_t o = first / parts, begin = first % parts * part, length = n - begin < part ? n - begin : part;
       rows.outer.for_each(o, o + 1, [&](const std::int64_t* at) {
         for (std::int64_t k = 0; k < rows.count; ++k) {
-          T* to = x + at[0] + rows.offsets[k];
-          const T* from = values + ((o * rows.count + k) * n + begin) * value_step;
+          std::byte* to = x + (at[0] + rows.offsets[k]) * bytes;
+          const std::byte* from = values + ((o * rows.count + k) * n + begin) * value_step * bytes;
           for_each_row(walk, begin, length, [&](std::int64_t offset, std::int64_t position, std::int64_t m) {
-            put_elements<Op, T, A>(to + offset, walk.inner_stride(), from + position * value_step, value_step, m);
+            put(to + offset * bytes, walk.inner_stride(), from + position * value_step * bytes, value_step, m);
           });
         }
       });
@@ -175,42 +173,45 @@ struct AxisLoop {
   std::int64_t total() const { return lead.count() * middle * row; }
 };
 
-template <class U, class A = Abi>
-TAPER_KERNEL void gather_row(const AxisLoop& loop, const std::int64_t* index, const U* x, U* out) {
-  for (std::int64_t j = 0; j < loop.row; ++j)
-    out[j * loop.row_step[2]] = x[j * loop.row_step[1] + index[j * loop.row_step[0]] * loop.axis_step];
-}
-template <class Op, class T, class A = Abi>
-TAPER_KERNEL void scatter_row(const AxisLoop& loop, const std::int64_t* index, T* x, const T* source,
-                              std::int64_t step) {
-  for (std::int64_t j = 0; j < loop.row; ++j)
-    Op::put(x[j * loop.row_step[1] + index[j * loop.row_step[0]] * loop.axis_step], source[j * step]);
-}
+/// What is done with one row of such a loop: gathered from x to the other side, or put from there into x.
+using AxisRow = void (*)(const AxisLoop& loop, const std::int64_t* index, std::byte* x, std::byte* other, std::int64_t other_step);
 
 template <class U, class A = Abi>
-void gather_axis(const AxisLoop& loop, const std::int64_t* index, const U* x, U* out) {
+TAPER_KERNEL void gather_row(const AxisLoop& loop, const std::int64_t* index, std::byte* x, std::byte* out, std::int64_t step) {
+  for (std::int64_t j = 0; j < loop.row; ++j)
+    reinterpret_cast<U*>(out)[j * step] = reinterpret_cast<const U*>(x)[j * loop.row_step[1] + index[j * loop.row_step[0]] * loop.axis_step];
+}
+template <class U, class A = Abi>
+TAPER_KERNEL void replace_row(const AxisLoop& loop, const std::int64_t* index, std::byte* x, std::byte* source, std::int64_t step) {
+  for (std::int64_t j = 0; j < loop.row; ++j)
+    reinterpret_cast<U*>(x)[j * loop.row_step[1] + index[j * loop.row_step[0]] * loop.axis_step] = reinterpret_cast<const U*>(source)[j * step];
+}
+template <class T, class A = Abi>
+TAPER_KERNEL void add_row(const AxisLoop& loop, const std::int64_t* index, std::byte* x, std::byte* source, std::int64_t step) {
+  for (std::int64_t j = 0; j < loop.row; ++j)
+    accumulate(reinterpret_cast<T*>(x)[j * loop.row_step[1] + index[j * loop.row_step[0]] * loop.axis_step],
+               reinterpret_cast<const T*>(source)[j * step]);
+}
+
+/// Runs `row` over the loop. Elements that meet at one place are written in the order of the index: points of `lead`
+/// never share a place. one_value: the other side is a single element.
+inline void run_axis(const AxisLoop& loop, std::int64_t bytes, const std::int64_t* index, std::byte* x, std::byte* other, bool one_value, AxisRow row) {
   if (loop.total() == 0) return;
   parallel_for(loop.lead.count(), chunk_of(loop.middle * loop.row), [&](std::int64_t first, std::int64_t last) {
     loop.lead.for_each(first, last, [&](const std::int64_t* at) {
       for (std::int64_t k = 0; k < loop.middle; ++k)
-        gather_row<U, A>(loop, index + at[0] + k * loop.middle_step[0], x + at[1],
-                         out + at[2] + k * loop.middle_step[2]);
+        row(loop, index + at[0] + k * loop.middle_step[0], x + at[1] * bytes,
+            one_value ? other : other + (at[2] + k * loop.middle_step[2]) * bytes, one_value ? 0 : loop.row_step[2]);
     });
   });
 }
-
-/// Elements that meet at one place are written in the order of the index: points of `lead` never share a place.
-template <class Op, class T, class A = Abi>
-void scatter_axis(const AxisLoop& loop, const std::int64_t* index, T* x, const T* source, bool one_value) {
-  if (loop.total() == 0) return;
-  parallel_for(loop.lead.count(), chunk_of(loop.middle * loop.row), [&](std::int64_t first, std::int64_t last) {
-    loop.lead.for_each(first, last, [&](const std::int64_t* at) {
-      for (std::int64_t k = 0; k < loop.middle; ++k)
-        scatter_row<Op, T, A>(loop, index + at[0] + k * loop.middle_step[0], x + at[1],
-                              one_value ? source : source + at[2] + k * loop.middle_step[2],
-                              one_value ? 0 : loop.row_step[2]);
-    });
-  });
+template <class A = Abi>
+AxisRow row_gatherer(std::size_t size) {
+  return dispatch_size(size, []<class U>() -> AxisRow { return &gather_row<U, A>; });
+}
+template <class A = Abi>
+AxisRow row_replacer(std::size_t size) {
+  return dispatch_size(size, []<class U>() -> AxisRow { return &replace_row<U, A>; });
 }
 
 template <class A = Abi>

@@ -63,55 +63,28 @@ inline constexpr std::int64_t task_elements = 1 << 15;
 /// How many tasks of `elements` each make a chunk.
 inline std::int64_t chunk_of(std::int64_t elements) { return 1 + task_elements / (elements > 0 ? elements : 1); }
 
-template <class U, class A>
-TAPER_KERNEL void copy_row(U* to, std::int64_t to_step, const U* from, std::int64_t from_step, std::int64_t n) {
-  if (to_step == 1) return gather_elements<U, A>(to, from, from_step, n);
-  if (from_step == 1) return scatter_elements<U, A>(to, from, to_step, n);
-  for (std::int64_t i = 0; i < n; ++i) to[i * to_step] = from[i * from_step];
-}
-
-template <class U, class A>
-void copy_rows(U* to, const U* from, const Points<2>& points) {
-  // The last dimension is the row; a single long row is cut, so that threads share it.
-  Points<2> rows;
-  std::int64_t n = 1, to_step = 1, from_step = 1;
-  const int last = points.shape.size() - 1;
-  if (last >= 0) n = points.shape[last], to_step = points.strides[0][last], from_step = points.strides[1][last];
-  for (int i = 0; i < last; ++i) rows.push(points.shape[i], points.strides[0][i], points.strides[1][i]);
-  const std::int64_t count = rows.count();
-  if (count == 1) {
-    parallel_for(n, 4 * task_elements, [&](std::int64_t a, std::int64_t b) {
-      copy_row<U, A>(to + a * to_step, to_step, from + a * from_step, from_step, b - a);
-    });
-    return;
-  }
-  parallel_for(count, chunk_of(n), [&](std::int64_t a, std::int64_t b) {
-    rows.for_each(a, b,
-                  [&](const std::int64_t* at) { copy_row<U, A>(to + at[0], to_step, from + at[1], from_step, n); });
-  });
-}
-
-/// Calls f.operator()<U>() with an unsigned type of the given size: what moves elements without reading them.
-template <class F>
-void dispatch_size(std::size_t size, F&& f) {
-  switch (size) {
-    case 1: return f.template operator()<std::uint8_t>();
-    case 2: return f.template operator()<std::uint16_t>();
-    case 4: return f.template operator()<std::uint32_t>();
-    case 8: return f.template operator()<std::uint64_t>();
-    default: return f.template operator()<Bytes16>();
-  }
-}
-
 /// Copies `shape` elements between two strided operands that do not overlap.
 template <class A = Abi>
 void copy_strided(DType dtype, const Shape& shape, std::byte* to, const Strides& to_strides, const std::byte* from,
                   const Strides& from_strides) {
   if (shape.numel() == 0) return;
-  Points<2> points;
+  Points<2> points, rows;
   for (int i = 0; i < shape.size(); ++i) points.push(shape[i], to_strides[i], from_strides[i]);
-  dispatch_size(size_of(dtype), [&]<class U>() {
-    copy_rows<U, A>(reinterpret_cast<U*>(to), reinterpret_cast<const U*>(from), points);
+  // The last dimension is the row; a single long row is cut, so that threads share it.
+  std::int64_t n = 1, to_step = 1, from_step = 1;
+  const int last = points.shape.size() - 1;
+  if (last >= 0) n = points.shape[last], to_step = points.strides[0][last], from_step = points.strides[1][last];
+  for (int i = 0; i < last; ++i) rows.push(points.shape[i], points.strides[0][i], points.strides[1][i]);
+  const std::int64_t count = rows.count(), bytes = static_cast<std::int64_t>(size_of(dtype));
+  const CopyRow copy = row_copier<A>(size_of(dtype));
+  if (count == 1) {
+    parallel_for(n, 4 * task_elements, [&](std::int64_t a, std::int64_t b) {
+      copy(to + a * to_step * bytes, to_step, from + a * from_step * bytes, from_step, b - a);
+    });
+    return;
+  }
+  parallel_for(count, chunk_of(n), [&](std::int64_t a, std::int64_t b) {
+    rows.for_each(a, b, [&](const std::int64_t* at) { copy(to + at[0] * bytes, to_step, from + at[1] * bytes, from_step, n); });
   });
 }
 

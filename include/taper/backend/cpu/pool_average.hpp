@@ -4,7 +4,7 @@
 
 #include <taper/backend/cpu/gemm_generic.hpp>
 #include <taper/backend/cpu/pool_shape.hpp>
-#include <taper/backend/cpu/tasks.hpp>
+#include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
 #include <cstdint>
@@ -146,13 +146,13 @@ TAPER_KERNEL void spread_planes(std::int64_t begin, std::int64_t end, const W& w
 
 template <class T, class A, class W>
 void average(std::int64_t planes, const W& windows, const T* x, T* y) {
-  for_chunks(planes, grain(windows.h * windows.w + windows.oh * windows.ow),
+  parallel_for(planes, grain(windows.h * windows.w + windows.oh * windows.ow),
              [&](std::int64_t begin, std::int64_t end) { average_planes<T, A>(begin, end, windows, x, y); });
 }
 
 template <class T, class A, class W>
 void average_backward(std::int64_t planes, const W& windows, const T* dy, T* dx) {
-  for_chunks(planes, grain(windows.h * windows.w + windows.oh * windows.ow),
+  parallel_for(planes, grain(windows.h * windows.w + windows.oh * windows.ow),
              [&](std::int64_t begin, std::int64_t end) { spread_planes<T, A>(begin, end, windows, dy, dx); });
 }
 

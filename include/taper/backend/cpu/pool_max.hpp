@@ -4,7 +4,7 @@
 
 #include <taper/backend/cpu/gemm_kernel.hpp>
 #include <taper/backend/cpu/pool_shape.hpp>
-#include <taper/backend/cpu/tasks.hpp>
+#include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
 #include <cstdint>
@@ -120,7 +120,7 @@ TAPER_KERNEL void max_plane(const Pool2dShape& s, std::int64_t oh, std::int64_t 
 template <class T, class A = Abi>
 void max_pool2d(const Pool2dShape& s, const T* x, T* out, std::int64_t* indices) {
   const std::int64_t oh = s.oh(), ow = s.ow();
-  for_chunks(s.planes, pooling::grain(oh * ow * s.kh * s.kw), [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(s.planes, pooling::grain(oh * ow * s.kh * s.kw), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p)
       pooling::max_plane<T, A>(s, oh, ow, x + p * s.h * s.w, out + p * oh * ow,
                                indices ? indices + p * oh * ow : nullptr);
@@ -131,7 +131,7 @@ void max_pool2d(const Pool2dShape& s, const T* x, T* out, std::int64_t* indices)
 template <class T, class A = Abi>
 void max_pool2d_backward(std::int64_t planes, std::int64_t in, std::int64_t out, const T* dy,
                          const std::int64_t* indices, T* dx) {
-  for_chunks(planes, pooling::grain(in + out), [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(planes, pooling::grain(in + out), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p) {
       T* to = dx + p * in;
       for (std::int64_t i = 0; i < in; ++i) to[i] = T(0);
@@ -147,7 +147,7 @@ void max_pool2d_backward(std::int64_t planes, std::int64_t in, std::int64_t out,
 template <class T, class A = Abi>
 void adaptive_max_pool2d(std::int64_t planes, std::int64_t h, std::int64_t w, std::int64_t oh, std::int64_t ow,
                          const T* x, T* out, std::int64_t* indices) {
-  for_chunks(planes, pooling::grain(h * w + oh * ow), [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(planes, pooling::grain(h * w + oh * ow), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p)
       for (std::int64_t i = 0; i < oh * ow; ++i) {
         const pooling::Range y = pooling::adaptive_range(i / ow, h, oh), z = pooling::adaptive_range(i % ow, w, ow);

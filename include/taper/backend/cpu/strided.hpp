@@ -68,58 +68,56 @@ void for_each_row(const Walk& walk, std::int64_t first, std::int64_t n, Row&& ro
 
 struct Bytes16 { std::uint64_t lo, hi; };
 
+/// f.operator()<U>() with an unsigned type of the given size: what moves elements without reading them.
+template <class F>
+decltype(auto) dispatch_size(std::size_t size, F&& f) {
+  switch (size) {
+    case 1: return f.template operator()<std::uint8_t>();
+    case 2: return f.template operator()<std::uint16_t>();
+    case 4: return f.template operator()<std::uint32_t>();
+    case 8: return f.template operator()<std::uint64_t>();
+    default: return f.template operator()<Bytes16>();
+  }
+}
+
+/// Copies n elements; steps count elements. What loops over rows takes such a function: it is compiled once, not for
+/// every size of an element.
+using CopyRow = void (*)(std::byte* to, std::int64_t to_step, const std::byte* from, std::int64_t from_step, std::int64_t n);
+
 template <class U, class A = Abi>
-TAPER_KERNEL void gather_elements(U* to, const U* from, std::int64_t stride, std::int64_t n) {
-  if (stride == 1) {
-    std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(U));
-  } else if (stride == 0) {
+TAPER_KERNEL void copy_row(std::byte* to_bytes, std::int64_t to_step, const std::byte* from_bytes, std::int64_t from_step, std::int64_t n) {
+  U* to = reinterpret_cast<U*>(to_bytes);
+  const U* from = reinterpret_cast<const U*>(from_bytes);
+  if (to_step == 1 && from_step == 1) {
+    std::memcpy(to_bytes, from_bytes, static_cast<std::size_t>(n) * sizeof(U));
+  } else if (to_step == 1 && from_step == 0) {
     const U value = *from;
     for (std::int64_t i = 0; i < n; ++i) to[i] = value;
   } else {
-    for (std::int64_t i = 0; i < n; ++i) to[i] = from[i * stride];
+    for (std::int64_t i = 0; i < n; ++i) to[i * to_step] = from[i * from_step];
   }
 }
-
-template <class U, class A = Abi>
-TAPER_KERNEL void scatter_elements(U* to, const U* from, std::int64_t stride, std::int64_t n) {
-  if (stride == 1) std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(U));
-  else
-    for (std::int64_t i = 0; i < n; ++i) to[i * stride] = from[i];
+template <class A = Abi>
+CopyRow row_copier(std::size_t size) {
+  return dispatch_size(size, []<class U>() -> CopyRow { return &copy_row<U, A>; });
 }
 
 /// The range [first, first + n) of a strided operand, made contiguous.
-template <class U, class A = Abi>
-void gather_as(std::byte* to, const std::byte* from, const Walk& walk, std::int64_t first, std::int64_t n) {
-  for_each_row(walk, first, n, [&](std::int64_t offset, std::int64_t position, std::int64_t length) {
-    gather_elements<U, A>(reinterpret_cast<U*>(to) + position, reinterpret_cast<const U*>(from) + offset, walk.inner_stride(), length);
-  });
-}
-template <class U, class A = Abi>
-void scatter_as(std::byte* to, const std::byte* from, const Walk& walk, std::int64_t first, std::int64_t n) {
-  for_each_row(walk, first, n, [&](std::int64_t offset, std::int64_t position, std::int64_t length) {
-    scatter_elements<U, A>(reinterpret_cast<U*>(to) + offset, reinterpret_cast<const U*>(from) + position, walk.inner_stride(), length);
-  });
-}
-
 template <class A = Abi>
 void gather(std::byte* to, const std::byte* from, std::size_t size, const Walk& walk, std::int64_t first, std::int64_t n) {
-  switch (size) {
-    case 1: return gather_as<std::uint8_t, A>(to, from, walk, first, n);
-    case 2: return gather_as<std::uint16_t, A>(to, from, walk, first, n);
-    case 4: return gather_as<std::uint32_t, A>(to, from, walk, first, n);
-    case 8: return gather_as<std::uint64_t, A>(to, from, walk, first, n);
-    default: return gather_as<Bytes16, A>(to, from, walk, first, n);
-  }
+  const auto bytes = static_cast<std::int64_t>(size);
+  const CopyRow copy = row_copier<A>(size);
+  for_each_row(walk, first, n, [&](std::int64_t offset, std::int64_t position, std::int64_t length) {
+    copy(to + position * bytes, 1, from + offset * bytes, walk.inner_stride(), length);
+  });
 }
 template <class A = Abi>
 void scatter(std::byte* to, const std::byte* from, std::size_t size, const Walk& walk, std::int64_t first, std::int64_t n) {
-  switch (size) {
-    case 1: return scatter_as<std::uint8_t, A>(to, from, walk, first, n);
-    case 2: return scatter_as<std::uint16_t, A>(to, from, walk, first, n);
-    case 4: return scatter_as<std::uint32_t, A>(to, from, walk, first, n);
-    case 8: return scatter_as<std::uint64_t, A>(to, from, walk, first, n);
-    default: return scatter_as<Bytes16, A>(to, from, walk, first, n);
-  }
+  const auto bytes = static_cast<std::int64_t>(size);
+  const CopyRow copy = row_copier<A>(size);
+  for_each_row(walk, first, n, [&](std::int64_t offset, std::int64_t position, std::int64_t length) {
+    copy(to + offset * bytes, walk.inner_stride(), from + position * bytes, 1, length);
+  });
 }
 
 /// Repeats element 0 .. size bytes over n elements.
