@@ -38,6 +38,9 @@
 // Cold paths (error messages) stay out of the hot code.
 #define TAPER_COLD [[gnu::cold, gnu::noinline]]
 
+// What runs once in a while (files, construction, printing): optimised for size, which compiles sooner.
+#define TAPER_RARE [[gnu::cold]]
+
 // Kernel loops carry their own optimisation level in a -O0 build. Only g++ has the means.
 #if defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__) && !defined(__CUDACC__)
 #define TAPER_KERNEL __attribute__((optimize("O2")))

@@ -16,7 +16,7 @@
 namespace taper::inline TAPER_ABI::detail {
 
 // The first bytes of a small file, ended by zero; false where it cannot be read.
-inline bool read_small_file(const char* path, char* out, std::size_t size) noexcept {
+TAPER_RARE inline bool read_small_file(const char* path, char* out, std::size_t size) noexcept {
   const int file = open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return false;
   const ssize_t n = read(file, out, size - 1);
@@ -27,7 +27,7 @@ inline bool read_small_file(const char* path, char* out, std::size_t size) noexc
 }
 
 // Processors granted by one control group directory, rounded up; 0 where it sets no quota.
-inline int group_quota(const char* directory, bool version2) noexcept {
+TAPER_RARE inline int group_quota(const char* directory, bool version2) noexcept {
   char path[640], text[64];
   const std::size_t length = std::strlen(directory);
   if (length > 512) return 0;
@@ -55,7 +55,7 @@ inline int group_quota(const char* directory, bool version2) noexcept {
 
 // The smallest quota of the groups this process is in and of all groups above them. Inside a container the path may
 // name a directory that only the host sees: the root is then the container's own group.
-inline int control_group_quota() noexcept {
+TAPER_RARE inline int control_group_quota() noexcept {
   char groups[4096];
   if (!read_small_file("/proc/self/cgroup", groups, sizeof groups)) return 0;
   int least = 0;
@@ -85,7 +85,7 @@ inline int control_group_quota() noexcept {
 }
 
 /// Processors that this process may use, at least 1.
-inline int cpu_count() noexcept {
+TAPER_RARE inline int cpu_count() noexcept {
   long n = 0;
 #if defined(__linux__)
   alignas(cpu_set_t) unsigned char mask[1024 * sizeof(long)];  // a machine may have more than cpu_set_t's 1024

@@ -11,7 +11,7 @@
 namespace taper::inline TAPER_ABI::detail {
 
 /// The numbers 0 .. n - 1, ordered so that what they stand for is sorted; equal ones keep their order.
-inline std::vector<std::size_t> sorted_order(std::size_t n, FunctionRef<bool(std::size_t, std::size_t)> less) {
+TAPER_RARE inline std::vector<std::size_t> sorted_order(std::size_t n, FunctionRef<bool(std::size_t, std::size_t)> less) {
   std::vector<std::size_t> order(n);
   for (std::size_t i = 0; i < n; ++i) order[i] = i;
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return less(a, b) || (!less(b, a) && a < b); });

@@ -15,7 +15,7 @@ namespace taper::inline TAPER_ABI {
 namespace detail {
 
 /// A link's target, so that a save through a link replaces the file and keeps the link.
-inline std::string follow_links(const std::string& path) {
+TAPER_RARE inline std::string follow_links(const std::string& path) {
   char* real = ::realpath(path.c_str(), nullptr);
   if (real == nullptr) return path;
   std::string out = real;
@@ -23,7 +23,7 @@ inline std::string follow_links(const std::string& path) {
   return out;
 }
 
-inline std::string directory_of(const std::string& path) {
+TAPER_RARE inline std::string directory_of(const std::string& path) {
   const auto slash = path.rfind('/');
   return slash == path.npos ? "./" : path.substr(0, slash + 1);
 }
@@ -40,7 +40,7 @@ namespace io {
 /// Throws: IoError with the path and the system's reason.
 class AtomicFile {
  public:
-  explicit AtomicFile(const std::string& path) : path_(taper::detail::follow_links(path)) {
+  TAPER_RARE explicit AtomicFile(const std::string& path) : path_(taper::detail::follow_links(path)) {
     if (path.find('\0') != path.npos) raise("the path '", path.c_str(), "' goes on behind a zero byte");
     struct ::stat target;
     if (::stat(path_.c_str(), &target) == 0) {
@@ -58,7 +58,7 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile() { discard(); }
 
-  void write(Bytes bytes) {
+  TAPER_RARE void write(Bytes bytes) {
     if (!file_.is_open()) raise("'", path_, "' is already in place; open a new AtomicFile to write it again");
     if (buffer_.size() + bytes.size() > buffer_size) {
       flush();
@@ -69,7 +69,7 @@ class AtomicFile {
   void write(std::string_view text) { write(bytes_of(text)); }
 
   /// Puts what was written in the target's place.
-  void commit() {
+  TAPER_RARE void commit() {
     if (!file_.is_open()) raise("'", path_, "' is already in place; commit() is called once");
     flush();
     if (keep_mode_ && ::fchmod(file_.get(), mode_) != 0) fail("set the mode of");
@@ -92,7 +92,7 @@ class AtomicFile {
     taper::detail::raise_errno("AtomicFile", parts...);
   }
 
-  void open_temporary() {
+  TAPER_RARE void open_temporary() {
     // A short name of its own, not the target's with something behind it: that could be longer than a name may be.
     const std::string stem = taper::detail::directory_of(path_) + ".taper-" + std::to_string(::getpid()) + "-";
     do {
@@ -110,7 +110,7 @@ class AtomicFile {
     buffer_.clear();
   }
 
-  void write_through(Bytes bytes) {
+  TAPER_RARE void write_through(Bytes bytes) {
     while (!bytes.empty()) {
       const auto count = ::write(file_.get(), bytes.data(), bytes.size());
       if (count < 0 && errno == EINTR) continue;
@@ -120,7 +120,7 @@ class AtomicFile {
   }
 
   /// A rename is on the disk when its directory is. A directory that cannot be read or synced is left to the system.
-  void sync_directory() {
+  TAPER_RARE void sync_directory() {
     taper::detail::FileDescriptor directory(
         ::open(taper::detail::directory_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (directory.is_open() && ::fsync(directory.get()) != 0 && errno == EIO)
@@ -149,14 +149,14 @@ class AtomicFile {
 /// Replaces a file by what `writer(AtomicFile&)` writes, as a whole or not at all, also where the old one is mapped.
 ///
 /// Throws: IoError with the path; what the writer throws. The target is then as it was before.
-inline void write_atomically(const std::string& path, taper::detail::FunctionRef<void(AtomicFile&)> writer) {
+TAPER_RARE inline void write_atomically(const std::string& path, taper::detail::FunctionRef<void(AtomicFile&)> writer) {
   AtomicFile file(path);
   writer(file);
   file.commit();
 }
 
 /// Replaces a file by these bytes, as a whole or not at all.
-inline void write_file(const std::string& path, Bytes bytes) {
+TAPER_RARE inline void write_file(const std::string& path, Bytes bytes) {
   write_atomically(path, [&](AtomicFile& file) { file.write(bytes); });
 }
 

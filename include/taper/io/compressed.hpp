@@ -17,7 +17,7 @@ namespace io {
 
 /// A file's content, uncompressed; looks for path, then for path + ".gz".
 /// Throws: IoError where neither exists, or where the file is compressed and the program lacks io/gzip.hpp.
-inline std::vector<std::byte> read_file_or_gzip(const std::string& path) {
+TAPER_RARE inline std::vector<std::byte> read_file_or_gzip(const std::string& path) {
   const bool plain = ::access(path.c_str(), R_OK) == 0;
   const std::string compressed = path + ".gz";
   if (!plain && ::access(compressed.c_str(), R_OK) != 0)

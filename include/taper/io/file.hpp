@@ -24,9 +24,10 @@ namespace detail {
 /// Throws IoError "[op] parts: the text of errno". The paths are plain POSIX here: <fstream> and <filesystem> cost more
 /// compile time than all of io/, and neither says why a file could not be opened.
 template <class... Parts>
-[[noreturn]] TAPER_COLD void raise_errno(std::string_view op, const Parts&... parts) {
-  const std::string reason = std::strerror(errno);
-  raise<IoError>(op, parts..., ": ", reason);
+[[noreturn, gnu::cold]] void raise_errno(std::string_view op, const Parts&... parts) {
+  const char* reason = std::strerror(errno);
+  const MessagePart list[] = {part_of(parts)..., part_of(": "), {reason, &append_literal}};
+  raise_message<IoError>(op, list, sizeof...(parts) + 2);
 }
 
 /// Closes itself.
@@ -50,7 +51,7 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-inline FileDescriptor open_for_reading(std::string_view op, const std::string& path, struct ::stat& info) {
+TAPER_RARE inline FileDescriptor open_for_reading(std::string_view op, const std::string& path, struct ::stat& info) {
   if (path.find('\0') != path.npos) raise<IoError>(op, "the path '", path.c_str(), "' goes on behind a zero byte");
   FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.is_open() || ::fstat(file.get(), &info) != 0) raise_errno(op, "cannot open '", path, "'");
@@ -71,7 +72,7 @@ inline Bytes bytes_of(std::string_view text) { return {reinterpret_cast<const st
 /// The whole content of a file or a pipe.
 ///
 /// Throws: IoError with the path where it cannot be opened or read.
-inline std::vector<std::byte> read_file(const std::string& path) {
+TAPER_RARE inline std::vector<std::byte> read_file(const std::string& path) {
   struct ::stat info;
   const auto file = taper::detail::open_for_reading("read_file", path, info);
   if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))

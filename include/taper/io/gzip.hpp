@@ -46,7 +46,7 @@ inline bool is_gzip(Bytes bytes) {
 /// one. `limit` is the most that the caller is willing to hold.
 ///
 /// Throws: IoError where the bytes are truncated, damaged or no gzip, or unpack to more than `limit`; MemoryError.
-inline std::vector<std::byte> gunzip(Bytes packed, const std::string& name, std::size_t limit = SIZE_MAX) {
+TAPER_RARE inline std::vector<std::byte> gunzip(Bytes packed, const std::string& name, std::size_t limit = SIZE_MAX) {
   using taper::detail::raise;
   if (!is_gzip(packed)) raise<IoError>("gunzip", "'", name, "' does not begin like a gzip file");
   taper::detail::Inflater inflater;
@@ -88,7 +88,7 @@ inline std::vector<std::byte> gunzip(Bytes packed, const std::string& name, std:
 }
 
 /// The whole content of a file, unpacked where it is gzip.
-inline std::vector<std::byte> read_maybe_gzip(const std::string& path) {
+TAPER_RARE inline std::vector<std::byte> read_maybe_gzip(const std::string& path) {
   std::vector<std::byte> content = read_file(path);
   return is_gzip(content) ? gunzip(content, path) : content;
 }

@@ -10,7 +10,7 @@ namespace taper::inline TAPER_ABI::io::idx {
 ///
 /// Throws: IoError where the bytes are truncated, too many, or no IDX file; ShapeError where it has more than 8
 /// dimensions. Source: the description of the format on the MNIST database's page.
-inline ArrayInFile parse(Bytes file, const std::string& name) {
+TAPER_RARE inline ArrayInFile parse(Bytes file, const std::string& name) {
   using taper::detail::raise;
   const auto byte = [&](std::size_t i) { return std::to_integer<std::uint32_t>(file[i]); };
   if (file.size() >= 2 && byte(0) == 0x1f && byte(1) == 0x8b)

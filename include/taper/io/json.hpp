@@ -22,7 +22,7 @@ namespace taper::inline TAPER_ABI {
 namespace detail {
 
 /// The length of the UTF-8 sequence that text starts with; 0 where it is none (overlong forms and surrogates are none).
-inline std::size_t utf8_length(std::string_view text) {
+TAPER_RARE inline std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) -> unsigned {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
   };
@@ -38,7 +38,7 @@ inline std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
-inline void append_utf8(std::string& out, std::uint32_t code) {
+TAPER_RARE inline void append_utf8(std::string& out, std::uint32_t code) {
   const auto put = [&](std::uint32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
   if (code < 0x80) return put(code);
   if (code < 0x800) {
@@ -83,7 +83,7 @@ class Reader {
   }
 
   /// Calls member(key) for each member; it must read exactly one value.
-  void object(taper::detail::FunctionRef<void(const std::string&)> member) {
+  TAPER_RARE void object(taper::detail::FunctionRef<void(const std::string&)> member) {
     enter('{', "an object");
     std::vector<std::string> keys;
     if (!accept('}')) {
@@ -101,7 +101,7 @@ class Reader {
   }
 
   /// Calls element() for each element; it must read exactly one value.
-  void array(taper::detail::FunctionRef<void()> element) {
+  TAPER_RARE void array(taper::detail::FunctionRef<void()> element) {
     enter('[', "an array");
     if (!accept(']')) {
       do element();
@@ -111,7 +111,7 @@ class Reader {
     --depth_;
   }
 
-  std::string string() {
+  TAPER_RARE std::string string() {
     if (next() != '"') expected("a string");
     std::string out;
     for (++at_;;) {
@@ -134,7 +134,7 @@ class Reader {
     return out;
   }
 
-  std::int64_t integer() {
+  TAPER_RARE std::int64_t integer() {
     if (const char c = next(); c != '-' && !is_digit(c)) expected("an integer");
     const std::size_t begin = at_;
     const std::string_view token = number_token();
@@ -148,7 +148,7 @@ class Reader {
 
   /// A double; also the strings "NaN", "Infinity" and "-Infinity", which is how Writer spells what JSON has no number
   /// for.
-  double number() {
+  TAPER_RARE double number() {
     const char c = next();
     if (c == '"') {
       const std::size_t begin = at_;
@@ -181,7 +181,7 @@ class Reader {
   }
 
   /// Reads any one value and forgets it.
-  void skip() {
+  TAPER_RARE void skip() {
     switch (peek()) {
       case Kind::object:
         return object([this](const std::string&) { skip(); });
@@ -223,7 +223,7 @@ class Reader {
     const auto u = static_cast<unsigned char>(c);
     return u >= 0x20 && u < 0x80 && c != '"' && c != '\\';
   }
-  static std::string describe(char c) {
+  TAPER_RARE static std::string describe(char c) {
     if (c > ' ' && c < 0x7f) return {'\'', c, '\''};
     char digits[2];
     const auto u = static_cast<unsigned char>(c);
@@ -272,7 +272,7 @@ class Reader {
     ++at_;
   }
 
-  void append_escape(std::string& out) {
+  TAPER_RARE void append_escape(std::string& out) {
     ++at_;
     if (at_ == text_.size()) fail("the text ends inside a string");
     constexpr std::string_view letters = "\"\\/bfnrt", meanings = "\"\\/\b\f\n\r\t";
@@ -295,7 +295,7 @@ class Reader {
     taper::detail::append_utf8(out, code);
   }
 
-  std::uint32_t hex4() {
+  TAPER_RARE std::uint32_t hex4() {
     std::uint32_t code = 0;
     const std::string_view digits = text_.substr(at_, 4);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
@@ -305,7 +305,7 @@ class Reader {
   }
 
   /// Steps over a number that follows JSON's grammar, which is narrower than from_chars'.
-  std::string_view number_token() {
+  TAPER_RARE std::string_view number_token() {
     const std::size_t begin = at_;
     const auto digits = [this] {
       if (at_ == text_.size() || !is_digit(text_[at_])) expected("a digit");
@@ -357,7 +357,7 @@ class Writer {
   std::string out_;
 };
 
-inline void Writer::string(std::string_view text) {
+TAPER_RARE inline void Writer::string(std::string_view text) {
   separate();
   out_ += '"';
   for (std::size_t i = 0; i < text.size();) {

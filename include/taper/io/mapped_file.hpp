@@ -20,7 +20,7 @@ namespace taper::inline TAPER_ABI::io {
 class MappedFile {
  public:
   MappedFile() = default;
-  explicit MappedFile(const std::string& path) {
+  TAPER_RARE explicit MappedFile(const std::string& path) {
     struct ::stat info;
     const auto file = taper::detail::open_for_reading("MappedFile", path, info);
     if (!S_ISREG(info.st_mode))

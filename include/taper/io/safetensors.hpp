@@ -58,14 +58,14 @@ inline constexpr std::string_view dtype_names[] = {"BOOL", "U8",   "I8",  "I16",
 inline constexpr std::uint8_t dtype_order[] = {0, 1, 2, 3, 6, 10, 4, 5, 7, 9, 8};
 inline constexpr std::string_view known_dtypes = "BOOL U8 I8 I16 I32 I64 F16 BF16 F32 F64 C64";
 
-inline DType parse_dtype(const std::string& file, const std::string& tensor, const std::string& dtype) {
+TAPER_RARE inline DType parse_dtype(const std::string& file, const std::string& tensor, const std::string& dtype) {
   for (int i = 0; i < static_cast<int>(std::size(dtype_names)); ++i)
     if (dtype == dtype_names[i]) return static_cast<DType>(i);
   raise<DTypeError>(op, "'", file, "': tensor '", tensor, "' has dtype '", dtype,
                     "', which Taper does not have; convert it to one of ", known_dtypes, " where the file was made");
 }
 
-inline io::safetensors::Entry parse_entry(io::json::Reader& json, const std::string& file, const std::string& name) {
+TAPER_RARE inline io::safetensors::Entry parse_entry(io::json::Reader& json, const std::string& file, const std::string& name) {
   io::safetensors::Entry entry;
   entry.name = name;
   std::int64_t offsets[2];
@@ -105,7 +105,7 @@ inline io::safetensors::Entry parse_entry(io::json::Reader& json, const std::str
 
 /// Checks that the tensors, sorted by offset, fill the data without holes or overlaps, and counts offsets from the
 /// file's first byte from here on.
-inline void place_entries(io::safetensors::Header& header, const std::string& file, std::size_t start,
+TAPER_RARE inline void place_entries(io::safetensors::Header& header, const std::string& file, std::size_t start,
                           std::size_t data) {
   std::size_t expected = 0;
   for (auto& entry : header.entries) {
@@ -134,7 +134,7 @@ inline void place_entries(io::safetensors::Header& header, const std::string& fi
                    " bytes of data: it is damaged");
 }
 
-inline void refuse_duplicates(const std::string& file, std::string_view what, const std::vector<std::string_view>& names) {
+TAPER_RARE inline void refuse_duplicates(const std::string& file, std::string_view what, const std::vector<std::string_view>& names) {
   if (const std::string_view* twice = find_duplicate(names))
     raise<ValueError>(op, "'", file, "': two ", what, " '", *twice, "'");
 }
@@ -148,7 +148,7 @@ namespace taper::inline TAPER_ABI::io::safetensors {
 /// Throws: IoError where the file is truncated, damaged or hostile; DTypeError and ShapeError, naming the tensor, where
 /// the file is good but Taper has no such dtype or rank. Source: the format's description in its reference
 /// implementation.
-inline Header parse(Bytes file, const std::string& name) {
+TAPER_RARE inline Header parse(Bytes file, const std::string& name) {
   namespace impl = taper::detail::safetensors;
   using taper::detail::raise;
   if (file.size() < 8)
@@ -188,7 +188,7 @@ inline Header parse(Bytes file, const std::string& name) {
 ///
 /// Throws, before anything is written: DTypeError for complex128, which the format does not have; ValueError for names
 /// that appear twice, are reserved or are not UTF-8, and for data of another size than dtype and shape say. IoError.
-inline void write(const std::string& path, const std::vector<Item>& items, const Metadata& metadata = {}) {
+TAPER_RARE inline void write(const std::string& path, const std::vector<Item>& items, const Metadata& metadata = {}) {
   namespace impl = taper::detail::safetensors;
   using taper::detail::raise;
   for (const Item& item : items) {

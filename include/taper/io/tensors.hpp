@@ -15,14 +15,14 @@ using Metadata = safetensors::Metadata;
 
 namespace internal {
 
-inline AnyTensor copied(Bytes data, DType dtype, const Shape& shape, bool big_endian) {
+TAPER_RARE inline AnyTensor copied(Bytes data, DType dtype, const Shape& shape, bool big_endian) {
   detail::RecordPtr r = detail::make_dense<Cpu>(dtype, shape);
   copy_elements(data, dtype, big_endian, r->data);
   return AnyTensor(std::move(r));
 }
 
 /// The elements of a tensor in row-major order: its own memory where that is dense, otherwise a copy in `store`.
-inline Bytes dense_elements(const AnyTensor& tensor, std::vector<std::vector<std::byte>>& store) {
+TAPER_RARE inline Bytes dense_elements(const AnyTensor& tensor, std::vector<std::vector<std::byte>>& store) {
   const detail::TensorRecord& r = tensor.record();
   const std::size_t size = size_of(r.dtype), bytes = static_cast<std::size_t>(r.numel) * size;
   if (r.contiguous) return {r.data, bytes};
@@ -31,7 +31,7 @@ inline Bytes dense_elements(const AnyTensor& tensor, std::vector<std::vector<std
   return copy;
 }
 
-inline AnyTensor array_of(const ArrayInFile& array, Bytes file) {
+TAPER_RARE inline AnyTensor array_of(const ArrayInFile& array, Bytes file) {
   Shape shape = array.shape;
   if (array.fortran_order) std::reverse(shape.begin(), shape.end());
   AnyTensor out = copied(file.subspan(array.begin, array.end - array.begin), array.dtype, shape, array.big_endian);
@@ -53,7 +53,7 @@ Tensor<T> typed(std::string_view op, const std::string& path, const AnyTensor& t
 
 /// All tensors of a safetensors file, copied into memory of their own. `metadata` receives the file's.
 /// Throws: IoError where the file is missing, broken, truncated or hostile; DTypeError for a dtype that Taper lacks.
-inline StateDict load(const std::string& path, Metadata* metadata = nullptr) {
+TAPER_RARE inline StateDict load(const std::string& path, Metadata* metadata = nullptr) {
   const MappedFile file(path);
   safetensors::Header header = safetensors::parse(file.bytes(), path);
   StateDict out;
@@ -65,7 +65,7 @@ inline StateDict load(const std::string& path, Metadata* metadata = nullptr) {
 /// All tensors of a safetensors file in place, in a private mapping that lives as long as they do: nothing is read before
 /// it is used, and writing to them does not change the file. Tensors that are misaligned for their dtype are copied.
 /// Throws: as load.
-inline StateDict map(const std::string& path, Metadata* metadata = nullptr) {
+TAPER_RARE inline StateDict map(const std::string& path, Metadata* metadata = nullptr) {
   const MappedFile file(path);
   safetensors::Header header = safetensors::parse(file.bytes(), path);
   StateDict out;
@@ -85,7 +85,7 @@ inline StateDict map(const std::string& path, Metadata* metadata = nullptr) {
 
 /// Writes tensors as safetensors: beside the target, synced, and renamed into place, so that a file is whole or absent.
 /// Throws: IoError; DTypeError for complex128, which the format lacks.
-inline void save(const StateDict& tensors, const std::string& path, const Metadata& metadata = {}) {
+TAPER_RARE inline void save(const StateDict& tensors, const std::string& path, const Metadata& metadata = {}) {
   std::vector<std::vector<std::byte>> copies;
   copies.reserve(tensors.size());
   std::vector<safetensors::Item> items;
@@ -94,7 +94,7 @@ inline void save(const StateDict& tensors, const std::string& path, const Metada
 }
 
 /// The array of an .npy file, of whatever dtype it has.
-inline AnyTensor load_npy(const std::string& path) {
+TAPER_RARE inline AnyTensor load_npy(const std::string& path) {
   const std::vector<std::byte> file = read_file(path);
   return internal::array_of(npy::parse(file, path), file);
 }
@@ -104,14 +104,14 @@ Tensor<T> load_npy(const std::string& path) {
   return internal::typed<T>("load_npy", path, load_npy(path));
 }
 /// Writes a tensor as .npy, atomically. Throws: IoError; DTypeError for bfloat16, which the format lacks.
-inline void save_npy(const AnyTensor& tensor, const std::string& path) {
+TAPER_RARE inline void save_npy(const AnyTensor& tensor, const std::string& path) {
   std::vector<std::vector<std::byte>> copies;
   npy::write(path, tensor.dtype(), tensor.shape(), internal::dense_elements(tensor, copies));
 }
 
 /// The array of an IDX file (the format of MNIST), not compressed; io/gzip.hpp reads compressed ones.
-inline AnyTensor load_idx(Bytes file, const std::string& name) { return internal::array_of(idx::parse(file, name), file); }
-inline AnyTensor load_idx(const std::string& path) {
+TAPER_RARE inline AnyTensor load_idx(Bytes file, const std::string& name) { return internal::array_of(idx::parse(file, name), file); }
+TAPER_RARE inline AnyTensor load_idx(const std::string& path) {
   const std::vector<std::byte> file = read_file(path);
   return load_idx(file, path);
 }

@@ -58,7 +58,7 @@ void copy_elements(detail::TensorRecord& to, const detail::TensorRecord& from) {
   to.storage->version.fetch_add(1, std::memory_order_relaxed);
 }
 
-inline std::string list_of(std::string_view what, const std::vector<std::string>& names) {
+TAPER_RARE inline std::string list_of(std::string_view what, const std::vector<std::string>& names) {
   if (names.empty()) return {};
   std::string out = detail::concat("; ", what, ": ");
   for (std::size_t i = 0; i < names.size(); ++i) out += (i ? ", " : "") + names[i];
@@ -92,7 +92,7 @@ std::vector<StateEntry> state_entries(M& module) {
   return out;
 }
 
-inline LoadResult load_entries(const std::vector<StateEntry>& entries, const StateDict& state, const LoadOptions& options) {
+TAPER_RARE inline LoadResult load_entries(const std::vector<StateEntry>& entries, const StateDict& state, const LoadOptions& options) {
   LoadResult result;
   for (const auto& [name, record, copy] : entries) {
     const AnyTensor* found = state.find(name);

@@ -69,7 +69,7 @@ class RuleOptimizer {
   RuleOptimizer& operator=(const RuleOptimizer&) = delete;
 
   /// Adds parameters with options of their own, or with those of the constructor.
-  void add_param_group(const ParameterRefs<P...>& parameters, const Options& options) {
+  TAPER_RARE void add_param_group(const ParameterRefs<P...>& parameters, const Options& options) {
     Rule::check(options);
     if (parameters.empty()) detail::raise<ValueError>(Rule::name, "there are no parameters to optimize");
     Group group{options, {}, {}};
@@ -120,7 +120,7 @@ class RuleOptimizer {
 
   /// All states and options: "state.<i>.<name>" with the parameters counted over all groups, "param_groups.<g>.<option>".
   /// The tensors share the optimizer's memory.
-  StateDict state_dict() const {
+  TAPER_RARE StateDict state_dict() const {
     StateDict out;
     std::int64_t index = 0;
     for (std::size_t g = 0; g < groups_.size(); ++g) {
@@ -140,7 +140,7 @@ class RuleOptimizer {
 
   /// Restores what state_dict() gave; tensors are copied, other floating dtypes are cast.
   /// Throws: StateError, before anything is changed, where groups, parameters or shapes differ.
-  void load_state_dict(const StateDict& state) {
+  TAPER_RARE void load_state_dict(const StateDict& state) {
     const NoGrad guard;
     std::vector<Group> loaded = groups_;
     std::size_t index = 0;
@@ -166,7 +166,7 @@ class RuleOptimizer {
   static constexpr detail::ListKernel kernels[] = {&detail::list_kernel<Update, real_t<value_t<P>>, states + 2>...};
   static constexpr DType dtypes[] = {dtype_of<value_t<P>>...};
 
-  void check_parameter(const ParameterRef& ref, const Group& group) const {
+  TAPER_RARE void check_parameter(const ParameterRef& ref, const Group& group) const {
     const detail::TensorRecord* record = ref.record.get();
     const auto same = [record](const ParameterState& p) { return p.parameter.record.get() == record; };
     bool twice = std::any_of(group.params.begin(), group.params.end(), same);
@@ -229,13 +229,13 @@ class RuleOptimizer {
     return std::any_of(p.tensors.begin(), p.tensors.end(), [](const auto& t) { return static_cast<bool>(t); }) ||
            p.numbers != std::array<double, max_states>{};
   }
-  static void put_state(StateDict& out, const std::string& prefix, const ParameterState& p) {
+  TAPER_RARE static void put_state(StateDict& out, const std::string& prefix, const ParameterState& p) {
     if (!has_state(p)) return;
     for (std::size_t i = 0; i < counters; ++i) internal::put(out, prefix + std::string(Rule::numbers[i]), p.numbers[i]);
     for (std::size_t i = 0; i < states; ++i)
       if (p.tensors[i]) out.set(prefix + std::string(Rule::states[i]), AnyTensor(p.tensors[i]));
   }
-  static void get_state(const StateDict& state, const std::string& prefix, ParameterState& p) {
+  TAPER_RARE static void get_state(const StateDict& state, const std::string& prefix, ParameterState& p) {
     p.tensors = {};
     p.numbers = {};
     for (std::size_t i = 0; i < counters; ++i)

@@ -19,7 +19,7 @@ namespace taper::inline TAPER_ABI {
 namespace detail {
 
 /// Seconds as m:ss or h:mm:ss.
-inline std::string clock_time(double seconds) {
+TAPER_RARE inline std::string clock_time(double seconds) {
   const auto s = static_cast<long long>(seconds);
   char text[32];
   if (s >= 3600) std::snprintf(text, sizeof text, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
@@ -45,7 +45,7 @@ class ProgressBar {
  private:
   using Clock = std::chrono::steady_clock;
 
-  void draw(bool always) {
+  TAPER_RARE void draw(bool always) {
     if (!drawn_) return;
     const auto now = Clock::now();
     if (!always && now - last_ < std::chrono::milliseconds(100)) return;

@@ -19,7 +19,7 @@ using ImageDataset = TensorDataset<float, std::int64_t>;
 /// Reads train-images-idx3-ubyte and its kin from `root` (or root/MNIST/raw, where PyTorch puts them), plain or .gz.
 /// Throws: IoError where a file is missing, broken, or compressed and the program lacks io/gzip.hpp.
 /// Source: Y. LeCun, C. Cortes, C. J. C. Burges, The MNIST database of handwritten digits.
-inline ImageDataset mnist(const std::string& root, Split split = Split::train) {
+TAPER_RARE inline ImageDataset mnist(const std::string& root, Split split = Split::train) {
   const std::string prefix = split == Split::train ? "train" : "t10k";
   const std::string image_name = prefix + "-images-idx3-ubyte", label_name = prefix + "-labels-idx1-ubyte";
   std::string folder = root;

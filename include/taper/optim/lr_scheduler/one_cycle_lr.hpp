@@ -32,7 +32,7 @@ template <Optimizer O>
 class OneCycleLR : public LRScheduler<OneCycleLR<O>, O> {
  public:
   /// Throws: ValueError for options out of range, or where momentum is to be cycled and the optimizer has none.
-  OneCycleLR(O& optimizer, const PerGroup& max_lr, const OneCycleLROptions& options)
+  TAPER_RARE OneCycleLR(O& optimizer, const PerGroup& max_lr, const OneCycleLROptions& options)
       : LRScheduler<OneCycleLR, O>(optimizer), anneal_(options.anneal_strategy) {
     constexpr std::string_view name = "OneCycleLR";
     if (!options.total_steps && !(options.epochs && options.steps_per_epoch))
