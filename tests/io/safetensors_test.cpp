@@ -119,7 +119,10 @@ TEST_CASE("a file with bytes behind its end is refused") {
 
 TEST_CASE("headers that lie about their length") {
   const auto with_length = [](std::uint64_t length) {
-    return std::string(reinterpret_cast<const char*>(&length), 8) + "{}      ";
+    std::string file(16, ' ');
+    std::memcpy(file.data(), &length, 8);
+    file[8] = '{', file[9] = '}';
+    return file;
   };
   parse(with_length(8));
   check_error<IoError>([&] { parse(with_length(9)); }, "its header is 9 bytes long, but only 8 follow", "truncated");

@@ -233,7 +233,10 @@ void run_loop(std::int64_t n, std::int64_t grain, Body body, void* function) {
     job.context = task_context;
     if (run_job(job, static_cast<int>(job.chunks < threads ? job.chunks : threads) - 1)) return;
   }
-  for (std::int64_t begin = 0; begin < n; begin += grain) body(function, begin, n - begin < grain ? n : begin + grain);
+  for (std::int64_t begin = 0, end = 0; begin < n; begin = end) {
+    end = n - begin < grain ? n : begin + grain;
+    body(function, begin, end);
+  }
 }
 
 }  // namespace detail::threads

@@ -254,7 +254,8 @@ Resolved resolve_indices(const RecordPtr& x, std::span<const TensorIndex> items)
   if (ellipses > 1) raise<IndexError>("index", "an index may hold one ellipsis, not ", ellipses);
   if (taken > x->shape.size())
     raise<IndexError>("index", taken, " axes are indexed, a tensor of shape ", x->shape, " has ", x->shape.size());
-  IndexWalk walk{x, x};
+  IndexWalk walk;
+  walk.x = walk.view = x;
   for (const TensorIndex& i : items) {
     switch (i.kind) {
       case TensorIndex::Kind::integer: walk.take_integer(i.integer); break;

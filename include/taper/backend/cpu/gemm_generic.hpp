@@ -48,7 +48,7 @@ TAPER_KERNEL void generic_block(const P& g, Index i0, Index m, Index j0, Index n
     for (Index p = 0; p < k; ++p)
       for (Index j = 0; j < n; ++j) right[p * n + j] = static_cast<C>(g.b[(p0 + p) * g.b_row + (j0 + j) * g.b_column]);
     if constexpr (is_half<T>) {
-      product<C, A, false>(m, n, k, {left, k, 1}, {right, n, 0, k * n}, sum, n, true);
+      product<C, A>(m, n, k, {left, k, 1}, {right, n, 0, k * n}, sum, n, true);
     } else {
       for (Index i = 0; i < m; ++i)
         for (Index p = 0; p < k; ++p) {
