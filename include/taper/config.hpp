@@ -66,6 +66,21 @@
 #define TAPER_ABI v0
 #endif
 
+// Units built with different switches of those must not meet in one program, even where no tensor's type stands in the
+// name of what they share (a function's result does not). The linker keeps one of all groups called taper_switches; every
+// unit asks for the symbol that its own group defines, and misses it where the kept group is of another kind.
+#if defined(__ELF__) && !defined(__CUDA_ARCH__)
+#define TAPER_TEXT_(x) #x
+#define TAPER_TEXT(x) TAPER_TEXT_(x)
+#define TAPER_SWITCHES "taper_units_differ_in_TAPER_INFERENCE_ONLY_or_TAPER_FIRST_ORDER_ONLY_" TAPER_TEXT(TAPER_ABI)
+asm(".pushsection .rodata.taper_switches,\"aG\",%progbits,taper_switches,comdat\n"
+    ".weak " TAPER_SWITCHES "\n.hidden " TAPER_SWITCHES "\n" TAPER_SWITCHES ":\n.byte 0\n.popsection\n"
+    ".pushsection .rodata.taper_unit,\"a\",%progbits\n.balign 4\n.long " TAPER_SWITCHES " - .\n.popsection\n");
+#undef TAPER_SWITCHES
+#undef TAPER_TEXT
+#undef TAPER_TEXT_
+#endif
+
 #if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #define TAPER_VECTOR_BYTES 64
 #elif defined(__AVX2__)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Files: safetensors, npy, IDX, CSV. Compressed files need the component zlib (io/gzip.hpp).
+// Files: safetensors, checkpoints, npy, IDX, CSV. Compressed files need the component zlib (io/gzip.hpp).
 #pragma once
 
 #include <taper/io/array.hpp>
 #include <taper/io/atomic_file.hpp>
+#include <taper/io/checkpoint.hpp>
 #include <taper/io/compressed.hpp>
 #include <taper/io/csv.hpp>
 #include <taper/io/file.hpp>

@@ -26,8 +26,11 @@ struct GradOps {
   detail::RecordPtr (*without_region)(const detail::RecordPtr& a, const detail::ViewOp& op);  // zero where op selects
 };
 
-/// A function called with a gradient; it may return another in its place.
+/// A function called with a gradient; it may return another in its place. Its memory is the allocator's: an activation
+/// may be given a new one in every step.
 struct Hook {
+  static void* operator new(std::size_t bytes) { return detail::allocate_object(bytes); }
+  static void operator delete(void* p, std::size_t bytes) noexcept { detail::deallocate_object(p, bytes); }
   Hook* next = nullptr;
   std::uint64_t id = 0;
   bool after_accumulation = false;

@@ -2,10 +2,12 @@
 // Collation: a list of samples becomes a batch, field by field, for any tuple or aggregate.
 #pragma once
 
+#include <taper/core/pool_allocator.hpp>
 #include <taper/nn/reflect.hpp>
 #include <taper/ops/view.hpp>
 
 #include <array>
+#include <iterator>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -14,8 +16,8 @@ namespace taper::inline TAPER_ABI::data {
 
 /// Many samples as one batch: tensors are stacked along a new first axis, numbers become a tensor, the fields of tuples
 /// and aggregates are collated one by one into a tuple, anything else into a std::vector.
-template <class S>
-auto collate(std::vector<S>&& samples);
+template <class S, class A>
+auto collate(std::vector<S, A>&& samples);
 
 namespace internal {
 
@@ -26,8 +28,8 @@ inline constexpr bool is_tuple_like<std::tuple<X...>> = true;
 template <class A, class B>
 inline constexpr bool is_tuple_like<std::pair<A, B>> = true;
 
-template <Scalar T>
-Tensor<T> stack_samples(const std::vector<Tensor<T>>& samples) {
+template <Scalar T, class A>
+Tensor<T> stack_samples(const std::vector<Tensor<T>, A>& samples) {
   const Shape one = samples.front().shape();
   Shape shape = one;
   shape.insert(0, static_cast<std::int64_t>(samples.size()));
@@ -47,9 +49,11 @@ Tensor<T> stack_samples(const std::vector<Tensor<T>>& samples) {
   return out;
 }
 
-template <class S, std::size_t I>
-auto collate_field(std::vector<S>& samples) {
-  std::vector<std::tuple_element_t<I, S>> field;
+// What is only passed through on the way to a batch comes from the caching allocator, so that a loop asks the system for
+// nothing.
+template <std::size_t I, class S, class A>
+auto collate_field(std::vector<S, A>& samples) {
+  detail::PoolVector<std::tuple_element_t<I, S>> field;
   field.reserve(samples.size());
   for (S& s : samples) field.push_back(std::move(std::get<I>(s)));
   return data::collate(std::move(field));
@@ -62,8 +66,8 @@ auto fields_of(S& sample) {
 
 }  // namespace internal
 
-template <class S>
-auto collate(std::vector<S>&& samples) {
+template <class S, class A>
+auto collate(std::vector<S, A>&& samples) {
   if (samples.empty()) detail::raise<ValueError>("collate", "a batch needs at least one sample");
   if constexpr (TensorHandle<S>) {
     return internal::stack_samples<value_t<S>>(samples);
@@ -74,22 +78,22 @@ auto collate(std::vector<S>&& samples) {
     return out;
   } else if constexpr (internal::is_tuple_like<S>) {
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
-      return std::tuple(internal::collate_field<S, I>(samples)...);
+      return std::tuple(internal::collate_field<I>(samples)...);
     }(std::make_index_sequence<std::tuple_size_v<S>>{});
   } else if constexpr (!std::same_as<S, std::string> && std::is_class_v<S> && nn::Reflected<S>) {
-    std::vector<decltype(internal::fields_of(samples.front()))> rows;
+    detail::PoolVector<decltype(internal::fields_of(samples.front()))> rows;
     rows.reserve(samples.size());
     for (S& s : samples) rows.push_back(internal::fields_of(s));
     return data::collate(std::move(rows));
   } else {
-    return std::move(samples);
+    return std::vector<S>(std::make_move_iterator(samples.begin()), std::make_move_iterator(samples.end()));
   }
 }
 
 /// The collation that a DataLoader uses unless it is given another.
 struct DefaultCollate {
-  template <class S>
-  auto operator()(std::vector<S>&& samples) const {
+  template <class S, class A>
+  auto operator()(std::vector<S, A>&& samples) const {
     return data::collate(std::move(samples));
   }
 };

@@ -43,7 +43,7 @@ auto make_batch(const D& dataset, const C& collate, const std::vector<std::int64
   if constexpr (requires { dataset.get_batch(std::span<const std::int64_t>(indices)); } && std::same_as<C, DefaultCollate>) {
     return dataset.get_batch(std::span<const std::int64_t>(indices));
   } else {
-    std::vector<sample_t<D>> samples;
+    std::conditional_t<std::same_as<C, DefaultCollate>, detail::PoolVector<sample_t<D>>, std::vector<sample_t<D>>> samples;
     samples.reserve(indices.size());
     for (const std::int64_t i : indices) {
       Generator generator(detail::mix_seed(seed, static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(i)));
@@ -116,18 +116,19 @@ class DataLoader {
       std::unique_lock lock(mutex_);
       ready_.wait(lock, [&] { return slot.number == k; });
       slot.number = -1;
-      std::optional<batch_type> batch = std::move(slot.batch);
-      slot.batch.reset();
-#if TAPER_EXCEPTIONS
-      const std::exception_ptr error = std::exchange(slot.error, nullptr);
-#endif
       taken_ = k + 1;
+#if TAPER_EXCEPTIONS
+      if (const std::exception_ptr error = std::exchange(slot.error, nullptr)) {
+        lock.unlock();
+        room_.notify_all();
+        std::rethrow_exception(error);
+      }
+#endif
+      batch_type batch = std::move(*slot.batch);
+      slot.batch.reset();
       lock.unlock();
       room_.notify_all();
-#if TAPER_EXCEPTIONS
-      if (error) std::rethrow_exception(error);
-#endif
-      return std::move(*batch);
+      return batch;
     }
 
    private:

@@ -13,9 +13,9 @@ TAPER_KERNEL void fill_rows(std::int64_t m, std::int64_t n, const T* row, T* y) 
   for (std::int64_t i = 0; i < m; ++i) __builtin_memcpy(static_cast<void*>(y + i * n), row, static_cast<std::size_t>(n) * sizeof(T));
 }
 
-/// y[i] (of n elements) += x[i % c] for blocks i of a tensor of m blocks: a bias per channel.
+/// y[i] (of n elements) += x[i % c] for blocks i of a tensor of m blocks: a bias per channel. Not inlined into callers, which carry no ABI tag.
 template <class T, class A = Abi>
-TAPER_KERNEL void add_channels(std::int64_t m, std::int64_t c, std::int64_t n, const T* x, T* y) {
+TAPER_KERNEL [[gnu::noinline]] void add_channels(std::int64_t m, std::int64_t c, std::int64_t n, const T* x, T* y) {
   using C = compute_t<T>;
   for (std::int64_t i = 0; i < m; ++i, y += n) {
     const C value = static_cast<C>(x[i % c]);
