@@ -190,7 +190,8 @@ tensor_t<X> expand(X&& x, const Shape& shape) {
   for (int i = 0; i < shape.size(); ++i) {
     if (shape[i] == -1 && i >= lead) op.dims[i] = t.shape()[i - lead];
     if (lead < 0 || op.dims[i] < 0 || (i >= lead && t.shape()[i - lead] != op.dims[i] && t.shape()[i - lead] != 1))
-      detail::raise<ShapeError>("expand", "a tensor of shape ", t.shape(), " does not expand to ", shape);
+      detail::raise<ShapeError>("expand", "a tensor of shape ", t.shape(), " does not expand to ", shape,
+                                ": sizes must be equal, 1 in the tensor, or new in front");
   }
   if (lead < 0) detail::raise<ShapeError>("expand", "a tensor of shape ", t.shape(), " does not expand to ", shape);
   return detail::view_of(t, op);
