@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What is too slow for every change: everything optimised for this machine with the exhaustive tests, every header under
-# clang 16 and nvcc, the compile-fail tests under clang 16, and the suite under its warnings and thread sanitizer. Run it before an issue is resolved.
+# clang 16 and nvcc, the compile-fail tests under clang 16, and the suite under its warnings and thread sanitizer. Run it
+# before an issue is resolved.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source cmake/packages.sh
