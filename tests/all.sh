@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What is too slow for every change: everything optimised for this machine with the exhaustive tests, every header under
-# clang 16 and nvcc, and the suite under clang 16's warnings and thread sanitizer. Run it before an issue is resolved.
+# clang 16 and nvcc, the compile-fail tests under clang 16, and the suite under its warnings and thread sanitizer. Run it
+# before an issue is resolved.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source cmake/packages.sh
@@ -17,6 +18,9 @@ TAPER_EXHAUSTIVE=1 ctest --preset release -j "$jobs" -LE 'headers|compile_fail|c
 
 echo "== every header under clang 16"
 tests/headers/check.sh --compiler clang++-16 --jobs "$jobs"
+
+echo "== what must not compile, under clang 16"
+for file in tests/compile_fail/*.cpp; do tests/compile_fail/run.sh "$file" clang++-16; done
 
 if nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null); then
   echo "== every header under nvcc"

@@ -14,6 +14,7 @@
 // CASE 12: FloatingOperands|RealOperands
 // CASE 13: error_operands_are_on_different_devices_move_one_with_to
 // CASE 14: error_the_result_does_not_fit_the_dtype_of_the_target_write_cast
+#include <taper/ops/eager.hpp>
 #include <taper/ops/inplace.hpp>
 
 struct Elsewhere {

@@ -28,7 +28,7 @@ umbrellas() {
 files() {
   cd "$root"
   # First lines: SPDX (after #! or not), and in C++ one line that says what the file is for.
-  find include tests examples bench cmake .ci CMakeLists.txt -type f \
+  find include tests examples bench cmake docs .ci CMakeLists.txt -type f \
     \( -name '*.[ch]pp' -o -name '*.inc' -o -name '*.cu' -o -name '*.cuh' -o -name '*.cmake' -o -name CMakeLists.txt \
     -o -name '*.sh' -o -name '*.awk' -o -name '*.py' -o -path .ci/run \) -exec awk '
       FNR == 1 { head = $0; cpp = FILENAME ~ /\.(hpp|cpp|cu|cuh|inc)$/ }
@@ -79,7 +79,7 @@ self_test() {
       failed=1
     fi
   }
-  mkdir -p "$tree"/{tests,examples,bench,cmake,.ci}
+  mkdir -p "$tree"/{tests,examples,bench,cmake,docs,.ci}
   printf '# SPDX-License-Identifier: MIT\n#\n' | tee "$tree/CMakeLists.txt" >"$tree/.ci/run"
   plant include/taper/taper.hpp '#include <taper/core.hpp>' '#include <taper/nn.hpp>'
   plant include/taper/core.hpp '#include <taper/core/a.hpp>'

@@ -47,7 +47,18 @@ void check_range(N start, N end, N step) {
     raise<ValueError>("arange", "from ", start, " to ", end, " a step of ", step, " leads the wrong way");
 }
 
+struct error_sizes_are_written_in_braces;  // left incomplete: its name is the diagnostic
+
 }  // namespace detail
+
+// Beside a factory: zeros<float>(2, 3) is refused by name.
+#define TAPER_REFUSE_LOOSE_SIZES(function)                                                                     \
+  template <Scalar T = float, Device D = Cpu, std::integral... N, class Fault = detail::error_sizes_are_written_in_braces> \
+    requires(sizeof...(N) > 0)                                                                                 \
+  Fault function(N...) = delete;
+TAPER_REFUSE_LOOSE_SIZES(empty)
+TAPER_REFUSE_LOOSE_SIZES(zeros)
+TAPER_REFUSE_LOOSE_SIZES(ones)
 
 /// A tensor whose elements are not set.
 /// Throws: ShapeError for a negative size or too many elements (so do all functions of this file).

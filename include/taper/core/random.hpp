@@ -97,6 +97,9 @@ Tensor<T, D> rand(const Shape& shape, Generator& generator = default_generator()
   return detail::random_tensor(std::move(out), detail::UniformFill<T, A>{generator.take(), 0, 1});
 }
 
+TAPER_REFUSE_LOOSE_SIZES(rand)
+TAPER_REFUSE_LOOSE_SIZES(randn)
+
 /// Standard normal numbers; of a complex dtype with variance 1 in both parts together.
 template <Differentiable T = float, Device D = Cpu, class A = Abi>
 Tensor<T, D> randn(const Shape& shape, Generator& generator = default_generator()) {

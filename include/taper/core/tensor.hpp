@@ -41,7 +41,17 @@ struct BackwardOptions {
 namespace detail {
 template <class From, class To>
 struct error_cannot_convert_between_dtypes_write_cast;  // left incomplete: its name is the diagnostic
+struct error_a_tensor_has_no_truth_value_use_all_any_equal_or_item;
+struct error_a_tensor_is_made_by_tensor_zeros_ones_full_or_empty;
+template <class T>
+struct error_only_floating_and_complex_tensors_have_a_gradient;
 }
+
+// Beside backward(): a tensor or expression of integers or bools has none.
+#define TAPER_REFUSE_GRADIENT(T)                                                                          \
+  template <class... A, class Fault = detail::error_only_floating_and_complex_tensors_have_a_gradient<T>> \
+    requires(!Differentiable<T>)                                                                          \
+  Fault backward(const A&...) const = delete;
 
 /// An n-dimensional array of T on device D.
 template <Scalar T, Device D>
@@ -63,9 +73,13 @@ class Tensor : public detail::Methods<Tensor<T, D>> {
   template <ExprLike E>
     requires std::same_as<value_t<E>, T> && std::same_as<device_t<E>, D>
   Tensor(E&& expr);
-  template <TensorLike E>
+  template <TensorLike E, class Fault = detail::error_cannot_convert_between_dtypes_write_cast<value_t<E>, T>>
     requires(!std::same_as<value_t<E>, T>)
-  Tensor(E&& expr, detail::error_cannot_convert_between_dtypes_write_cast<value_t<E>, T>* = nullptr) = delete;
+  Tensor(E&& expr) = delete;
+  /// There is no constructor from sizes or values: zeros<float>({2, 3}), tensor<float>({1, 2, 3}).
+  template <ScalarLike... S, class Fault = detail::error_a_tensor_is_made_by_tensor_zeros_ones_full_or_empty>
+    requires(sizeof...(S) > 0)
+  explicit Tensor(S...) = delete;
 
   /// Assigning to a named tensor rebinds it.
   Tensor& operator=(const Tensor&) & = default;
@@ -130,6 +144,13 @@ class Tensor : public detail::Methods<Tensor<T, D>> {
   template <class Hook>
   auto register_hook(Hook hook) const
     requires Differentiable<T>;
+  TAPER_REFUSE_GRADIENT(T)
+  template <class Fault = detail::error_only_floating_and_complex_tensors_have_a_gradient<T>>
+    requires(!Differentiable<T>)
+  Fault requires_grad_(bool = true) const = delete;
+  template <class Fault = detail::error_only_floating_and_complex_tensors_have_a_gradient<T>>
+    requires(!Differentiable<T>)
+  Fault grad() const = delete;
 
   // In place.
   template <class X>
@@ -143,7 +164,8 @@ class Tensor : public detail::Methods<Tensor<T, D>> {
   }
   const detail::RecordPtr& handle() const noexcept { return record_; }
 
-  explicit operator bool() const = delete;  // ambiguous: use all(x), any(x), equal(x, y) or x.item()
+  template <class Fault = detail::error_a_tensor_has_no_truth_value_use_all_any_equal_or_item>
+  explicit operator bool() const = delete;
 
  private:
   [[noreturn]] TAPER_COLD static void undefined() {

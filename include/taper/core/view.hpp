@@ -79,7 +79,7 @@ inline Shape infer_shape(std::string_view op, Shape shape, const Shape& from) {
     }
   }
   if (unknown >= 0) {
-    if (known == 0 || n % known != 0) raise<ShapeError>(op, "a tensor of shape ", from, " cannot be seen as ", shape, ": ", n, " elements");
+    if (known == 0 || n % known != 0) raise<ShapeError>(op, "a tensor of shape ", from, " cannot be seen as ", shape, ": ", n, " elements are no multiple of ", known);
     shape[unknown] = n / known;
   } else if (known != n) {
     raise<ShapeError>(op, "a tensor of shape ", from, " cannot be seen as ", shape, ": ", n, " elements are not ", known);

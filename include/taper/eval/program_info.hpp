@@ -19,6 +19,8 @@ constexpr bool any_gradient() {
 /// Defined in eval/replay.hpp: backward of P op by op, recorded.
 template <class P>
 struct Replay;
+template <class P>
+concept HasReplay = requires { sizeof(Replay<P>); };
 
 template <class P>
 struct LeafTables;
@@ -46,7 +48,10 @@ constexpr ProgramInfo make_info() {
   info.identity = P::count == 0;
   if constexpr (any_gradient<P>()) {
     info.vjp = &vjp_kernel<P, !Reduced, A>;
-    if constexpr (!first_order_only) info.graph = &Replay<P>::ops;
+    if constexpr (!first_order_only) {
+      static_assert(HasReplay<P>, "running expressions takes <taper/ops/eager.hpp>: include it, <taper/ops.hpp> or <taper/taper.hpp>");
+      if constexpr (HasReplay<P>) info.graph = &Replay<P>::ops;
+    }
   }
   return info;
 }

@@ -55,8 +55,8 @@ class [[nodiscard]] Expr : public detail::Methods<Expr<N>> {
       : shape_(other.shape_), node_(std::move(other.node_)), cell_(other.cell_.exchange(nullptr, std::memory_order_relaxed)) {}
   ~Expr() { detail::OnceCell::drop(cell_.load(std::memory_order_acquire)); }
 
-  template <class X>
-  detail::error_an_expression_cannot_be_assigned_declare_a_Tensor operator=(X&&) = delete;
+  template <class X, class Fault = detail::error_an_expression_cannot_be_assigned_declare_a_Tensor>
+  Fault operator=(X&&) = delete;
 
   const Shape& shape() const { return shape_; }
   const Shape& sizes() const { return shape_; }
@@ -106,13 +106,15 @@ class [[nodiscard]] Expr : public detail::Methods<Expr<N>> {
   {
     value().backward(gradient, options);
   }
+  TAPER_REFUSE_GRADIENT(value_type)
   Tensor<value_type, device_type> operator[](std::int64_t index) const { return value()[index]; }
   template <class... I>
   decltype(auto) operator()(const I&... indices) const {
     const Tensor<value_type, device_type> stored = value();
     return stored(indices...);
   }
-  explicit operator bool() const = delete;  // ambiguous: use all(x), any(x), equal(x, y) or x.item()
+  template <class Fault = detail::error_a_tensor_has_no_truth_value_use_all_any_equal_or_item>
+  explicit operator bool() const = delete;
 
   const N& node() const& { return node_; }
   N&& node() && { return std::move(node_); }

@@ -116,6 +116,10 @@ double total_norm(std::string_view op, const ParameterRefs<P...>& refs, bool gra
     raise<ValueError>(op, "the total norm of order ", norm_type, " is ", out, ": nothing was changed; pass error_if_nonfinite = false to go on");
   return out;
 }
+// Left incomplete: its name is the diagnostic.
+template <class M>
+struct error_clipping_takes_parameters_of_the_net_not_the_net_itself;
+
 template <class... P>
 auto norm_tensor(const ParameterRefs<P...>&, double norm) {
   return tensor<typename NormOf<P...>::type>(norm);
@@ -150,6 +154,11 @@ auto clip_grad_norm_(const ParameterRefs<P...>& parameters, double max_norm, dou
   clip_grads_with_norm_(parameters, max_norm, norm);
   return detail::norm_tensor(parameters, norm);
 }
+
+template <Module M>
+detail::error_clipping_takes_parameters_of_the_net_not_the_net_itself<M> clip_grad_norm_(M&, double, double = 2, bool = false) = delete;
+template <Module M>
+detail::error_clipping_takes_parameters_of_the_net_not_the_net_itself<M> clip_grad_value_(M&, double) = delete;
 
 /// Clamps every element of every gradient to [-clip_value, clip_value].
 template <class... P>

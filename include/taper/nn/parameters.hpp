@@ -58,6 +58,10 @@ concept ListOfTensors = is_list<std::remove_cvref_t<X>> && TensorHandle<typename
 
 struct NoTensor {};
 
+// Left incomplete: its name is the diagnostic.
+template <class M>
+struct error_the_parameters_would_die_with_this_temporary_give_the_net_a_name;
+
 template <class T, class... P>
 consteval std::size_t index_among() {
   constexpr bool same[] = {std::same_as<T, P>..., true};
@@ -169,6 +173,9 @@ auto parameters(M& module) {
   });
   return out;
 }
+template <class M>
+  requires(!TensorLike<M> && !detail::ListOfTensors<M>)
+detail::error_the_parameters_would_die_with_this_temporary_give_the_net_a_name<M> parameters(const M&&) = delete;
 /// References to tensors, which need not be of one type; they are named 0, 1, ...
 template <TensorHandle... X>
   requires(sizeof...(X) > 0)

@@ -138,11 +138,11 @@ TAPER_REFUSE_TWO_DEVICES(operator+)
 TAPER_REFUSE_TWO_DEVICES(operator-)
 TAPER_REFUSE_TWO_DEVICES(operator*)
 TAPER_REFUSE_TWO_DEVICES(operator/)
-template <class X, class Y>
+template <class X, class Y, class Fault = detail::error_bool_tensors_cannot_be_subtracted_use_logical_xor_or_cast>
   requires(PointwiseOperands<X, Y> && !NumericOperands<X, Y>)
-detail::error_bool_tensors_cannot_be_subtracted_use_logical_xor_or_cast operator-(X&&, Y&&) = delete;
-template <class X>
+Fault operator-(X&&, Y&&) = delete;
+template <class X, class Fault = detail::error_a_bool_tensor_cannot_be_negated_use_logical_not>
   requires(PointwiseOperands<X> && !NumericOperands<X>)
-detail::error_a_bool_tensor_cannot_be_negated_use_logical_not operator-(X&&) = delete;
+Fault operator-(X&&) = delete;
 
 }  // namespace taper::inline TAPER_ABI

@@ -150,11 +150,12 @@ template <class X, class N>
   requires(IntegralOperands<X, N> && NumericOperands<X, N>)
 auto operator>>(X&& x, N&& n) { return bitwise_right_shift(std::forward<X>(x), std::forward<N>(n)); }
 
-#define TAPER_REFUSE_FLOATING_BITS(function)                     \
-  TAPER_REFUSE_TWO_DEVICES(function)                             \
-  template <class X, class Y>                                    \
-    requires(PointwiseOperands<X, Y> && !IntegralOperands<X, Y>) \
-  detail::error_bitwise_operators_take_integers_or_bools_not<promoted_t<X, Y>> function(X&&, Y&&) = delete;
+#define TAPER_REFUSE_FLOATING_BITS(function)                                                            \
+  TAPER_REFUSE_TWO_DEVICES(function)                                                                    \
+  template <class X, class Y,                                                                           \
+            class Fault = detail::error_bitwise_operators_take_integers_or_bools_not<promoted_t<X, Y>>> \
+    requires(PointwiseOperands<X, Y> && !IntegralOperands<X, Y>)                                        \
+  Fault function(X&&, Y&&) = delete;
 TAPER_REFUSE_FLOATING_BITS(operator&)
 TAPER_REFUSE_FLOATING_BITS(operator|)
 TAPER_REFUSE_FLOATING_BITS(operator^)

@@ -103,11 +103,12 @@ template <class X, class Y>
   requires RealOperands<X, Y>
 auto operator>=(X&& x, Y&& y) { return ge(std::forward<X>(x), std::forward<Y>(y)); }
 
-#define TAPER_REFUSE_COMPLEX_ORDER(function)                  \
-  TAPER_REFUSE_TWO_DEVICES(function)                          \
-  template <class X, class Y>                                 \
-    requires(PointwiseOperands<X, Y> && !RealOperands<X, Y>)  \
-  detail::error_complex_numbers_have_no_order_compare_real_imag_or_abs<promoted_t<X, Y>> function(X&&, Y&&) = delete;
+#define TAPER_REFUSE_COMPLEX_ORDER(function)                                                                      \
+  TAPER_REFUSE_TWO_DEVICES(function)                                                                              \
+  template <class X, class Y,                                                                                     \
+            class Fault = detail::error_complex_numbers_have_no_order_compare_real_imag_or_abs<promoted_t<X, Y>>> \
+    requires(PointwiseOperands<X, Y> && !RealOperands<X, Y>)                                                      \
+  Fault function(X&&, Y&&) = delete;
 TAPER_REFUSE_COMPLEX_ORDER(lt)
 TAPER_REFUSE_COMPLEX_ORDER(le)
 TAPER_REFUSE_COMPLEX_ORDER(gt)

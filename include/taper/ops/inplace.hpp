@@ -24,6 +24,8 @@ template <class Result, class Target>
 struct error_the_result_does_not_fit_the_dtype_of_the_target_write_cast;
 struct error_a_const_tensor_cannot_be_changed_in_place;
 struct error_an_expression_cannot_be_changed_in_place_declare_a_Tensor;
+template <class E, class X>
+using NoFit = error_the_result_does_not_fit_the_dtype_of_the_target_write_cast<value_t<E>, value_t<X>>;
 
 /// Evaluates an expression into the target, in place and recorded.
 template <Writable X, ExprLike E>
@@ -41,31 +43,31 @@ void write(std::string_view name, X&& target, E&& value) {
 // function_(x, y...) is x = function(x, y...), written into x's own elements by one kernel; it returns x.
 // Throws: ShapeError where the result is larger than x; ValueError where x overlaps itself; AutogradError for a leaf
 // that wants a gradient, outside NoGrad.
-#define TAPER_IN_PLACE_AS(target_function, function, name)                                                  \
-  template <detail::Writable X, class... Y>                                                                 \
-    requires requires(const X& x, Y&&... y) {                                                               \
-      { function(x, std::forward<Y>(y)...) } -> detail::FitsInto<X>;                                        \
-    }                                                                                                       \
-  X target_function(X&& x, Y&&... y) {                                                                      \
-    detail::write(name, x, function(std::as_const(x), std::forward<Y>(y)...));                              \
-    return std::forward<X>(x);                                                                              \
-  }                                                                                                         \
-  template <detail::Writable X, class... Y>                                                                 \
-    requires requires(const X& x, Y&&... y) {                                                               \
-      { function(x, std::forward<Y>(y)...) } -> TensorLike;                                                 \
-      requires !detail::FitsInto<decltype(function(x, std::forward<Y>(y)...)), X>;                          \
-    }                                                                                                       \
-  detail::error_the_result_does_not_fit_the_dtype_of_the_target_write_cast<                                 \
-      value_t<decltype(function(std::declval<const X&>(), std::declval<Y>()...))>, value_t<X>>              \
-  target_function(X&&, Y&&...) = delete;
+#define TAPER_IN_PLACE_AS(target_function, function, name)                                                          \
+  template <detail::Writable X, class... Y>                                                                         \
+    requires requires(const X& x, Y&&... y) {                                                                       \
+      { function(x, std::forward<Y>(y)...) } -> detail::FitsInto<X>;                                                \
+    }                                                                                                               \
+  X target_function(X&& x, Y&&... y) {                                                                              \
+    detail::write(name, x, function(std::as_const(x), std::forward<Y>(y)...));                                      \
+    return std::forward<X>(x);                                                                                      \
+  }                                                                                                                 \
+  template <detail::Writable X, class... Y,                                                                         \
+            class Fault = detail::NoFit<decltype(function(std::declval<const X&>(), std::declval<Y>()...)), X>>     \
+    requires requires(const X& x, Y&&... y) {                                                                       \
+      { function(x, std::forward<Y>(y)...) } -> TensorLike;                                                         \
+      requires !detail::FitsInto<decltype(function(x, std::forward<Y>(y)...)), X>;                                  \
+    }                                                                                                               \
+  Fault target_function(X&&, Y&&...) = delete;
 #define TAPER_IN_PLACE(function) TAPER_IN_PLACE_AS(function##_, function, #function "_")
-#define TAPER_IN_PLACE_OPERATOR(op, function)                                                               \
-  TAPER_IN_PLACE_AS(operator op, function, #op)                                                             \
-  template <TensorHandle X, class Y>                                                                        \
-    requires(std::is_const_v<std::remove_reference_t<X>>)                                                   \
-  detail::error_a_const_tensor_cannot_be_changed_in_place operator op(X&&, Y&&) = delete;                   \
-  template <ExprLike X, class Y>                                                                            \
-  detail::error_an_expression_cannot_be_changed_in_place_declare_a_Tensor operator op(X&&, Y&&) = delete;
+#define TAPER_IN_PLACE_OPERATOR(op, function)                                                                       \
+  TAPER_IN_PLACE_AS(operator op, function, #op)                                                                     \
+  template <TensorHandle X, class Y, class Fault = detail::error_a_const_tensor_cannot_be_changed_in_place>         \
+    requires(std::is_const_v<std::remove_reference_t<X>>)                                                           \
+  Fault operator op(X&&, Y&&) = delete;                                                                             \
+  template <ExprLike X, class Y,                                                                                    \
+            class Fault = detail::error_an_expression_cannot_be_changed_in_place_declare_a_Tensor>                  \
+  Fault operator op(X&&, Y&&) = delete;
 
 TAPER_IN_PLACE_OPERATOR(+=, add)
 TAPER_IN_PLACE_OPERATOR(-=, sub)

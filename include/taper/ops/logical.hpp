@@ -187,12 +187,12 @@ auto isclose(X&& x, Y&& y, const IsCloseOptions& options = {}) {
 template <class X>
   requires PointwiseOperands<X>
 auto operator!(X&& x) { return logical_not(std::forward<X>(x)); }
-template <class X, class Y>
+template <class X, class Y, class Fault = detail::error_use_logical_and_of_tensors_in_place_of_this_operator>
   requires(TensorLike<X> || TensorLike<Y>)
-detail::error_use_logical_and_of_tensors_in_place_of_this_operator operator&&(X&&, Y&&) = delete;
-template <class X, class Y>
+Fault operator&&(X&&, Y&&) = delete;
+template <class X, class Y, class Fault = detail::error_use_logical_or_of_tensors_in_place_of_this_operator>
   requires(TensorLike<X> || TensorLike<Y>)
-detail::error_use_logical_or_of_tensors_in_place_of_this_operator operator||(X&&, Y&&) = delete;
+Fault operator||(X&&, Y&&) = delete;
 TAPER_REFUSE_TWO_DEVICES(logical_and)
 TAPER_REFUSE_TWO_DEVICES(logical_or)
 TAPER_REFUSE_TWO_DEVICES(logical_xor)

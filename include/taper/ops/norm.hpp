@@ -180,7 +180,7 @@ auto batch_norm(X&& x, const std::type_identity_t<tensor_t<X>>& running_mean, co
   detail::check_channels("batch_norm", "weight", weight, shape);
   detail::check_channels("batch_norm", "bias", bias, shape);
   if (training && detail::channels_of(shape).count() == 1)
-    detail::raise<ValueError>("batch_norm", "x ", shape, " has one value per channel: training needs more than one to take a variance of");
+    detail::raise<ValueError>("batch_norm", "x ", shape, " has one value per channel: training takes a variance of more than one; use larger batches, or eval(net)");
   if (!training && !(running_mean.defined() && running_var.defined()))
     detail::raise<ValueError>("batch_norm", "running_mean and running_var are needed outside training");
   const Tensor<T, D> input = contiguous(std::forward<X>(x));

@@ -61,12 +61,13 @@ struct error_the_condition_must_be_a_bool_tensor_write_a_comparison_or_cast_to_b
 
 }  // namespace detail
 
-// Beside a function of two operands: operands on two devices are refused by name.
-#define TAPER_REFUSE_TWO_DEVICES(function)                                                   \
-  template <class X, class Y>                                                                \
-    requires detail::OnTwoDevices<X, Y>                                                      \
-  detail::error_operands_are_on_different_devices_move_one_with_to<device_t<X>, device_t<Y>> \
-  function(X&&, Y&&) = delete;
+// Beside a function of two operands: operands on two devices are refused by name. Like every refused operator it returns
+// a template argument, Fault: g++ names the result of a refused function, clang the template arguments of an operator.
+#define TAPER_REFUSE_TWO_DEVICES(function)                                                                            \
+  template <class X, class Y,                                                                                         \
+            class Fault = detail::error_operands_are_on_different_devices_move_one_with_to<device_t<X>, device_t<Y>>> \
+    requires detail::OnTwoDevices<X, Y>                                                                               \
+  Fault function(X&&, Y&&) = delete;
 
 /// A unary op that is constant but for jumps: its gradient is zero.
 struct FlatOp {

@@ -14,7 +14,20 @@ Tensor<T, D> view_of(const Tensor<T, D>& x, const ViewOp& op) {
   return Tensor<T, D>(make_view(&x.record(), op));
 }
 
+struct error_sizes_and_axes_are_written_in_braces;  // left incomplete: its name is the diagnostic
+
 }  // namespace detail
+
+// Beside a function of a list of sizes or axes: x.view(2, 3) is refused by name.
+#define TAPER_REFUSE_LOOSE_SIZES_OF(function)                                                                       \
+  template <TensorLike X, std::integral... N, class Fault = detail::error_sizes_and_axes_are_written_in_braces> \
+    requires(sizeof...(N) > 0)                                                                                      \
+  Fault function(X&&, N...) = delete;
+TAPER_REFUSE_LOOSE_SIZES_OF(view)
+TAPER_REFUSE_LOOSE_SIZES_OF(reshape)
+TAPER_REFUSE_LOOSE_SIZES_OF(permute)
+TAPER_REFUSE_LOOSE_SIZES_OF(expand)
+#undef TAPER_REFUSE_LOOSE_SIZES_OF
 
 /// x seen as another shape with the same elements in the same order; one size may be -1.
 /// Gradient: the same elements back. Throws: ShapeError where the count differs or the strides would need a copy.
@@ -177,7 +190,8 @@ tensor_t<X> expand(X&& x, const Shape& shape) {
   for (int i = 0; i < shape.size(); ++i) {
     if (shape[i] == -1 && i >= lead) op.dims[i] = t.shape()[i - lead];
     if (lead < 0 || op.dims[i] < 0 || (i >= lead && t.shape()[i - lead] != op.dims[i] && t.shape()[i - lead] != 1))
-      detail::raise<ShapeError>("expand", "a tensor of shape ", t.shape(), " does not expand to ", shape);
+      detail::raise<ShapeError>("expand", "a tensor of shape ", t.shape(), " does not expand to ", shape,
+                                ": sizes must be equal, 1 in the tensor, or new in front");
   }
   if (lead < 0) detail::raise<ShapeError>("expand", "a tensor of shape ", t.shape(), " does not expand to ", shape);
   return detail::view_of(t, op);

@@ -60,9 +60,6 @@ class Adagrad : public RuleOptimizer<internal::AdagradRule, P...> {
  public:
   using RuleOptimizer<internal::AdagradRule, P...>::RuleOptimizer;
 };
-template <class... P>
-Adagrad(const ParameterRefs<P...>&, const AdagradOptions& = {}) -> Adagrad<P...>;
-template <Scalar T, Device D>
-Adagrad(std::initializer_list<Tensor<T, D>>, const AdagradOptions& = {}) -> Adagrad<Tensor<T, D>>;
+TAPER_OPTIMIZER_GUIDES(Adagrad, AdagradOptions)
 
 }  // namespace taper::inline TAPER_ABI::optim

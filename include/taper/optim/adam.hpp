@@ -91,10 +91,7 @@ class Adam : public RuleOptimizer<internal::AdamRule<AdamOptions, false>, P...> 
  public:
   using RuleOptimizer<internal::AdamRule<AdamOptions, false>, P...>::RuleOptimizer;
 };
-template <class... P>
-Adam(const ParameterRefs<P...>&, const AdamOptions& = {}) -> Adam<P...>;
-template <Scalar T, Device D>
-Adam(std::initializer_list<Tensor<T, D>>, const AdamOptions& = {}) -> Adam<Tensor<T, D>>;
+TAPER_OPTIMIZER_GUIDES(Adam, AdamOptions)
 
 /// Adam with decoupled weight decay: p *= 1 - lr weight_decay before the step.
 /// Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019.
@@ -103,9 +100,6 @@ class AdamW : public RuleOptimizer<internal::AdamRule<AdamWOptions, true>, P...>
  public:
   using RuleOptimizer<internal::AdamRule<AdamWOptions, true>, P...>::RuleOptimizer;
 };
-template <class... P>
-AdamW(const ParameterRefs<P...>&, const AdamWOptions& = {}) -> AdamW<P...>;
-template <Scalar T, Device D>
-AdamW(std::initializer_list<Tensor<T, D>>, const AdamWOptions& = {}) -> AdamW<Tensor<T, D>>;
+TAPER_OPTIMIZER_GUIDES(AdamW, AdamWOptions)
 
 }  // namespace taper::inline TAPER_ABI::optim

@@ -19,6 +19,23 @@ concept Optimizer = requires(O& o, const O& c, const StateDict& state) {
   o.load_state_dict(state);
 };
 
+namespace internal {
+// Left incomplete: their names are the diagnostics.
+struct error_an_optimizer_takes_parameters_of_a_net_not_the_net_itself;
+struct error_options_are_written_in_braces_by_name_as_in_lr;
+}  // namespace internal
+
+// How an optimizer's type follows from its parameters, and what is refused by name.
+#define TAPER_OPTIMIZER_GUIDES(Name, Options)                                                                   \
+  template <class... P>                                                                                         \
+  Name(const ParameterRefs<P...>&, const Options& = {}) -> Name<P...>;                                          \
+  template <Scalar T, Device D>                                                                                 \
+  Name(std::initializer_list<Tensor<T, D>>, const Options& = {}) -> Name<Tensor<T, D>>;                         \
+  template <class M>                                                                                            \
+  Name(const M&, const Options& = {}) -> Name<internal::error_an_optimizer_takes_parameters_of_a_net_not_the_net_itself>; \
+  template <class... P, std::floating_point LR>                                                                 \
+  Name(const ParameterRefs<P...>&, LR) -> Name<internal::error_options_are_written_in_braces_by_name_as_in_lr>;
+
 inline constexpr int max_states = 4;
 
 /// A parameter in an optimizer, and what its updates remember: tensors of its shape and a few numbers.

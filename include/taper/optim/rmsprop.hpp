@@ -67,9 +67,6 @@ class RMSprop : public RuleOptimizer<internal::RMSpropRule, P...> {
  public:
   using RuleOptimizer<internal::RMSpropRule, P...>::RuleOptimizer;
 };
-template <class... P>
-RMSprop(const ParameterRefs<P...>&, const RMSpropOptions& = {}) -> RMSprop<P...>;
-template <Scalar T, Device D>
-RMSprop(std::initializer_list<Tensor<T, D>>, const RMSpropOptions& = {}) -> RMSprop<Tensor<T, D>>;
+TAPER_OPTIMIZER_GUIDES(RMSprop, RMSpropOptions)
 
 }  // namespace taper::inline TAPER_ABI::optim

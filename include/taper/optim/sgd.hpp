@@ -62,9 +62,6 @@ class SGD : public RuleOptimizer<internal::SGDRule, P...> {
  public:
   using RuleOptimizer<internal::SGDRule, P...>::RuleOptimizer;
 };
-template <class... P>
-SGD(const ParameterRefs<P...>&, const SGDOptions& = {}) -> SGD<P...>;
-template <Scalar T, Device D>
-SGD(std::initializer_list<Tensor<T, D>>, const SGDOptions& = {}) -> SGD<Tensor<T, D>>;
+TAPER_OPTIMIZER_GUIDES(SGD, SGDOptions)
 
 }  // namespace taper::inline TAPER_ABI::optim

@@ -27,6 +27,9 @@ TAPER_RARE inline ImageDataset mnist(const std::string& root, Split split = Spli
     const std::string there = root + below;
     if (::access((there + "/" + image_name).c_str(), R_OK) == 0 || ::access((there + "/" + image_name + ".gz").c_str(), R_OK) == 0) folder = there;
   }
+  if (folder == root && ::access(root.c_str(), R_OK | X_OK) != 0)
+    detail::raise<IoError>("mnist", "there is no folder '", root, "' to read: it must hold ", image_name, " and ", label_name,
+                           ", plain or .gz; examples/data/download_mnist.cmake fetches them");
   const std::string image_path = folder + "/" + image_name, label_path = folder + "/" + label_name;
   const Tensor<std::uint8_t> images = io::internal::typed<std::uint8_t>("mnist", image_path, io::load_idx(io::read_file_or_gzip(image_path), image_path));
   const Tensor<std::uint8_t> labels = io::internal::typed<std::uint8_t>("mnist", label_path, io::load_idx(io::read_file_or_gzip(label_path), label_path));
