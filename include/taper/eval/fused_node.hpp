@@ -116,7 +116,7 @@ class FusedNode final : public Node {
     if (elements == 0 || elements > detail::small_elements || 3 * n + 2 > detail::small_operands) return false;
     detail::SmallOperand operands[detail::small_operands];
     const auto nothing = [](detail::SmallOperand& o, std::size_t size) {
-      o = {const_cast<std::byte*>(detail::zero_pack), static_cast<std::uint32_t>(size), true};
+      o = {const_cast<std::byte*>(detail::zero_pack), static_cast<std::uint32_t>(size), true, false};
     };
     for (int i = 0; i < n; ++i) {
       const DType type = info.leaf_types[i];
@@ -131,13 +131,15 @@ class FusedNode final : public Node {
       const DType type = info.leaf_types[i];
       const std::size_t compute = size_of(type) == 2 && detail::is_floating(type) ? 4 : size_of(type);
       nothing(operands[n + 2 + i], compute);
-      operands[2 * n + 2 + i] = {nullptr, static_cast<std::uint32_t>(compute), false};
+      detail::SmallOperand& to = operands[2 * n + 2 + i];
+      to = {nullptr, static_cast<std::uint32_t>(compute), false, false};
       const SlotPtr& slot = input(i);
       if (!slot || !pass.slot_wanted(*slot)) continue;
       bool fresh = false;
-      std::byte* target = pass.buffer(slot, fresh).data;
-      operands[2 * n + 2 + i].data = target;
-      if (!fresh) operands[n + 2 + i] = {target, static_cast<std::uint32_t>(compute), false};
+      const TensorRecord& target = pass.buffer(slot, fresh);
+      to.data = target.data;
+      to.slack = detail::pack_fits_behind(target, compute);
+      if (!fresh) operands[n + 2 + i] = to;
     }
     detail::run_small(info.vjp, data(), operands, 2 * n + 2, n, elements, false);
     return true;

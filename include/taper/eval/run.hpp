@@ -54,11 +54,12 @@ inline bool small_operand(SmallOperand& o, const TensorRecord& r, std::size_t si
   o.data = r.data;
   o.size = static_cast<std::uint32_t>(size);
   o.constant = r.numel == 1;
+  o.slack = pack_fits_behind(r, size);
   return o.constant || (r.contiguous && r.shape == shape);
 }
 
-/// Evaluates a program into memory that holds `shape` densely.
-inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out) {
+/// Evaluates a program into memory that holds `shape` densely; `slack` as in SmallOperand.
+inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out, bool slack) {
   const std::int64_t n = shape.numel();
   if (n > 0 && n <= small_elements && info.leaves < small_operands) {
     SmallOperand operands[small_operands];
@@ -66,7 +67,7 @@ inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void
     for (int i = 0; i < info.leaves && small; ++i)
       small = small_operand(operands[i], *leaves[i].record, size_of(info.leaf_types[i]), shape);
     if (small) {
-      operands[info.leaves] = {out, static_cast<std::uint32_t>(size_of(info.result)), false};
+      operands[info.leaves] = {out, static_cast<std::uint32_t>(size_of(info.result)), false, slack};
       run_small(info.forward, data, operands, info.leaves, 1, n, info.may_throw);
       return;
     }
@@ -86,7 +87,7 @@ RecordPtr run_forward(const ProgramInfo& info, const LeafRef* leaves, const void
   static_assert(std::same_as<D, Cpu>, "evaluating a pointwise expression on this device needs its backend: compile this file as .cu");
   check_unchanged(leaves, info.leaves);
   RecordPtr out = make_dense<D>(info.result, shape);
-  run_dense(info, leaves, data, shape, out->data);
+  run_dense(info, leaves, data, shape, out->data, pack_fits_behind(*out, size_of(info.result)));
   return out;
 }
 
@@ -112,10 +113,10 @@ inline void run_into(const ProgramInfo& info, const LeafRef* leaves, const void*
   for (int i = 0; i < info.leaves && direct; ++i) direct = !unsafe_overlap(target, *leaves[i].record);
   if (!direct) {
     Scratch values(static_cast<std::size_t>(target.numel) * size_of(info.result));
-    run_dense(info, leaves, data, target.shape, values.data());
+    run_dense(info, leaves, data, target.shape, values.data(), false);
     scatter(target.data, values.data(), size_of(info.result), Walk(target.shape, target.strides), 0, target.numel);
   } else if (target.contiguous) {
-    run_dense(info, leaves, data, target.shape, target.data);
+    run_dense(info, leaves, data, target.shape, target.data, pack_fits_behind(target, size_of(info.result)));
   } else {
     LazyArray<MapOperand, 64> in;
     for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
