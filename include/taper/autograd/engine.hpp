@@ -31,7 +31,10 @@ inline bool exclusive(const detail::RecordPtr& r) noexcept {
 /// thread over a shared graph, or a pass inside a hook) is kept in this pass's own list instead.
 class Pass {
  public:
-  explicit Pass(const PassOptions& options) : options_(options) {}
+  explicit Pass(const PassOptions& options) : options_(options) {
+    heap_.reserve(8);  // a small graph's lists do not grow step by step
+    touched_.reserve(24);
+  }
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
   ~Pass() {
@@ -157,7 +160,8 @@ class Pass {
   }
 
   void keep(Slot& slot, const detail::RecordPtr& gradient) {
-    if (std::find(options_.wanted.begin(), options_.wanted.end(), &slot) != options_.wanted.end() && !options_.accumulate)
+    if (options_.accumulate || options_.wanted.empty()) return;
+    if (std::find(options_.wanted.begin(), options_.wanted.end(), &slot) != options_.wanted.end())
       results_.push_back({&slot, gradient});
   }
 
@@ -201,7 +205,7 @@ class Pass {
   }
 
   bool wanted_here(const Slot& s) const {
-    return std::find(options_.wanted.begin(), options_.wanted.end(), &s) != options_.wanted.end();
+    return !options_.wanted.empty() && std::find(options_.wanted.begin(), options_.wanted.end(), &s) != options_.wanted.end();
   }
 
   void clear_flight(Slot& slot) {

@@ -58,20 +58,21 @@ inline bool small_operand(SmallOperand& o, const TensorRecord& r, std::size_t si
   return o.constant || (r.contiguous && r.shape == shape);
 }
 
+/// The short way of run_dense: false, with nothing done, where the job is not a small one.
+inline bool run_dense_small(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::int64_t n,
+                            std::byte* out, bool slack) {
+  if (n <= 0 || n > small_elements || info.leaves >= small_operands) return false;
+  SmallOperand operands[small_operands];
+  for (int i = 0; i < info.leaves; ++i)
+    if (!small_operand(operands[i], *leaves[i].record, size_of(info.leaf_types[i]), shape)) return false;
+  operands[info.leaves] = {out, static_cast<std::uint32_t>(size_of(info.result)), false, slack};
+  run_small(info.forward, data, operands, info.leaves, 1, n, info.may_throw);
+  return true;
+}
+
 /// Evaluates a program into memory that holds `shape` densely; `slack` as in SmallOperand.
 inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out, bool slack) {
-  const std::int64_t n = shape.numel();
-  if (n > 0 && n <= small_elements && info.leaves < small_operands) {
-    SmallOperand operands[small_operands];
-    bool small = true;
-    for (int i = 0; i < info.leaves && small; ++i)
-      small = small_operand(operands[i], *leaves[i].record, size_of(info.leaf_types[i]), shape);
-    if (small) {
-      operands[info.leaves] = {out, static_cast<std::uint32_t>(size_of(info.result)), false, slack};
-      run_small(info.forward, data, operands, info.leaves, 1, n, info.may_throw);
-      return;
-    }
-  }
+  if (run_dense_small(info, leaves, data, shape, shape.numel(), out, slack)) return;
   LazyArray<MapOperand, 64> in;
   for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
   fill_leaves(in.data(), info, leaves, shape);
@@ -160,10 +161,22 @@ template <class R, class T, class Finish, class A = Abi>
 void run_reduce(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, const ReducedAxes& axes, Finish&& finish) {
   check_unchanged(leaves, info.leaves);
   const std::int64_t n = shape.numel();
+  const bool plain = info.identity && leaves[0].record->contiguous && leaves[0].record->shape == shape;
+  constexpr std::int64_t few = 4096 / sizeof(T);  // whole packs; folded in one run, without plan and sink
+  if (n <= few && axes.kept.numel() == 1) {
+    alignas(64) std::byte values[few * sizeof(T)];
+    const std::byte* from = plain ? leaves[0].record->data : values;
+    if (plain) count_pass();
+    if (plain || run_dense_small(info, leaves, data, shape, n, values, true)) {
+      typename R::Acc acc = R::identity();
+      R::template fold<A>(acc, reinterpret_cast<const T*>(from), n);
+      return finish(&acc, 1);
+    }
+  }
   const ReducePlan plan(shape, axes.kept);
   const std::int64_t grain = n == 0 ? 1 : reduce_grain(n, &plan, 1);
   ReduceSink<R, T, A> sink(plan, n, grain);
-  if (info.identity && leaves[0].record->contiguous && leaves[0].record->shape == shape) {
+  if (plain) {
     count_pass();
     const std::byte* values = leaves[0].record->data;
     const Consumer consumer = sink.consumer();
