@@ -66,8 +66,9 @@ class FusedNode final : public Node {
   void backward(Pass& pass) override {
     RecordPtr g = pass.gradient(*this);
     if (!g) return;
-    if (factor != 1) g = this->Node::output(0)->ops->scale(g, factor);
     check_saved();
+    if (!pass.create_graph() && run_small_kernel(pass, *g)) return;
+    if (factor != 1) g = this->Node::output(0)->ops->scale(g, factor);
     if (pass.create_graph()) {
       if constexpr (first_order_only)
         detail::raise<AutogradError>("backward", "create_graph needs what TAPER_FIRST_ORDER_ONLY leaves out: compile without it");
@@ -109,6 +110,15 @@ class FusedNode final : public Node {
                                    now, ", saved at ", version, "): clone() it before the in-place operation");
   }
 
+  /// The gradient of one scaled sum: false for dtypes whose rounding is left to a kernel.
+  bool scale_one(std::byte* to, const TensorRecord& g) const {
+    const auto scaled = [&]<class T>(T) { *reinterpret_cast<T*>(to) = *reinterpret_cast<const T*>(g.data) * static_cast<T>(factor); };
+    if (info.result == DType::float32) scaled(0.0f);
+    else if (info.result == DType::float64) scaled(0.0);
+    else return false;
+    return true;
+  }
+
   /// The short way: everything dense or one element, nothing broadcast.
   bool run_small_kernel(Pass& pass, const TensorRecord& g) {
     const int n = info.leaves;
@@ -127,6 +137,11 @@ class FusedNode final : public Node {
     nothing(operands[n], size_of(info.result));
     if (output && !detail::small_operand(operands[n], *output, size_of(info.result), shape)) return false;
     if (!detail::small_operand(operands[n + 1], g, size_of(info.result), shape)) return false;
+    alignas(8) std::byte scaled[8];
+    if (factor != 1) {
+      if (!operands[n + 1].constant || !scale_one(scaled, g)) return false;
+      operands[n + 1].data = scaled;
+    }
     for (int i = 0; i < n; ++i) {
       const DType type = info.leaf_types[i];
       const std::size_t compute = size_of(type) == 2 && detail::is_floating(type) ? 4 : size_of(type);
@@ -146,9 +161,7 @@ class FusedNode final : public Node {
   }
 
   void run_kernel(Pass& pass, const TensorRecord& g) {
-    if (run_small_kernel(pass, g)) return;
     const int n = info.leaves;
-    
     detail::LazyArray<MapOperand, detail::max_inputs> in_memory;
     detail::LazyArray<MapOutput, 64> out_memory;
     MapOperand* in = in_memory.data();

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <taper/backend/cpu/map.hpp>
-#include <taper/core/record.hpp>
+#include <taper/backend/cpu/slack.hpp>
 
 namespace taper::inline TAPER_ABI::detail {
 
@@ -14,12 +14,6 @@ struct SmallOperand {
   bool constant;
   bool slack;  // a pack that begins at the last element may be read and written in full
 };
-
-/// True where a pack that runs over the end of a dense tensor meets the allocator's slack and nothing else.
-inline bool pack_fits_behind(const TensorRecord& r, std::size_t size) {
-  return !TAPER_ASAN && size * pack_lanes <= slack_bytes && r.storage->has_slack &&
-         r.data + static_cast<std::size_t>(r.numel) * size == r.storage->data + r.storage->bytes;
-}
 
 inline constexpr std::int64_t small_elements = 4096;
 inline constexpr int small_operands = 24;
