@@ -64,8 +64,8 @@ RecordPtr evaluate(const N& node, const Shape& shape) {
   RecordPtr out = run_forward<D>(info, low.leaves, low.settings(), shape);
   if constexpr (any_gradient<typename Lowering<N>::P>()) {
     if (wants_node(info, low.leaves)) {
-      const autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, low.leaves, low.settings(), shape, out.get()));
-      autograd::set_slot(*out, autograd::make_output(recorded.get(), 0, grad_ops_of<T, D>(), shape));
+      autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, low.leaves, low.settings(), shape, out.get()));
+      autograd::set_slot(*out, autograd::make_only_output(std::move(recorded), grad_ops_of<T, D>(), shape));
     }
   }
   return out;

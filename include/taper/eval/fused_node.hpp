@@ -64,10 +64,11 @@ class FusedNode final : public Node {
   }
 
   void backward(Pass& pass) override {
-    RecordPtr g = pass.gradient(*this);
-    if (!g) return;
+    TensorRecord* arrived = pass.arrived(*this);
+    if (!arrived) return;
     check_saved();
-    if (!pass.create_graph() && run_small_kernel(pass, *g)) return;
+    if (!pass.create_graph() && run_small_kernel(pass, *arrived)) return;
+    RecordPtr g = RecordPtr::share(arrived);
     if (factor != 1) g = this->Node::output(0)->ops->scale(g, factor);
     if (pass.create_graph()) {
       if constexpr (first_order_only)

@@ -123,10 +123,10 @@ Tensor<T, D> record_op(std::string_view name, Tensor<T, D> out, bool save_output
     for (const auto& e : edges) any = any || e;
     if (!any) return out;
     using N = autograd::OpNode<F>;
-    const autograd::NodePtr<N> node(autograd::make_node<N>(static_cast<int>(sizeof...(In)), 1, 0, name, std::move(backward)));
+    autograd::NodePtr<N> node(autograd::make_node<N>(static_cast<int>(sizeof...(In)), 1, 0, name, std::move(backward)));
     for (int i = 0; i < static_cast<int>(sizeof...(In)); ++i) node->set_input(i, std::move(edges[i]));
     if (save_output) node->save_output(out.record());
-    autograd::set_slot(out.record(), autograd::make_output(node.get(), 0, detail::grad_ops_of<T, D>(), out.shape()));
+    autograd::set_slot(out.record(), autograd::make_only_output(std::move(node), detail::grad_ops_of<T, D>(), out.shape()));
   }
   return out;
 }

@@ -45,11 +45,11 @@ RecordPtr sum_scaled(std::string_view op, X&& x, const Dims& axes, bool keepdim,
   });
   if constexpr (any_gradient<typename Lowering<N>::P>()) {
     if (wants_node(info, low.leaves)) {
-      const autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, low.leaves, low.settings(), shape, nullptr));
+      autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, low.leaves, low.settings(), shape, nullptr));
       recorded->mask = reduced.mask;
       recorded->reduced = true;
       recorded->factor = factor;
-      autograd::set_slot(*out, autograd::make_output(recorded.get(), 0, grad_ops_of<T, D>(), reduced.result));
+      autograd::set_slot(*out, autograd::make_only_output(std::move(recorded), grad_ops_of<T, D>(), reduced.result));
     }
   }
   return out;

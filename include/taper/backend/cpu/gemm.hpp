@@ -32,6 +32,10 @@ TAPER_KERNEL void tiny_product(Index m, Index n, Index k, const T* a, Index a_ro
                                Index b_column, T* c, Index c_row, bool accumulate) {
   for (Index i = 0; i < m; ++i, a += a_row, c += c_row) {
     const T* from = b;
+    if (k == 1) {  // a gradient of weights: one row after another
+      for (Index j = 0; j < n; ++j, from += b_column) c[j] = accumulate ? c[j] + *a * *from : *a * *from;
+      continue;
+    }
     for (Index j = 0; j < n; ++j, from += b_column) {
       T sum = accumulate ? c[j] : T(0);
       for (Index p = 0; p < k; ++p) sum += a[p * a_column] * from[p * b_row];
