@@ -54,7 +54,7 @@ struct LinearProducer : ProducerBase<T, D> {
   LinearProducer(const Shape& shape, const Tensor<T, D>& input, const Tensor<T, D>& w, const Tensor<T, D>& b)
       : ProducerBase<T, D>{shape}, x(input), weight(w), bias(b) {}
   Tensor<T, D> operator()() const {
-    const GradMode mode(this->record);
+    const GradMode mode(this->record != 0);
     const Tensor<T, D>&held = x.get(), &w = weight.get(), &b = bias.get();
     const Tensor<T, D> copy = held.is_contiguous() ? Tensor<T, D>() : contiguous(held), &input = copy.defined() ? copy : held;
     const std::int64_t out = w.shape()[0], in = w.shape()[1];

@@ -69,7 +69,7 @@ struct ProducerBase {
   using value_type = T;
   using device_type = D;
   Shape result;
-  bool record = grad_mode();
+  std::int64_t record = grad_mode();  // a whole word, as in Dims: producers are moved about
   const Shape& shape() const { return result; }
 };
 
