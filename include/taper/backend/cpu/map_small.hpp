@@ -40,7 +40,7 @@ void run_small(KernelFn kernel, const void* data, const SmallOperand* operands, 
       step[i] = 0;
       if (o.data == zero_pack) continue;
       at[i] = pads + static_cast<std::size_t>(i) * pad_bytes;
-      fill_repeated(at[i], o.data, o.size, pack_lanes);
+      fill_pack<A>(at[i], o.data, o.size);
     } else {
       whole_packs = whole_packs && o.slack;
     }
