@@ -60,19 +60,19 @@ inline bool small_operand(SmallOperand& o, const TensorRecord& r, std::size_t si
 
 /// The short way of run_dense: false, with nothing done, where the job is not a small one.
 inline bool run_dense_small(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::int64_t n,
-                            std::byte* out, bool slack) {
+                            const SmallOperand& out) {
   if (n <= 0 || n > small_elements || info.leaves >= small_operands) return false;
   SmallOperand operands[small_operands];
   for (int i = 0; i < info.leaves; ++i)
     if (!small_operand(operands[i], *leaves[i].record, size_of(info.leaf_types[i]), shape)) return false;
-  operands[info.leaves] = {out, static_cast<std::uint32_t>(size_of(info.result)), false, slack};
+  operands[info.leaves] = out;
   run_small(info.forward, data, operands, info.leaves, 1, n, info.may_throw);
   return true;
 }
 
 /// Evaluates a program into memory that holds `shape` densely; `slack` as in SmallOperand.
 inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out, bool slack) {
-  if (run_dense_small(info, leaves, data, shape, shape.numel(), out, slack)) return;
+  if (run_dense_small(info, leaves, data, shape, shape.numel(), {out, static_cast<std::uint32_t>(size_of(info.result)), false, slack})) return;
   LazyArray<MapOperand, 64> in;
   for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
   fill_leaves(in.data(), info, leaves, shape);
@@ -167,7 +167,7 @@ void run_reduce(const ProgramInfo& info, const LeafRef* leaves, const void* data
     alignas(64) std::byte values[few * sizeof(T)];
     const std::byte* from = plain ? leaves[0].record->data : values;
     if (plain) count_pass();
-    if (plain || run_dense_small(info, leaves, data, shape, n, values, true)) {
+    if (plain || run_dense_small(info, leaves, data, shape, n, {values, sizeof(T), false, true})) {
       typename R::Acc acc = R::identity();
       R::template fold<A>(acc, reinterpret_cast<const T*>(from), n);
       return finish(&acc, 1);
