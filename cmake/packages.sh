@@ -26,3 +26,4 @@ install_packages() {
 build_packages=(g++=g++ cmake=cmake ninja=ninja-build /usr/include/zlib.h=zlib1g-dev
                 /usr/include/eigen3/Eigen/Core=libeigen3-dev)
 test_packages=("${build_packages[@]}" "/usr/include/catch2/catch*.hpp=catch2")
+bench_packages=("${build_packages[@]}" /usr/include/benchmark/benchmark.h=libbenchmark-dev)

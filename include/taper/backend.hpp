@@ -32,6 +32,7 @@
 #include <taper/backend/cpu/reduce.hpp>
 #include <taper/backend/cpu/rows.hpp>
 #include <taper/backend/cpu/scan.hpp>
+#include <taper/backend/cpu/slack.hpp>
 #include <taper/backend/cpu/softmax.hpp>
 #include <taper/backend/cpu/sort.hpp>
 #include <taper/backend/cpu/strided.hpp>

@@ -34,15 +34,11 @@ class Pass {
   explicit Pass(const PassOptions& options) : options_(options) {
     if (first_order_only && options.create_graph)
       detail::raise<AutogradError>("backward", "create_graph needs what TAPER_FIRST_ORDER_ONLY leaves out: compile without it");
+    heap_.reserve(8);  // a small graph's lists do not grow step by step
+    touched_.reserve(24);
   }
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
-  ~Pass() {
-    // Also after an exception: no slot keeps a gradient of a pass that is over.
-    for (const SlotPtr& s : touched_) clear(*s);
-    for (Node* n : heap_) Node::release(n);
-  }
-
   bool create_graph() const noexcept { return !first_order_only && options_.create_graph; }
   /// True of a pass that serves chosen inputs only.
   bool selective() const noexcept { return !options_.wanted.empty(); }
@@ -78,13 +74,23 @@ class Pass {
   }
 
   /// The gradient that has arrived at output i of a node; null where none did.
-  detail::RecordPtr gradient(const Node& node, int i = 0) const {
+  detail::RecordPtr gradient(const Node& node, int i = 0) const { return detail::RecordPtr::share(arrived(node, i)); }
+  /// The same for the length of the node's backward.
+  detail::TensorRecord* arrived(const Node& node, int i = 0) const {
     Slot* s = node.output(i);
     const detail::RecordPtr* flight = s ? find(*s) : nullptr;
-    return flight ? *flight : detail::RecordPtr();
+    return flight ? flight->get() : nullptr;
   }
 
+  /// Walks the graph under the roots, which the caller holds: they keep every slot and node of the pass alive.
   void run(std::span<const SlotPtr> roots, std::span<detail::RecordPtr> seeds) {
+    // Also after an exception: no slot keeps a gradient of a pass that is over.
+    struct Clear {
+      Pass& pass;
+      ~Clear() {
+        for (Slot* s : pass.touched_) pass.clear(*s);
+      }
+    } clear{*this};
     if (!options_.wanted.empty()) find_needed(roots);
     const GradMode mode(options_.create_graph);
     for (std::size_t i = 0; i < roots.size(); ++i) add(roots[i], std::move(seeds[i]));
@@ -92,7 +98,6 @@ class Pass {
       std::pop_heap(heap_.begin(), heap_.end(), shallower);
       Node* node = heap_.back();
       heap_.pop_back();
-      const NodePtr<Node> hold(node);
       step(*node);
     }
     finish_leaves();
@@ -129,17 +134,16 @@ class Pass {
     if (Node* n = slot->producer) {
       for (int i = 0; i < n->output_count() && !queued; ++i) queued = n->output(i) && n->output(i) != slot.get() && find(*n->output(i));
       if (!queued) {
-        Node::retain(n);
         heap_.push_back(n);
         std::push_heap(heap_.begin(), heap_.end(), shallower);
       }
     }
     Pass* nobody = nullptr;
     if (slot->pass.compare_exchange_strong(nobody, this, std::memory_order_acq_rel)) {
-      touched_.push_back(slot);
+      touched_.push_back(slot.get());
       return slot->flight;
     }
-    touched_.push_back(slot);
+    touched_.push_back(slot.get());
     elsewhere_.push_back({slot.get(), {}});
     return elsewhere_.back().second;
   }
@@ -160,7 +164,8 @@ class Pass {
   }
 
   void keep(Slot& slot, const detail::RecordPtr& gradient) {
-    if (std::find(options_.wanted.begin(), options_.wanted.end(), &slot) != options_.wanted.end() && !options_.accumulate)
+    if (options_.accumulate || options_.wanted.empty()) return;
+    if (std::find(options_.wanted.begin(), options_.wanted.end(), &slot) != options_.wanted.end())
       results_.push_back({&slot, gradient});
   }
 
@@ -204,7 +209,7 @@ class Pass {
   }
 
   bool wanted_here(const Slot& s) const {
-    return std::find(options_.wanted.begin(), options_.wanted.end(), &s) != options_.wanted.end();
+    return !options_.wanted.empty() && std::find(options_.wanted.begin(), options_.wanted.end(), &s) != options_.wanted.end();
   }
 
   void clear_flight(Slot& slot) {
@@ -281,7 +286,7 @@ class Pass {
 
   const PassOptions& options_;
   detail::PoolVector<Node*> heap_;
-  detail::PoolVector<SlotPtr> touched_;
+  detail::PoolVector<Slot*> touched_;
   detail::PoolVector<std::pair<Slot*, detail::RecordPtr>> elsewhere_;
   detail::PoolVector<std::pair<const Slot*, detail::RecordPtr>> results_;
   detail::PointerSet needed_;  // nodes that lead to a wanted slot

@@ -8,6 +8,9 @@
 
 namespace taper::inline TAPER_ABI::autograd {
 
+template <class N>
+class NodePtr;
+
 /// What was recorded for one evaluation: it turns the gradient of its outputs into gradients of its inputs.
 class Node {
  public:
@@ -38,7 +41,7 @@ class Node {
 
   static void retain(Node* n) noexcept { n->refs_.fetch_add(1, std::memory_order_relaxed); }
   static void release(Node* n) noexcept {
-    if (n->refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (n->refs_.load(std::memory_order_acquire) != 1 && n->refs_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     // A long chain is taken apart in a loop: what a node frees is queued, not destroyed inside its destructor.
     n->next_ = pending_;
     pending_ = n;
@@ -59,6 +62,8 @@ class Node {
   template <class N, class... Args>
   friend N* make_node(int inputs, int outputs, std::size_t extra, Args&&... args);
   friend SlotPtr make_output(Node* node, int index, const GradOps* ops, const Shape& shape);
+  template <class N>
+  friend SlotPtr make_only_output(NodePtr<N> node, const GradOps* ops, const Shape& shape);
   friend void destroy_slot(detail::SlotBase* base) noexcept;
 
   void destroy() noexcept {
@@ -147,12 +152,25 @@ class NodePtr {
   explicit NodePtr(N* owned) noexcept : p_(owned) {}
   NodePtr(const NodePtr&) = delete;
   NodePtr& operator=(const NodePtr&) = delete;
-  ~NodePtr() { Node::release(p_); }
+  NodePtr(NodePtr&& other) noexcept : p_(other.detach()) {}
+  ~NodePtr() {
+    if (p_) Node::release(p_);
+  }
   N* get() const noexcept { return p_; }
   N* operator->() const noexcept { return p_; }
+  N* detach() noexcept { return std::exchange(p_, nullptr); }
 
  private:
   N* p_;
 };
+
+/// The slot of the only output of a node that nobody else holds from here on.
+template <class N>
+SlotPtr make_only_output(NodePtr<N> node, const GradOps* ops, const Shape& shape) {
+  SlotPtr s = make_slot(ops, shape);
+  s->producer = node.detach();
+  s->producer->outputs_[0] = s.get();
+  return s;
+}
 
 }  // namespace taper::inline TAPER_ABI::autograd

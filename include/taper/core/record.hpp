@@ -33,7 +33,8 @@ struct TensorRecord {
   std::atomic<std::int32_t> refs{1};
   DType dtype{};
   bool contiguous = true;
-  Storage* storage = nullptr;
+  bool in_storage = false;     // the record lies in front of its storage, in one block with it
+  Storage* storage = nullptr;  // never changed: the record may live in its block
   std::byte* data = nullptr;  // the first element
   std::int64_t numel = 0;
   Shape shape;
@@ -59,9 +60,12 @@ inline void destroy(TensorRecord* r) noexcept {
       detail::deallocate_object(r->link, sizeof(ViewLink));
     }
     if (r->slot) release(r->slot);
-    if (r->storage) release(r->storage);
+    Storage* storage = r->storage;
+    const bool in_storage = r->in_storage;
     r->~TensorRecord();
-    detail::deallocate_object(r, sizeof(TensorRecord));
+    if (in_storage) heap::poison(r, sizeof(TensorRecord));  // views may keep the block for long
+    else detail::deallocate_object(r, sizeof(TensorRecord));
+    if (storage) release(storage);
     r = parent && parent->refs.fetch_sub(1, std::memory_order_acq_rel) == 1 ? parent : nullptr;
   }
 }
@@ -110,19 +114,37 @@ inline RecordPtr make_record(DType dtype, Storage* storage, const Geometry& g) {
   return RecordPtr(r);
 }
 
-/// A fresh dense tensor; its elements are not set.
+/// What a record takes in front of its storage.
+inline constexpr std::size_t record_header = (sizeof(TensorRecord) + 63) / 64 * 64;
+
+/// A fresh dense tensor; its elements are not set. On the host record, storage header and data are one block, which goes
+/// when the storage does.
 template <Device D>
 RecordPtr make_dense(DType dtype, const Shape& shape) {
   const std::int64_t numel = shape.numel();
-  Storage* storage = make_storage<D>(static_cast<std::size_t>(numel) * size_of(dtype));
-  auto* r = ::new (detail::allocate_object(sizeof(TensorRecord))) TensorRecord;
-  r->dtype = dtype;
-  r->storage = storage;
-  r->data = storage->data;
-  r->shape = shape;
-  r->strides = contiguous_strides(shape);
-  r->numel = numel;
-  return RecordPtr(r);
+  const std::size_t bytes = static_cast<std::size_t>(numel) * size_of(dtype);
+  void* place = nullptr;
+  Storage* storage = nullptr;
+  if constexpr (std::same_as<D, Cpu>) {
+    auto* block = static_cast<std::byte*>(D::allocate(record_header + storage_header + bytes));
+    place = block;
+    storage = ::new (block + record_header) Storage;
+    storage->data = block + record_header + storage_header;
+    storage->bytes = bytes;
+    storage->release = [](Storage* self) noexcept {
+      D::deallocate(reinterpret_cast<std::byte*>(self) - record_header, record_header + storage_header + self->bytes);
+    };
+  } else {
+    storage = make_storage<D>(bytes);
+    place = detail::allocate_object(sizeof(TensorRecord));
+  }
+  return RecordPtr(::new (place) TensorRecord{.dtype = dtype,
+                                              .in_storage = std::same_as<D, Cpu>,
+                                              .storage = storage,
+                                              .data = storage->data,
+                                              .numel = numel,
+                                              .shape = shape,
+                                              .strides = contiguous_strides(shape)});
 }
 
 inline Geometry geometry_of(const TensorRecord& r) {

@@ -30,7 +30,7 @@ class Dims {
     return out;
   }
 
-  constexpr int size() const { return rank_; }
+  constexpr int size() const { return static_cast<int>(rank_); }
   constexpr bool empty() const { return rank_ == 0; }
   constexpr std::int64_t operator[](int i) const { return v_[i]; }
   constexpr std::int64_t& operator[](int i) { return v_[i]; }
@@ -48,7 +48,7 @@ class Dims {
   }
   constexpr void insert(int at, std::int64_t v) {
     push_back(v);
-    for (int i = rank_ - 1; i > at; --i) v_[i] = v_[i - 1];
+    for (int i = size() - 1; i > at; --i) v_[i] = v_[i - 1];
     v_[at] = v;
   }
   constexpr void erase(int at) {
@@ -76,7 +76,7 @@ class Dims {
   }
 
   std::int64_t v_[max_rank] = {};
-  int rank_ = 0;
+  std::int64_t rank_ = 0;  // whole words: a copy whose last word is a part of one waits for the stores before it
 };
 
 using Shape = Dims;

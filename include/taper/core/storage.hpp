@@ -30,27 +30,18 @@ inline void release(Storage* s) noexcept {
   if (s->refs.load(std::memory_order_acquire) == 1 || s->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) s->release(s);
 }
 
-/// Fresh memory on D. On the host the header and the data are one block.
+/// Fresh memory on a device whose memory the host cannot write headers into; core/record.hpp makes the host's.
 template <Device D>
 Storage* make_storage(std::size_t bytes) {
-  if constexpr (std::same_as<D, Cpu>) {
-    auto* block = static_cast<std::byte*>(D::allocate(storage_header + bytes));
-    auto* s = ::new (block) Storage;
-    s->data = block + storage_header;
-    s->bytes = bytes;
-    s->release = [](Storage* self) noexcept { Cpu::deallocate(self, storage_header + self->bytes); };
-    return s;
-  } else {
-    auto* data = static_cast<std::byte*>(D::allocate(bytes));
-    auto* s = ::new (detail::allocate_object(sizeof(Storage))) Storage;
-    s->data = data;
-    s->bytes = bytes;
-    s->release = [](Storage* self) noexcept {
-      D::deallocate(self->data, self->bytes);
-      detail::deallocate_object(self, sizeof(Storage));
-    };
-    return s;
-  }
+  auto* data = static_cast<std::byte*>(D::allocate(bytes));
+  auto* s = ::new (detail::allocate_object(sizeof(Storage))) Storage;
+  s->data = data;
+  s->bytes = bytes;
+  s->release = [](Storage* self) noexcept {
+    D::deallocate(self->data, self->bytes);
+    detail::deallocate_object(self, sizeof(Storage));
+  };
+  return s;
 }
 
 /// Foreign memory: deleter(data) is called when the last tensor over it goes.

@@ -61,8 +61,8 @@ RecordPtr evaluate_program(const ProgramInfo& info, const LeafRef* leaves, const
   RecordPtr out = run_forward<D>(info, leaves, data, shape);
   if constexpr (!inference_only) {
     if (ops && wants_node(info, leaves)) {
-      const autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, leaves, data, shape, out.get()));
-      autograd::set_slot(*out, autograd::make_output(recorded.get(), 0, ops, shape));
+      autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, leaves, data, shape, out.get()));
+      autograd::set_slot(*out, autograd::make_only_output(std::move(recorded), ops, shape));
     }
   }
   return out;

@@ -64,10 +64,12 @@ class FusedNode final : public Node {
   }
 
   void backward(Pass& pass) override {
-    RecordPtr g = pass.gradient(*this);
-    if (!g) return;
-    if (factor != 1) g = this->Node::output(0)->ops->scale(g, factor);
+    TensorRecord* arrived = pass.arrived(*this);
+    if (!arrived) return;
     check_saved();
+    if (!pass.create_graph() && run_small_kernel(pass, *arrived)) return;
+    RecordPtr g = RecordPtr::share(arrived);
+    if (factor != 1) g = this->Node::output(0)->ops->scale(g, factor);
     if (pass.create_graph()) {
       info.graph->backward(*this, pass, g);
       return;
@@ -107,6 +109,15 @@ class FusedNode final : public Node {
                                    now, ", saved at ", version, "): clone() it before the in-place operation");
   }
 
+  /// The gradient of one scaled sum: false for dtypes whose rounding is left to a kernel.
+  bool scale_one(std::byte* to, const TensorRecord& g) const {
+    const auto scaled = [&]<class T>(T) { *reinterpret_cast<T*>(to) = *reinterpret_cast<const T*>(g.data) * static_cast<T>(factor); };
+    if (info.result == DType::float32) scaled(0.0f);
+    else if (info.result == DType::float64) scaled(0.0);
+    else return false;
+    return true;
+  }
+
   /// The short way: everything dense or one element, nothing broadcast.
   bool run_small_kernel(Pass& pass, const TensorRecord& g) {
     const int n = info.leaves;
@@ -114,7 +125,7 @@ class FusedNode final : public Node {
     if (elements == 0 || elements > detail::small_elements || 3 * n + 2 > detail::small_operands) return false;
     detail::SmallOperand operands[detail::small_operands];
     const auto nothing = [](detail::SmallOperand& o, std::size_t size) {
-      o = {const_cast<std::byte*>(detail::zero_pack), static_cast<std::uint32_t>(size), true};
+      o = {const_cast<std::byte*>(detail::zero_pack), static_cast<std::uint32_t>(size), true, false};
     };
     for (int i = 0; i < n; ++i) {
       const DType type = info.leaf_types[i];
@@ -125,26 +136,31 @@ class FusedNode final : public Node {
     nothing(operands[n], size_of(info.result));
     if (output && !detail::small_operand(operands[n], *output, size_of(info.result), shape)) return false;
     if (!detail::small_operand(operands[n + 1], g, size_of(info.result), shape)) return false;
+    alignas(8) std::byte scaled[8];
+    if (factor != 1) {
+      if (!operands[n + 1].constant || !scale_one(scaled, g)) return false;
+      operands[n + 1].data = scaled;
+    }
     for (int i = 0; i < n; ++i) {
       const DType type = info.leaf_types[i];
       const std::size_t compute = size_of(type) == 2 && detail::is_floating(type) ? 4 : size_of(type);
       nothing(operands[n + 2 + i], compute);
-      operands[2 * n + 2 + i] = {nullptr, static_cast<std::uint32_t>(compute), false};
+      detail::SmallOperand& to = operands[2 * n + 2 + i];
+      to = {nullptr, static_cast<std::uint32_t>(compute), false, false};
       const SlotPtr& slot = input(i);
       if (!slot || !pass.slot_wanted(*slot)) continue;
       bool fresh = false;
-      std::byte* target = pass.buffer(slot, fresh).data;
-      operands[2 * n + 2 + i].data = target;
-      if (!fresh) operands[n + 2 + i] = {target, static_cast<std::uint32_t>(compute), false};
+      const TensorRecord& target = pass.buffer(slot, fresh);
+      to.data = target.data;
+      to.slack = detail::pack_fits_behind(target, compute);
+      if (!fresh) operands[n + 2 + i] = to;
     }
     detail::run_small(info.vjp, data(), operands, 2 * n + 2, n, elements, false);
     return true;
   }
 
   void run_kernel(Pass& pass, const TensorRecord& g) {
-    if (run_small_kernel(pass, g)) return;
     const int n = info.leaves;
-    
     detail::LazyArray<MapOperand, detail::max_inputs> in_memory;
     detail::LazyArray<MapOutput, 64> out_memory;
     MapOperand* in = in_memory.data();

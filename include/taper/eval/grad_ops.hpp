@@ -35,7 +35,8 @@ struct GradOpsFor {
   static RecordPtr empty(const Shape& shape) { return make_dense<D>(dtype_of<T>, shape); }
   static RecordPtr full(const Shape& shape, double value) {
     RecordPtr out = empty(shape);
-    write_constant<T, D>(*out, static_cast<T>(static_cast<real_t<C>>(value)));
+    T* p = reinterpret_cast<T*>(out->data);
+    std::fill(p, p + out->numel, static_cast<T>(static_cast<real_t<C>>(value)));
     return out;
   }
   static void set_zero(TensorRecord& target) { write_constant<T, D>(target, T{}); }

@@ -75,6 +75,8 @@ struct ReducedInfoFor {
   static constexpr ProgramInfo make() {
     ProgramInfo info = make_info<P, true, A>();
     info.forward = &forward_kernel<typename ComputeResult<P>::type, A>;
+    // A reducer reads a bare tensor where it lies, if that holds what it works in: not 16-bit floats.
+    info.identity = info.identity && std::same_as<compute_t<typename P::result>, typename P::result>;
     return info;
   }
   static constexpr ProgramInfo info = make();

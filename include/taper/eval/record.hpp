@@ -114,9 +114,9 @@ SlotPtr edge_to(const Tensor<T, D>& x) {
 namespace autograd {
 
 /// Makes a node the source of `out`.
-inline void record_node(const NodePtr<Node>& node, std::span<SlotPtr> edges, detail::TensorRecord& out, const GradOps* ops) {
+inline void record_node(NodePtr<Node> node, std::span<SlotPtr> edges, detail::TensorRecord& out, const GradOps* ops) {
   for (std::size_t i = 0; i < edges.size(); ++i) node->set_input(static_cast<int>(i), std::move(edges[i]));
-  set_slot(out, make_output(node.get(), 0, ops, out.shape));
+  set_slot(out, make_only_output(std::move(node), ops, out.shape));
 }
 inline bool any_edge(std::span<const SlotPtr> edges) {
   for (const SlotPtr& e : edges)
@@ -136,9 +136,9 @@ Tensor<T, D> record_op(std::string_view name, Tensor<T, D> out, bool save_output
     autograd::SlotPtr edges[] = {autograd::edge_to(inputs)...};
     if (!autograd::any_edge(edges)) return out;
     auto* node = autograd::make_node<autograd::OpNode<F>>(static_cast<int>(sizeof...(In)), 1, 0, name, std::move(backward));
-    const autograd::NodePtr<autograd::Node> owner(node);
+    autograd::NodePtr<autograd::Node> owner(node);
     if (save_output) node->save_output(out.record());
-    autograd::record_node(owner, edges, out.record(), detail::grad_ops_of<T, D>());
+    autograd::record_node(std::move(owner), edges, out.record(), detail::grad_ops_of<T, D>());
   }
   return out;
 }
@@ -150,9 +150,9 @@ Tensor<T, D> record_op_list(std::string_view name, Tensor<T, D> out, F backward,
     std::vector<autograd::SlotPtr> edges;
     for (const auto& x : inputs) edges.push_back(autograd::edge_to(x));
     if (!autograd::any_edge(edges)) return out;
-    const autograd::NodePtr<autograd::Node> node(
+    autograd::NodePtr<autograd::Node> node(
         autograd::make_node<autograd::OpNode<F>>(static_cast<int>(inputs.size()), 1, 0, name, std::move(backward)));
-    autograd::record_node(node, edges, out.record(), detail::grad_ops_of<T, D>());
+    autograd::record_node(std::move(node), edges, out.record(), detail::grad_ops_of<T, D>());
   }
   return out;
 }

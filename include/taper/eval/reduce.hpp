@@ -23,11 +23,11 @@ RecordPtr reduce_program(const ProgramInfo& info, const LeafRef* leaves, const v
 inline void record_sum(TensorRecord& out, const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape,
                        const ReducedAxes& axes, double factor, const autograd::GradOps* ops) {
   if (!wants_node(info, leaves)) return;
-  const autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, leaves, data, shape, nullptr));
+  autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, leaves, data, shape, nullptr));
   recorded->mask = axes.mask;
   recorded->reduced = true;
   recorded->factor = factor;
-  autograd::set_slot(out, autograd::make_output(recorded.get(), 0, ops, axes.result));
+  autograd::set_slot(out, autograd::make_only_output(std::move(recorded), ops, axes.result));
 }
 
 /// factor * sum of a node's values over axes, recorded as one node of the tape.

@@ -54,23 +54,25 @@ inline bool small_operand(SmallOperand& o, const TensorRecord& r, std::size_t si
   o.data = r.data;
   o.size = static_cast<std::uint32_t>(size);
   o.constant = r.numel == 1;
+  o.slack = pack_fits_behind(r, size);
   return o.constant || (r.contiguous && r.shape == shape);
 }
 
-/// Evaluates a program into memory that holds `shape` densely.
-inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out) {
-  const std::int64_t n = shape.numel();
-  if (n > 0 && n <= small_elements && info.leaves < small_operands) {
-    SmallOperand operands[small_operands];
-    bool small = true;
-    for (int i = 0; i < info.leaves && small; ++i)
-      small = small_operand(operands[i], *leaves[i].record, size_of(info.leaf_types[i]), shape);
-    if (small) {
-      operands[info.leaves] = {out, static_cast<std::uint32_t>(size_of(info.result)), false};
-      run_small(info.forward, data, operands, info.leaves, 1, n, info.may_throw);
-      return;
-    }
-  }
+/// The short way of run_dense: false, with nothing done, where the job is not a small one.
+inline bool run_dense_small(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::int64_t n,
+                            const SmallOperand& out) {
+  if (n <= 0 || n > small_elements || info.leaves >= small_operands) return false;
+  SmallOperand operands[small_operands];
+  for (int i = 0; i < info.leaves; ++i)
+    if (!small_operand(operands[i], *leaves[i].record, size_of(info.leaf_types[i]), shape)) return false;
+  operands[info.leaves] = out;
+  run_small(info.forward, data, operands, info.leaves, 1, n, info.may_throw);
+  return true;
+}
+
+/// Evaluates a program into memory that holds `shape` densely; `slack` as in SmallOperand.
+inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out, bool slack) {
+  if (run_dense_small(info, leaves, data, shape, shape.numel(), {out, static_cast<std::uint32_t>(size_of(info.result)), false, slack})) return;
   LazyArray<MapOperand, 64> in;
   for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
   fill_leaves(in.data(), info, leaves, shape);
@@ -86,7 +88,7 @@ RecordPtr run_forward(const ProgramInfo& info, const LeafRef* leaves, const void
   static_assert(std::same_as<D, Cpu>, "evaluating a pointwise expression on this device needs its backend: compile this file as .cu");
   check_unchanged(leaves, info.leaves);
   RecordPtr out = make_dense<D>(info.result, shape);
-  run_dense(info, leaves, data, shape, out->data);
+  run_dense(info, leaves, data, shape, out->data, pack_fits_behind(*out, size_of(info.result)));
   return out;
 }
 
@@ -112,10 +114,10 @@ inline void run_into(const ProgramInfo& info, const LeafRef* leaves, const void*
   for (int i = 0; i < info.leaves && direct; ++i) direct = !unsafe_overlap(target, *leaves[i].record);
   if (!direct) {
     Scratch values(static_cast<std::size_t>(target.numel) * size_of(info.result));
-    run_dense(info, leaves, data, target.shape, values.data());
+    run_dense(info, leaves, data, target.shape, values.data(), false);
     scatter(target.data, values.data(), size_of(info.result), Walk(target.shape, target.strides), 0, target.numel);
   } else if (target.contiguous) {
-    run_dense(info, leaves, data, target.shape, target.data);
+    run_dense(info, leaves, data, target.shape, target.data, pack_fits_behind(target, size_of(info.result)));
   } else {
     LazyArray<MapOperand, 64> in;
     for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
@@ -169,10 +171,23 @@ void run_reduce(const ProgramInfo& info, const LeafRef* leaves, const void* data
                 double factor) {
   check_unchanged(leaves, info.leaves);
   const std::int64_t n = shape.numel();
+  const bool plain = info.identity && leaves[0].record->contiguous && leaves[0].record->shape == shape;
+  constexpr std::int64_t few = 4096 / sizeof(T);  // whole packs; folded in one run, without plan and sink
+  if (n <= few && axes.kept.numel() == 1) {
+    alignas(64) std::byte values[few * sizeof(T)];
+    const std::byte* from = plain ? leaves[0].record->data : values;
+    if (plain) count_pass();
+    if (plain || run_dense_small(info, leaves, data, shape, n, {values, sizeof(T), false, true})) {
+      typename R::Acc acc = R::identity();
+      R::template fold<A>(acc, reinterpret_cast<const T*>(from), n);
+      *out = narrow_result<Out>(acc, factor);
+      return;
+    }
+  }
   const ReducePlan plan(shape, axes.kept);
   const std::int64_t grain = n == 0 ? 1 : reduce_grain(n, &plan, 1);
   ReduceSink<R, T, A> sink(plan, n, grain);
-  if (info.identity && leaves[0].record->contiguous && leaves[0].record->shape == shape) {
+  if (plain) {
     count_pass();
     const std::byte* values = leaves[0].record->data;
     const Consumer consumer = sink.consumer();

@@ -52,7 +52,9 @@ class [[nodiscard]] Expr : public detail::Methods<Expr<N>> {
     }
   }
   Expr(Expr&& other) noexcept
-      : shape_(other.shape_), node_(std::move(other.node_)), cell_(other.cell_.exchange(nullptr, std::memory_order_relaxed)) {}
+      : shape_(other.shape_), node_(std::move(other.node_)), cell_(other.cell_.load(std::memory_order_relaxed)) {
+    other.cell_.store(nullptr, std::memory_order_relaxed);  // no exchange: nobody else uses what is moved from
+  }
   ~Expr() { detail::OnceCell::drop(cell_.load(std::memory_order_acquire)); }
 
   template <class X, class Fault = detail::error_an_expression_cannot_be_assigned_declare_a_Tensor>

@@ -131,7 +131,7 @@ struct ConvProducer : ProducerBase<T, D> {
                const Tensor<T, D>& w, const Tensor<T, D>& b)
       : ProducerBase<T, D>{shape}, op(name), geometry(g), skip(front), x(image), weight(w), bias(b) {}
   Tensor<T, D> operator()() const {
-    const GradMode mode(this->record);
+    const GradMode mode(this->record != 0);
     if constexpr (Part == ConvPart::image) {
       return convolve<Part>(op, geometry, weight.get(), x.get(), bias.get());
     } else {

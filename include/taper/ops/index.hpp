@@ -23,7 +23,7 @@ struct IndexProducer : ProducerBase<T, D> {
         advanced(r.advanced),
         plan(std::move(r.plan)) {}
   Tensor<T, D> operator()() const {
-    const GradMode mode(this->record);
+    const GradMode mode(this->record != 0);
     return advanced ? index_at("index", x.get(), plan) : clone(x.get());
   }
 };

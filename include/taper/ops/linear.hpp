@@ -59,13 +59,14 @@ struct LinearProducer : ProducerBase<T, D> {
   LinearProducer(const Shape& shape, const Tensor<T, D>& input, const Tensor<T, D>& w, const Tensor<T, D>& b)
       : ProducerBase<T, D>{shape}, x(input), weight(w), bias(b) {}
   Tensor<T, D> operator()() const {
-    const GradMode mode(this->record);
-    const Tensor<T, D> input = contiguous(x.get());
-    const Tensor<T, D>&w = weight.get(), &b = bias.get();
+    const GradMode mode(this->record != 0);
+    const Tensor<T, D>&held = x.get(), &w = weight.get(), &b = bias.get();
+    const Tensor<T, D> copy = held.is_contiguous() ? Tensor<T, D>() : contiguous(held), &input = copy.defined() ? copy : held;
     const std::int64_t out = w.shape()[0], in = w.shape()[1];
     Tensor<T, D> y = empty_tensor<T, D>(this->result);
     const std::int64_t m = out > 0 ? y.numel() / out : 0;
-    if (b.defined()) fill_rows<T>(m, out, dense(b).data_ptr(), y.data_ptr());
+    if (b.defined() && b.is_contiguous()) fill_rows<T>(m, out, b.data_ptr(), y.data_ptr());
+    else if (b.defined()) fill_rows<T>(m, out, dense(b).data_ptr(), y.data_ptr());
     count_pass();
     gemm<T>(m, out, in, input.data_ptr(), in, 1, w.data_ptr(), w.strides()[1], w.strides()[0], y.data_ptr(), out, b.defined());
     return record_op("linear", std::move(y), false, LinearBackward<T, D>{Saved<T, D>(input), Saved<T, D>(w)}, input, w, b);

@@ -199,7 +199,7 @@ struct MatmulProducer : ProducerBase<T, D> {
   MatmulProducer(std::string_view name, const Tensor<T, D>& x, const Tensor<T, D>& y)
       : ProducerBase<T, D>{matmul_shape(name, x.shape(), y.shape())}, op(name), a(x), b(y) {}
   Tensor<T, D> operator()() const {
-    const GradMode mode(this->record);
+    const GradMode mode(this->record != 0);
     return matmul_now(op, a.get(), b.get(), this->result);
   }
 };

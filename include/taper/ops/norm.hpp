@@ -140,7 +140,7 @@ struct BatchNormProducer : ProducerBase<T, D> {
       : ProducerBase<T, D>{input.shape()}, x(input), weight(w), bias(b), stats(std::move(s)), eps(e), training(train) {}
   Tensor<T, D> operator()() const {
     using C = compute_t<T>;
-    const GradMode mode(this->record);
+    const GradMode mode(this->record != 0);
     const Tensor<T, D>&input = x.get(), &w = weight.get(), &b = bias.get();
     const Channels s = channels_of(input.shape());
     const Scratch memory(static_cast<std::size_t>(2 * s.c) * sizeof(C));

@@ -33,6 +33,12 @@ Tensor<T, D> dense(const Tensor<T, D>& x) {
   return Tensor<T, D>(GradOpsFor<T, D>::clone(make_alias(x.record(), geometry_of(x.record()))));
 }
 
+template <Scalar T, Device D>
+Tensor<T, D> dense(Tensor<T, D>&& x) {
+  if (x.is_contiguous()) return std::move(x);
+  return dense(static_cast<const Tensor<T, D>&>(x));
+}
+
 /// True where an op over these tensors is going to be recorded.
 template <class... X>
 bool recording(const X&... x) {
@@ -63,7 +69,7 @@ struct ProducerBase {
   using value_type = T;
   using device_type = D;
   Shape result;
-  bool record = grad_mode();
+  std::int64_t record = grad_mode();  // a whole word, as in Dims: producers are moved about
   const Shape& shape() const { return result; }
 };
 
@@ -76,8 +82,8 @@ T* gradient_memory(const autograd::BackwardContext& ctx, int i, bool& fresh) {
 /// The upstream gradient of a recorded backward as it is, that of a plain one dense.
 template <Scalar T, Device D>
 Tensor<T, D> dense_gradient(const autograd::BackwardContext& ctx) {
-  const Tensor<T, D> g = ctx.grad<T, D>();
-  return ctx.create_graph() ? g : dense(g);
+  Tensor<T, D> g = ctx.grad<T, D>();
+  return ctx.create_graph() ? std::move(g) : dense(std::move(g));
 }
 
 /// x summed over the axes that `shape` was broadcast along; recorded where grad mode is on.

@@ -25,6 +25,25 @@ void for_batch(Index batch, Index work, const F& f) {
   parallel_for(batch, grain, run);
 }
 
+/// A product of so few terms that setting up tiles would cost more than the terms.
+inline constexpr Index tiny_terms = 64;
+template <class T, class A = Abi>
+TAPER_KERNEL void tiny_product(Index m, Index n, Index k, const T* a, Index a_row, Index a_column, const T* b, Index b_row,
+                               Index b_column, T* c, Index c_row, bool accumulate) {
+  for (Index i = 0; i < m; ++i, a += a_row, c += c_row) {
+    const T* from = b;
+    if (k == 1) {  // a gradient of weights: one row after another
+      for (Index j = 0; j < n; ++j, from += b_column) c[j] = accumulate ? c[j] + *a * *from : *a * *from;
+      continue;
+    }
+    for (Index j = 0; j < n; ++j, from += b_column) {
+      T sum = accumulate ? c[j] : T(0);
+      for (Index p = 0; p < k; ++p) sum += a[p * a_column] * from[p * b_row];
+      c[j] = sum;
+    }
+  }
+}
+
 }  // namespace tiles
 
 /// C = A B, or C += A B, for A (m x k), B (k x n) with any strides and C (m x n) with unit column stride.
@@ -43,6 +62,9 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64
     return;
   }
   if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
+    if (m <= tiles::tiny_terms && n <= tiles::tiny_terms && k <= tiles::tiny_terms && m * n * k <= tiles::tiny_terms)
+      return tiles::tiny_product<T, A>(m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c,
+                                       c_row_stride, accumulate);
     // Small products go straight to the tiles.
     if (b_col_stride == 1 && b_row_stride > 0 && n > 1 && m <= 64 && k <= 128 && n <= 64)
       tiles::product<T, A>(m, n, k, {a, a_row_stride, a_col_stride},

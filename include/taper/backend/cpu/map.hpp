@@ -91,6 +91,25 @@ class Scratch {
 /// What a slot's first gradient is added to, and any other operand that is zero everywhere.
 alignas(64) inline constexpr std::byte zero_pack[16 * 32]{};
 
+template <class U, class A>
+void fill_pack_as(std::byte* to, const std::byte* value) {
+  U u;
+  std::memcpy(&u, value, sizeof u);
+  store(reinterpret_cast<U*>(to), Pack<U, pack_lanes, A>(u));
+}
+/// One element of `size` bytes in all lanes of a pack, by whole vectors: a load of what was stored in parts would wait.
+template <class A = Abi>
+void fill_pack(std::byte* to, const std::byte* value, std::size_t size) {
+  switch (size) {
+    case 1: return fill_pack_as<std::int8_t, A>(to, value);
+    case 2: return fill_pack_as<std::int16_t, A>(to, value);
+    case 4: return fill_pack_as<std::int32_t, A>(to, value);
+    case 8: return fill_pack_as<std::int64_t, A>(to, value);
+    default:
+      for (int i = 0; i < pack_lanes; ++i) std::memcpy(to + static_cast<std::size_t>(i) * 16, value, 16);
+  }
+}
+
 /// The plan of a job: how each operand is reached, and the block that staged ones work in.
 template <class A>
 struct MapPlan {
@@ -173,7 +192,7 @@ class MapChunk {
       step_in_[i] = static_cast<std::ptrdiff_t>(job_.in[i].size) * pack_lanes;
       switch (plan.access[i]) {
         case Access::constant:
-          if (job_.in[i].data != zero_pack) fill_repeated(pad_in_[i], job_.in[i].data, job_.in[i].size, pack_lanes);
+          if (job_.in[i].data != zero_pack) fill_pack<A>(pad_in_[i], job_.in[i].data, job_.in[i].size);
           step_in_[i] = 0;
           break;
         case Access::periodic:

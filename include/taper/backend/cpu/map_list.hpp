@@ -3,10 +3,10 @@
 #pragma once
 
 #include <taper/backend/cpu/kernel.hpp>
+#include <taper/backend/cpu/slack.hpp>
 #include <taper/backend/cpu/strided.hpp>
 #include <taper/core/parallel.hpp>
 #include <taper/core/pool_allocator.hpp>
-#include <taper/core/record.hpp>
 #include <taper/core/stats.hpp>
 
 namespace taper::inline TAPER_ABI::detail {
@@ -105,12 +105,17 @@ class ListRunner {
 
   void run_tuple(const ListTuple& t, std::int64_t from, std::int64_t to) {
     std::byte* at[max_list_operands];
+    bool whole_packs = true;
     for (int i = 0; i < job_.operands; ++i) {
       const TensorRecord* r = t.operand[i];
-      if (r && !r->contiguous) return run_strided(t, from, to);
-      at[i] = r ? r->data + static_cast<std::size_t>(from) * size_ : nullptr;
+      at[i] = nullptr;
+      if (!r) continue;
+      if (!r->contiguous) return run_strided(t, from, to);
+      at[i] = r->data + static_cast<std::size_t>(from) * size_;
+      whole_packs = whole_packs && pack_fits_behind(*r, size_ * static_cast<std::size_t>(parts_));
     }
-    run_dense(t, at, to - from);
+    // A fold reads what it must not count; chunks that end before their tensor does end with a pack.
+    run_dense(t, at, whole_packs && !result_ ? (to - from + pack_lanes - 1) / pack_lanes * pack_lanes : to - from);
   }
 
   void run_dense(const ListTuple& t, std::byte** at, std::int64_t n) {

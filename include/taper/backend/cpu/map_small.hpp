@@ -3,14 +3,16 @@
 #pragma once
 
 #include <taper/backend/cpu/map.hpp>
+#include <taper/backend/cpu/slack.hpp>
 
 namespace taper::inline TAPER_ABI::detail {
 
-/// An operand of a small job: dense, or one element for all.
+/// An operand of a small job: dense, or one element for all. Without initialisers: most of an array of them is not used.
 struct SmallOperand {
-  std::byte* data = nullptr;  // null: a result that nobody wants
-  std::uint32_t size = 0;
-  bool constant = false;
+  std::byte* data;  // null: a result that nobody wants
+  std::uint32_t size;
+  bool constant;
+  bool slack;  // a pack that begins at the last element may be read and written in full
 };
 
 inline constexpr std::int64_t small_elements = 4096;
@@ -25,6 +27,7 @@ void run_small(KernelFn kernel, const void* data, const SmallOperand* operands, 
   std::ptrdiff_t step[small_operands];
   const int count = inputs + outputs;
   std::int64_t bytes = 0;
+  bool whole_packs = !may_throw;
   for (int i = 0; i < count; ++i) {
     const SmallOperand& o = operands[i];
     bytes += n * o.size;
@@ -37,15 +40,18 @@ void run_small(KernelFn kernel, const void* data, const SmallOperand* operands, 
       step[i] = 0;
       if (o.data == zero_pack) continue;
       at[i] = pads + static_cast<std::size_t>(i) * pad_bytes;
-      fill_repeated(at[i], o.data, o.size, pack_lanes);
+      fill_pack<A>(at[i], o.data, o.size);
+    } else {
+      whole_packs = whole_packs && o.slack;
     }
   }
   count_launch(bytes);
+  if (whole_packs) return kernel({at, step, at + inputs, step + inputs, data, (n + pack_lanes - 1) / pack_lanes});
   const std::int64_t packs = n / pack_lanes;
   const auto rest = static_cast<std::size_t>(n % pack_lanes);
   if (packs > 0) kernel({at, step, at + inputs, step + inputs, data, packs});
   if (rest == 0) return;
-  // The last elements run as one padded pack. An input that is also an output (a gradient that is added to) shares its pad.
+  // The last elements run as one padded pack where memory ends with them, or idle lanes could throw. An input that is also an output (a gradient that is added to) shares its pad.
   std::byte* end[small_operands];
   for (int i = count - 1; i >= 0; --i) {
     const SmallOperand& o = operands[i];

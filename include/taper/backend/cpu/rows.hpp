@@ -32,6 +32,7 @@ TAPER_KERNEL [[gnu::noinline]] void add_channels(std::int64_t m, std::int64_t c,
 template <class T, class A = Abi>
 TAPER_KERNEL void sum_rows(std::int64_t m, std::int64_t n, const T* x, T* sums, bool accumulate) {
   using C = compute_t<T>;
+  if (m == 1 && !accumulate) return fill_rows<T, A>(1, n, x, sums);
   constexpr std::int64_t block = 32;
   std::int64_t j = 0;
   if constexpr (Floating<T>) {

@@ -120,9 +120,4 @@ void scatter(std::byte* to, const std::byte* from, std::size_t size, const Walk&
   });
 }
 
-/// Repeats element 0 .. size bytes over n elements.
-inline void fill_repeated(std::byte* to, const std::byte* value, std::size_t size, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) std::memcpy(to + static_cast<std::size_t>(i) * size, value, size);
-}
-
 }  // namespace taper::inline TAPER_ABI::detail
