@@ -107,6 +107,11 @@ class [[nodiscard]] Expr : public detail::Methods<Expr<N>> {
     value().backward(gradient, options);
   }
   Tensor<value_type, device_type> operator[](std::int64_t index) const { return value()[index]; }
+  template <class I>
+    requires(!std::convertible_to<const I&, std::int64_t>)
+  decltype(auto) operator[](const I& index) const {
+    return (*this)(index);
+  }
   template <class... I>
   decltype(auto) operator()(const I&... indices) const {
     const Tensor<value_type, device_type> stored = value();

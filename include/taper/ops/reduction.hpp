@@ -254,6 +254,13 @@ bool equal(const X& x, const Y& y) {
   return x.shape() == y.shape() && all(x == y).item();
 }
 
+/// True where all of |x - y| <= atol + rtol |y| (or x == y), of shapes that broadcast.
+template <class X, class Y>
+  requires PointwiseOperands<X, Y>
+bool allclose(X&& x, Y&& y, const IsCloseOptions& options = {}) {
+  return all(isclose(std::forward<X>(x), std::forward<Y>(y), options)).item();
+}
+
 /// What var and std divide by: n - correction.
 struct VarOptions {
   double correction = 1;
