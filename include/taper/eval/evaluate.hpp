@@ -86,6 +86,22 @@ inline void check_in_place(const TensorRecord& target) {
                            ") was changed in place: do it inside a NoGrad, or on a clone()");
 }
 
+/// Copies, with their history, of the leaves that a write to `target` destroys and a partial reads. The slots of `kept`
+/// for all others stay empty.
+template <Device D>
+void keep_overwritten(const ProgramInfo& info, const LeafRef* leaves, const TensorRecord& target, RecordPtr* kept) {
+  std::uint64_t needed = 0;
+  for (int i = 0; i < info.leaves; ++i)
+    if (leaves[i].wants_grad && info.reached[i]) needed |= info.needs[i].leaves;
+  for (int i = 0; i < info.leaves; ++i) {
+    const TensorRecord& leaf = *leaves[i].record;
+    if (!(needed >> i & 1) || leaf.storage != target.storage) continue;
+    kept[i] = make_dense<D>(leaf.dtype, leaf.shape);
+    gather(kept[i]->data, leaf.data, size_of(leaf.dtype), Walk(leaf.shape, leaf.strides), 0, leaf.numel);
+    if (autograd::Slot* slot = autograd::slot_of(leaf)) autograd::set_slot(*kept[i], autograd::SlotPtr::share(slot));
+  }
+}
+
 /// Writes the value of an expression into `target`, in place: recorded where gradients are wanted.
 template <class N>
 void evaluate_into(const N& node, const Shape& shape, TensorRecord& target) {
@@ -101,13 +117,19 @@ void evaluate_into(const N& node, const Shape& shape, TensorRecord& target) {
     target_wants = autograd::wants_gradient(target);
     check_in_place(target);
   }
+  RecordPtr kept[Lowering<N>::P::leaves + 1];
+  if constexpr (Differentiable<T> && !inference_only)
+    if (recorded && grad_mode()) keep_overwritten<D>(info, low.leaves, target, kept);
   run_into(info, low.leaves, low.settings(), target);
   if constexpr (Differentiable<T> && !inference_only) {
     if (!grad_mode() || !(recorded || target_wants)) return;
     if (recorded) {
-      // Leaves that a partial reads were saved with the version before this write where they are the target itself:
-      // backward then says so, as it must.
       const autograd::NodePtr<autograd::FusedNode> made(record_program(info, low.leaves, low.settings(), target.shape, &target));
+      for (int i = 0; i < info.leaves; ++i) {
+        if (!kept[i]) continue;
+        made->versions()[i] = kept[i]->storage->version.load(std::memory_order_relaxed);
+        made->saved()[i] = std::move(kept[i]);
+      }
       autograd::rebase(target, autograd::make_output(made.get(), 0, grad_ops_of<T, D>(), target.shape));
     } else {
       // Overwritten by a constant: nothing flows to what was there before.
