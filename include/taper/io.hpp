@@ -4,6 +4,7 @@
 
 #include <taper/io/array.hpp>
 #include <taper/io/atomic_file.hpp>
+#include <taper/io/checkpoint.hpp>
 #include <taper/io/compressed.hpp>
 #include <taper/io/csv.hpp>
 #include <taper/io/file.hpp>

@@ -78,3 +78,59 @@ TEST_CASE("modules are values: a copy is deep, an assignment keeps handles valid
   CHECK(equal(handle, copy.first.weight));
   CHECK(net.first.weight.requires_grad());
 }
+
+TEST_CASE("a run saved in the middle of an epoch goes on with the same bits") {
+  // Model, optimizer, scheduler, shuffling loader with random transforms, dropout from the default generator, a counter.
+  struct Dropping {
+    nn::Linear<float> first{4, 8};
+    nn::Dropout drop{0.3};
+    nn::Linear<float> last{8, 1};
+    Tensor<float> operator()(const Tensor<float>& x) const { return last(Tensor<float>(drop(tanh(first(x))))); }
+  };
+  manual_seed(3);
+  const Tensor<float> x = randn<float>({40, 4}), y = randn<float>({40, 1});
+  struct Run {
+    Dropping net;
+    optim::AdamW<Tensor<float>> optimizer{parameters(net), {.lr = 1e-2, .amsgrad = true}};
+    optim::OneCycleLR<optim::AdamW<Tensor<float>>> scheduler{optimizer, 1e-2, {.total_steps = 40}};
+    data::DataLoader<data::TensorDataset<float, float>> loader;
+    int steps = 0;
+    Run(const Tensor<float>& x, const Tensor<float>& y) : loader(data::TensorDataset<float, float>(x, y), {.batch_size = 8, .shuffle = true, .num_workers = 1}) {}
+    /// Trains until `end` steps have been made; losses are collected.
+    void until(int end, std::vector<float>& losses) {
+      while (steps < end)
+        for (const auto& [image, label] : loader) {
+          optimizer.zero_grad();
+          const Tensor<float> loss = mse_loss(net(image), label);
+          loss.backward();
+          optimizer.step();
+          scheduler.step();
+          losses.push_back(loss.item());
+          if (++steps == end) return;
+        }
+    }
+  };
+  Run run(x, y);
+  std::vector<float> before, expected, resumed;
+  run.until(8, before);  // the second epoch has five batches, of which three are done
+  save_checkpoint("run.ckpt", run.net, run.optimizer, run.scheduler, run.loader, default_generator(), run.steps);
+  run.until(20, expected);
+
+  manual_seed(99);
+  Run fresh(x, y);
+  load_checkpoint("run.ckpt", fresh.net, fresh.optimizer, fresh.scheduler, fresh.loader, default_generator(), fresh.steps);
+  CHECK(fresh.steps == 8);
+  fresh.until(20, resumed);
+  CHECK(resumed == expected);
+  CHECK(equal(run.net.first.weight, fresh.net.first.weight));
+  CHECK(io::load("run.ckpt").contains("model.first.weight"));
+
+  // What does not fit leaves everything as it was, also what came before it.
+  Run other(x, y);
+  const Tensor<float> weight = clone(other.net.first.weight);
+  optim::SGD wrong{parameters(other.net), {.lr = 0.1, .momentum = 0.9}};
+  CHECK_THROWS_AS(load_checkpoint("run.ckpt", other.net, wrong, other.scheduler, other.loader, default_generator(), other.steps), StateError);
+  CHECK(equal(weight, other.net.first.weight));
+  CHECK_THROWS_WITH(load_checkpoint("run.ckpt", other.net, other.optimizer), Contains("for which no part was given"));
+  CHECK(equal(weight, other.net.first.weight));
+}
