@@ -46,7 +46,7 @@ void check_second(const std::tuple<Tensor<Z>...>& start, const Tensor<value_t<de
     int i = 0;
     auto leaves = std::apply(
         [&](const auto&... x) {
-          return std::tuple([&] {
+          return std::tuple<Tensor<Z>...>{[&] {
             auto at = clone(detach(x));
             using T = value_t<decltype(at)>;
             if (i++ == k)
@@ -55,7 +55,7 @@ void check_second(const std::tuple<Tensor<Z>...>& start, const Tensor<value_t<de
                 else at.data_ptr()[j] += step.real();
               }
             return at;
-          }()...);
+          }()...};  // braces: in order
         },
         start);
     const auto g = gradients(leaves, false);
