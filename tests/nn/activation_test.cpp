@@ -4,6 +4,7 @@
 #include <taper/nn/layers/activation.hpp>
 #include <taper/nn/layers/activation_gated.hpp>
 #include <taper/nn/layers/softmax.hpp>
+#include <taper/ops/variance.hpp>
 
 #include "tests/nn/layer_case.hpp"
 

@@ -7,6 +7,7 @@
 #include <taper/ops/reduction.hpp>
 #include <taper/ops/repeat.hpp>
 #include <taper/ops/scan.hpp>
+#include <taper/ops/variance.hpp>
 #include <taper/ops/view.hpp>
 
 #include "tests/ops/golden_case.hpp"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Reductions over all axes, one axis or several: sum, mean, prod, extremes, any, all, var, std, norm, logsumexp.
+// Reductions over all axes, one axis or several: sum, mean, prod, extremes, any, all, norm, logsumexp.
 #pragma once
 
 #include <taper/ops/arithmetic.hpp>
 #include <taper/ops/comparison.hpp>
+#include <taper/ops/complex.hpp>
 #include <taper/ops/exponential.hpp>
 #include <taper/ops/cast.hpp>
 #include <taper/ops/gather.hpp>
@@ -91,7 +92,7 @@ Tensor<T, D> product_of_others(const Tensor<T, D>& x, std::uint32_t mask) {
 
 }  // namespace detail
 
-/// Product of x over axes. Gradient: g times the product of the other elements, also where some are zero.
+/// Product of x over axes. Gradient: g times the product of the other elements, also where some are zero (conjugated).
 template <TensorLike X>
 Tensor<detail::sum_t<value_t<X>>, device_t<X>> prod(X&& x, const Axes& axes = {}, bool keepdim = false) {
   using T = value_t<X>;
@@ -105,6 +106,10 @@ Tensor<detail::sum_t<value_t<X>>, device_t<X>> prod(X&& x, const Axes& axes = {}
     Tensor<T, D> out(detail::fold<detail::ProdReducer, T>("prod", t, axes, keepdim));
     auto backward = [t = Saved<T, D>(t), reduced](const autograd::BackwardContext& ctx) {
       const Tensor<T, D> g = detail::keep_axes(ctx.grad<T, D>(), reduced), x = t.get();
+      if constexpr (Complex<T>) {
+        ctx.give(0, g * conj(detail::product_of_others(x, reduced.mask)));
+        return;
+      }
       const bool plain = all(logical_and(x != T(0), isfinite(x))).item();
       if (plain && !ctx.create_graph()) ctx.give(0, g * detail::keep_axes(ctx.output<T, D>(), reduced) / x);
       else ctx.give(0, g * detail::product_of_others(x, reduced.mask));
@@ -300,41 +305,6 @@ template <class X, class Y>
   requires PointwiseOperands<X, Y>
 bool allclose(X&& x, Y&& y, const IsCloseOptions& options = {}) {
   return all(isclose(std::forward<X>(x), std::forward<Y>(y), options)).item();
-}
-
-/// What var and std divide by: n - correction.
-struct VarOptions {
-  double correction = 1;
-  bool keepdim = false;
-};
-
-/// Variance: sum (x - mean)^2 / (n - correction). NaN where n <= correction, as PyTorch.
-template <TensorLike X>
-  requires Floating<value_t<X>>
-tensor_t<X> var(X&& x, const Axes& axes = {}, const VarOptions& options = {}) {
-  const tensor_t<X> t = eval(std::forward<X>(x));
-  const detail::ReducedAxes reduced = detail::reduced_axes("var", t.shape(), axes, options.keepdim);
-  const double n = static_cast<double>(t.numel()) / static_cast<double>(reduced.kept.numel());
-  const double freedom = n - options.correction > 0 ? n - options.correction : 0;
-  tensor_t<X> out;
-  {
-    const NoGrad guard;
-    out = sum(square(t - mean(t, axes, true)), axes, options.keepdim) / freedom;
-  }
-  using T = value_t<X>;
-  using D = device_t<X>;
-  auto backward = [t = Saved<T, D>(t), reduced, axes, freedom](const autograd::BackwardContext& ctx) {
-    ctx.give(0, detail::keep_axes(ctx.grad<T, D>(), reduced) * (t.get() - mean(t.get(), axes, true)) * (2 / freedom));
-  };
-  return record_op("var", std::move(out), false, std::move(backward), t);
-}
-/// Standard deviation: the square root of var. Gradient: 0 where the deviation is 0, as PyTorch.
-template <TensorLike X>
-  requires Floating<value_t<X>>
-tensor_t<X> std(X&& x, const Axes& axes = {}, const VarOptions& options = {}) {
-  using T = value_t<X>;
-  const tensor_t<X> variance = var(std::forward<X>(x), axes, options);
-  return where(variance == T(0), T(0), sqrt(where(variance == T(0), T(1), variance)));
 }
 
 /// p-norm: (sum |x|^p)^(1/p); p = infinity gives max |x|, p = 0 counts what is not zero.
