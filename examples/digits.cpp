@@ -165,7 +165,7 @@ int run(const Settings& s) {
     double total = 0;
     for (const auto& [image, label] : progress(train_loader, "epoch " + std::to_string(epoch))) {
       optimizer.zero_grad();
-      auto loss = cross_entropy(net(image), label, {}, {.label_smoothing = 0.05});
+      auto loss = cross_entropy(net(image), label, {.label_smoothing = 0.05});
       loss.backward();
       optimizer.step();
       schedule.step();

@@ -60,5 +60,6 @@
 #include <taper/ops/triangular.hpp>
 #include <taper/ops/trigonometric.hpp>
 #include <taper/ops/unique.hpp>
+#include <taper/ops/variance.hpp>
 #include <taper/ops/values_indices.hpp>
 #include <taper/ops/view.hpp>

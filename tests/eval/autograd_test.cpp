@@ -165,6 +165,15 @@ TEST_CASE("grad gives values, runs what it needs, and names what is not reached"
   CHECK_FALSE(grad(y, other, {.allow_unused = true}).defined());
 }
 
+TEST_CASE("grad takes expressions, named or not") {
+  auto x = counted({1}).requires_grad_();
+  auto y = x * x * 3.0;
+  const auto g = grad(y, x, {.create_graph = true});
+  CHECK(grad(g * g, x).item() == Approx(2 * 36 * 0.1));
+  CHECK(grad(y, x, Tensor<double>(x * 2), {.retain_graph = true}).item() == Approx(0.6 * 0.2));
+  CHECK(std::get<0>(grad(exp(y), std::tie(x))).item() == Approx(std::exp(0.03) * 0.6));
+}
+
 TEST_CASE("hooks see and replace gradients") {
   auto x = counted({3}).requires_grad_();
   int calls = 0;

@@ -4,6 +4,7 @@
 #include <taper/nn/layers/activation.hpp>
 #include <taper/nn/layers/activation_gated.hpp>
 #include <taper/nn/layers/softmax.hpp>
+#include <taper/ops/variance.hpp>
 
 #include "tests/nn/layer_case.hpp"
 
@@ -34,6 +35,9 @@ TEST_CASE("softmax layers equal PyTorch's") {
   check("activation.softmin_dim_1", nn::Softmin{1});
   check("activation.softmax_dim_1", nn::Softmax{.dim = 1});
   check("activation.logsoftmax_dim_1", nn::LogSoftmax{1});
+  check("activation.softmax2d", nn::Softmax2d{});
+  check("activation.softmax2d.unbatched", nn::Softmax2d{});
+  CHECK_THROWS_WITH(nn::Softmax2d{}(ones<double>({2, 3})), "[Softmax2d] x must have 4 dimensions (3 without a batch), not shape (2, 3)");
 }
 
 TEST_CASE("RReLU draws its slopes in training and uses their mean in evaluation") {

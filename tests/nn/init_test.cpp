@@ -6,6 +6,7 @@
 #include <taper/nn/layers/embedding.hpp>
 #include <taper/nn/layers/linear.hpp>
 #include <taper/ops/matmul.hpp>
+#include <taper/ops/variance.hpp>
 
 #include "tests/support/golden.hpp"
 

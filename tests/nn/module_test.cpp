@@ -142,6 +142,12 @@ TEST_CASE("a list makes its modules anew, a dictionary finds them by name") {
   CHECK(names(dictionary) == std::vector<std::string>{"a.weight"});
   CHECK(dictionary.at("a").in_features == 2);
   CHECK_THROWS_AS(dictionary.at("b"), StateError);
+  CHECK_THROWS_WITH(dictionary["b"], "[ModuleDict] there is no module named 'b': insert() adds one");
+  dictionary.insert("z", Linear{2, 1, {.bias = false}});
+  dictionary.emplace("b", 3, 1);
+  dictionary.insert("z", Linear{5, 1});
+  CHECK(names(dictionary) == std::vector<std::string>{"a.weight", "z.weight", "z.bias", "b.weight", "b.bias"});
+  CHECK(std::as_const(dictionary)["z"].in_features == 5);
 }
 
 TEST_CASE("a state that does not fit is refused whole, with every name") {

@@ -74,6 +74,9 @@ TEST_CASE("dropout fuses, is the identity outside training, and knows its edges"
   const Tensor<double> planes = dropout2d(Tensor<double>(detail::GradOpsFor<double, Cpu>::full({4, 8, 3, 3}, 1)), 0.5, true, generator);
   for (int i = 0; i < 32; ++i)
     for (int k = 1; k < 9; ++k) CHECK(planes.data_ptr()[i * 9 + k] == planes.data_ptr()[i * 9]);
+  const Tensor<double> lines = dropout1d(Tensor<double>(detail::GradOpsFor<double, Cpu>::full({16, 2, 5}, 1)), 0.5, true, generator);
+  for (int i = 0; i < 32; ++i)
+    for (int k = 1; k < 5; ++k) CHECK(lines.data_ptr()[i * 5 + k] == lines.data_ptr()[i * 5]);
   check_gradients({irregular({2, 3})}, [](const auto& in) {
     Generator same(3);
     return square(dropout(in[0], 0.4, true, same)).eval();

@@ -168,12 +168,17 @@ TEST_CASE("take_along_dim, index_copy, index_fill, masked_scatter, nonzero") {
   check_equal(masked_scatter(x, x > 3.f, tensor<float>({7, 8, 9, 10})), tensor<float>({{3, 1, 2}, {7, 8, 9}}));
   check_equal(nonzero(x > 3.f), tensor({{1, 0}, {1, 1}, {1, 2}}));
   check_equal(nonzero(tensor({0, 2, 0, 3})), tensor({{1}, {3}}));
+  check_equal(argwhere(x > 4.f), tensor({{1, 0}, {1, 2}}));
   CHECK(nonzero(zeros<float>({2, 3})).shape() == Shape{0, 2});
   CHECK(nonzero(tensor(1.f)).shape() == Shape{1, 0});
   Tensor<float> y = clone(x);
   masked_fill_(y, y > 3.f, 0);
   scatter_(y, 1, tensor({{0}, {1}}), -1.f);
   check_equal(y, tensor<float>({{-1, 1, 2}, {0, -1, 0}}));
+  index_fill_(y, 1, tensor({2}), 7);
+  index_copy_(y, 0, tensor({1}), tensor<float>({{1, 2, 3}}));
+  index_add_(y, 1, tensor({0, 0}), tensor<float>({{1, 2}, {3, 4}}), 10.f);
+  check_equal(y, tensor<float>({{29, 1, 7}, {71, 2, 3}}));
 }
 
 TEST_CASE("gradients meet central differences, also of second order") {

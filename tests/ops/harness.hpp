@@ -274,6 +274,59 @@ inline void check_slopes(const golden::File& file, const Case& c) {
   }
 }
 
+/// Gradients of all operands for an upstream gradient of ones, recorded or not.
+inline std::vector<Tensor<double>> first_gradients(const Case& c, const std::vector<Tensor<double>>& leaves, bool create_graph) {
+  for (const Tensor<double>& leaf : leaves) Tensor<double>(leaf).requires_grad_();
+  const Tensor<double> y(c.in_double(leaves.data()));
+  if (!y.requires_grad()) return std::vector<Tensor<double>>(leaves.size());
+  const Tensor<double> ones(taper::detail::GradOpsFor<double, taper::Cpu>::full(y.shape(), 1));
+  taper::backward(y, ones, {.create_graph = create_graph});
+  std::vector<Tensor<double>> out;
+  for (const Tensor<double>& leaf : leaves) out.push_back(leaf.grad());
+  return out;
+}
+
+/// Second derivatives: the recorded backward gives the same gradients, and theirs meet central differences. The function
+/// works element by element, so all elements move at once.
+inline void check_second_slopes(const golden::File& file, const Case& c) {
+  const std::string name = c.name;
+  if (!file.has(name + "/gy")) return;
+  std::vector<Tensor<double>> x;
+  const auto count = static_cast<std::size_t>(c.arity);
+  for (std::size_t i = 0; i < count; ++i) x.push_back(file.tensor<double>(name + "/x" + std::to_string(i)));
+  const auto moved = [&](std::size_t k, double h) {
+    std::vector<Tensor<double>> at;
+    for (const auto& t : x) at.push_back(taper::clone(taper::detach(t)));
+    for (std::int64_t j = 0; j < at[k].numel(); ++j) at[k].data_ptr()[j] += h;
+    return first_gradients(c, at, false);
+  };
+  const auto plain = moved(0, 0), recorded = first_gradients(c, x, true);
+  for (const auto& leaf : x) leaf.set_grad({});
+  for (std::size_t i = 0; i < count; ++i) {
+    if (plain[i].defined() != recorded[i].defined()) expect(c, "double", "recorded gradient", "only one of them is there");
+    if (!recorded[i].defined()) continue;
+    expect(c, "double", "recorded gradient", differ<double>(recorded[i].handle(), plain[i], 1e-9, 1e-11));
+    const Tensor<double> weight(taper::detail::GradOpsFor<double, taper::Cpu>::full(x[i].shape(), static_cast<double>(i) + 1));
+    if (recorded[i].requires_grad()) taper::backward(recorded[i], weight, {.retain_graph = true});
+  }
+  for (std::size_t k = 0; k < count; ++k) {
+    const double h = 1e-5;
+    const auto below = moved(k, -h), above = moved(k, h);
+    std::string wrong;
+    for (std::int64_t j = 0; j < x[k].numel(); ++j) {
+      bool kink = false;
+      for (const double at : c.extra.kinks) kink |= std::fabs(x[0].data_ptr()[j] - at) < 4 * h;
+      double slope = 0;
+      for (std::size_t i = 0; i < count; ++i)
+        if (below[i].defined()) slope += (static_cast<double>(i) + 1) * (above[i].data_ptr()[j] - below[i].data_ptr()[j]) / (2 * h);
+      const double analytic = x[k].grad().defined() ? x[k].grad().data_ptr()[j] : 0;
+      if (!kink && !(std::fabs(slope - analytic) <= 10 * c.extra.tolerance.slope * (1 + std::fabs(slope))))
+        wrong += "\n  at " + std::to_string(j) + ": " + std::to_string(analytic) + ", slope " + std::to_string(slope);
+    }
+    expect(c, "double", "second derivative for operand " + std::to_string(k), wrong);
+  }
+}
+
 /// One tensor in every place: its gradient is the sum of what the places get alone.
 inline void check_repeated(const golden::File& file, const Case& c) {
   if (c.arity < 2) return;
@@ -319,6 +372,7 @@ inline void check_cases(const std::vector<Case>& cases) {
     check_sizes<double>(file, c);
     check_sizes<float>(file, c);
     check_slopes(file, c);
+    check_second_slopes(file, c);
     check_repeated(file, c);
   }
 }

@@ -139,6 +139,10 @@ TEST_CASE("repeating and turning: ranks, empties, views") {
   check_equal(repeat_interleave(x, tensor({0, 2}), 0), tensor<float>({{2, 3}, {2, 3}}));
   check_equal(flip(x, 0), tensor<float>({{2, 3}, {0, 1}}));
   check_equal(flip(t(x), {0, 1}), tensor<float>({{3, 1}, {2, 0}}));
+  check_equal(fliplr(x), tensor<float>({{1, 0}, {3, 2}}));
+  check_equal(flipud(x), tensor<float>({{2, 3}, {0, 1}}));
+  check_equal(expand_as(x[1], zeros<double>({3, 2})), tensor<float>({{2, 3}, {2, 3}, {2, 3}}));
+  CHECK(unflatten(counted({2, 6}), 1, {3, -1}).shape() == Shape{2, 3, 2});
   check_equal(flip(x, Dims{}), x);
   CHECK(flip(zeros<float>({0, 2}), 0).shape() == Shape{0, 2});
   check_equal(roll(x, 1), tensor<float>({{3, 0}, {1, 2}}));

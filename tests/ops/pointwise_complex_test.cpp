@@ -37,3 +37,16 @@ TEST_CASE("complex arithmetic") {
   BINARY("ne", C128, C128, x != y)
   BINARY("chain", C128, C128, abs(exp(x) * y + conj(x)))
 }
+
+TEST_CASE("a complex number is made of its parts, and its gradient falls apart into them") {
+  Tensor<double> re = golden::File("complex").tensor<double>("add.real_left/x0").requires_grad_();
+  Tensor<double> im = detach(re) * 2.0;
+  im.requires_grad_();
+  const Tensor<C128> z = complex(re, im);
+  check_equal(real(z), re);
+  check_equal(imag(z), im);
+  const Tensor<C128> g = complex(detach(re) + 1.0, detach(im) - 1.0);
+  backward(z, g);
+  check_equal(re.grad(), real(g));
+  check_equal(im.grad(), imag(g));
+}

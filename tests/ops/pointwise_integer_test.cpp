@@ -89,11 +89,17 @@ TEST_CASE("integer arithmetic") {
 TEST_CASE("bits and logic of integers") {
   Inputs in;
   check2<[](auto x, auto y) { return x & y; }, int64_t, int8_t>(in, "int.bitwise_and");
+  check2<[](auto x, auto y) { return bitwise_and(x, y); }, int64_t>(in, "int.bitwise_and");
   check2<[](auto x, auto y) { return x | y; }, int64_t, int16_t>(in, "int.bitwise_or");
+  check2<[](auto x, auto y) { return bitwise_or(x, y); }, int64_t>(in, "int.bitwise_or");
   check2<[](auto x, auto y) { return x ^ y; }, int64_t, int32_t>(in, "int.bitwise_xor");
+  check2<[](auto x, auto y) { return bitwise_xor(x, y); }, int64_t>(in, "int.bitwise_xor");
   check1<[](auto x) { return ~x; }, int64_t, int8_t>(in, "int.bitwise_not");
+  check1<[](auto x) { return bitwise_not(x); }, int64_t>(in, "int.bitwise_not");
   check2<[](auto x, auto y) { return x << y; }, int64_t, int8_t>(in, "int.left_shift");
+  check2<[](auto x, auto y) { return bitwise_left_shift(x, y); }, int64_t>(in, "int.left_shift");
   check2<[](auto x, auto y) { return (x >> y); }, int64_t, int8_t>(in, "int.right_shift");
+  check2<[](auto x, auto y) { return bitwise_right_shift(x, y); }, int64_t>(in, "int.right_shift");
   check2<[](auto x, auto y) { return gcd(x, y); }, int64_t, int8_t>(in, "int.gcd");
   check2<[](auto x, auto y) { return lcm(x, y); }, int64_t, int8_t>(in, "int.lcm");
   check2<[](auto x, auto y) { return x == y; }, int64_t, int8_t>(in, "int.eq");

@@ -86,6 +86,7 @@ TEST_CASE("pools meet central differences, also of second order") {
   check_gradients({x}, [](const auto& in) { return square(avg_pool2d(in[0], 2, {.padding = 1, .ceil_mode = true, .count_include_pad = false})).eval(); });
   check_gradients({x}, [](const auto& in) { return square(adaptive_avg_pool2d(in[0], {3, keep_size})).eval(); });
   check_gradients({x}, [](const auto& in) { return square(adaptive_max_pool2d(in[0], 2)).eval(); });
+  check_gradients({irregular({1, 2, 7})}, [](const auto& in) { return square(adaptive_max_pool1d(in[0], 3)).eval(); });
 }
 
 TEST_CASE("pools take strided input and integers") {

@@ -103,3 +103,9 @@ TEST_CASE("promotion is PyTorch's") {
   }
   CHECK(rows > 400);
 }
+
+TEST_CASE("type_as takes the dtype of another") {
+  const Tensor<double> x(detail::GradOpsFor<double, Cpu>::full({2}, -2.75));
+  const Tensor<std::int32_t> y = type_as(x, Tensor<std::int32_t>(detail::make_dense<Cpu>(DType::int32, {1})));
+  CHECK(y.data_ptr()[1] == -2);
+}

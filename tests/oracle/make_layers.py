@@ -115,6 +115,8 @@ for expression in ("ELU()", "ELU(0.5)", "CELU(0.5)", "SELU()", "GELU()", "GELU(a
     label = "".join(c if c.isalnum() else "_" for c in expression.lower()).strip("_")
     layer(f"activation.{label}", f"nn.{expression}", (2, 3, 4))
 
+layer("activation.softmax2d", "nn.Softmax2d()", (2, 3, 2, 4))
+layer("activation.softmax2d.unbatched", "nn.Softmax2d()", (3, 2, 4))
 layer("sequential", "nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))", (2, 4))
 layer("sequential.nested", "nn.Sequential(nn.Conv2d(1, 2, 3), nn.Sequential(nn.BatchNorm2d(2), nn.ReLU()), "
       "nn.Flatten(), nn.Linear(8, 3))", (3, 1, 4, 4), randomise=True)

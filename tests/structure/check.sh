@@ -4,6 +4,7 @@
 #   floors     includes point down only, and in no circle
 #   umbrellas  each folder's umbrella reaches all its headers, taper.hpp reaches all umbrellas
 #   files      first lines, length, and the words that only one header may use
+#   cases      each public function of ops/ is in a test, each pointwise one in a table of op cases
 #   snippets   code in Markdown files is cut from files that the build compiles
 #   self_test  each of the above finds a planted fault
 set -euo pipefail
@@ -57,6 +58,11 @@ files() {
     grep -vE '^include/taper/(backend/cpu/|interop/eigen\.hpp)' | sed 's/$/   <- Eigen belongs to backend\/cpu/' || true
 }
 
+cases() {
+  cd "$root"
+  find tests \( -name '*_test.cpp' -o -name '*.hpp' \) -exec awk -f "$here/cases.awk" include/taper/ops/*.hpp {} +
+}
+
 snippets() {
   cd "$root"
   find . -name '*.md' -not -path './build/*' -not -path './.git/*' -exec awk -f "$here/snippets.awk" {} +
@@ -86,10 +92,18 @@ self_test() {
   plant include/taper/core/a.hpp
   plant include/taper/nn.hpp '#include <taper/nn/b.hpp>'
   plant include/taper/nn/b.hpp '#include <taper/core/a.hpp>'
-  for good in floors umbrellas files snippets; do
+  plant include/taper/ops.hpp '#include <taper/ops/f.hpp>'
+  plant include/taper/ops/f.hpp 'auto known(X&& x) { return apply("known", Known{}, x); }' 'Tensor<T, D> sorted(int x) { return x; }'
+  sed -i '$i #include <taper/ops.hpp>' "$tree/include/taper/taper.hpp"
+  plant tests/ops/cases.hpp 'ROW1("known", known(x))'
+  plant tests/ops/sort_test.cpp 'CHECK(sorted(x) == x);'
+  for good in floors umbrellas files cases snippets; do
     "$here/check.sh" $good "$tree" || { echo "check $good rejects a sound tree"; failed=1; }
   done
 
+  plant include/taper/ops/f.hpp 'auto known(X&& x) {' '  return apply("known", Known{}, x);' '}' \
+    'auto newer(X&& x) { return apply("newer", Newer{}, x); }' 'Tensor<T, D> sorted(int x) { return x; }' 'Tensor<T, D> lost(int x) { return x; }'
+  plant tests/ops/sort_test.cpp 'CHECK(sorted(x) == newer<int>(x));'
   plant include/taper/core/up.hpp '#include <taper/nn/b.hpp>'
   plant include/taper/core/ring.hpp '#include <taper/core/ring2.hpp>'
   plant include/taper/core/ring2.hpp '#include <taper/core/ring.hpp>'
@@ -118,6 +132,8 @@ self_test() {
   expect files 'core/bare.hpp: the first line is not'
   expect files 'core/bare.hpp: the second line does not say'
   expect files 'core/bare.hpp: no #pragma once'
+  expect cases 'ops/f.hpp:7: newer has no row'
+  expect cases 'ops/f.hpp:9: no test calls lost'
   expect snippets 'README.md:1: a code block without'
   expect snippets 'README.md:5: this code does not stand in examples/e.cpp'
   return $failed
@@ -125,7 +141,7 @@ self_test() {
 
 case $check in
   self_test) self_test ;;
-  floors | umbrellas | files | snippets)
+  floors | umbrellas | files | cases | snippets)
     faults=$("$check")
     [ -z "$faults" ] || { printf '%s\n' "$faults"; exit 1; }
     ;;

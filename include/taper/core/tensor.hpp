@@ -117,6 +117,17 @@ class Tensor : public detail::Methods<Tensor<T, D>> {
   /// x[i]: one index along the first axis. Writable: x[i] = value.
   Tensor operator[](std::int64_t index) { return at_first(index); }
   const Tensor operator[](std::int64_t index) const { return at_first(index); }
+  /// x[Slice{1, 3}], x[index_tensor], x[mask]: as x(...) with this one index.
+  template <class I>
+    requires(!std::convertible_to<const I&, std::int64_t>)
+  decltype(auto) operator[](const I& index) {
+    return (*this)(index);
+  }
+  template <class I>
+    requires(!std::convertible_to<const I&, std::int64_t>)
+  decltype(auto) operator[](const I& index) const {
+    return (*this)(index);
+  }
   /// x(0, Slice{1, 3}, ellipsis, none, index_tensor, mask).
   template <class... I>
   decltype(auto) operator()(const I&... indices);

@@ -97,25 +97,40 @@ inline void check_in_place(const TensorRecord& target) {
                            ") was changed in place: do it inside a NoGrad, or on a clone()");
 }
 
+/// Copies, with their history, of the saved leaves that a write to `target` destroys, in their place.
+template <Device D>
+void keep_overwritten(autograd::FusedNode& node, const TensorRecord& target) {
+  for (int i = 0; i < node.info.leaves; ++i) {
+    RecordPtr& saved = node.saved()[i];
+    if (!saved || saved->storage != target.storage) continue;
+    RecordPtr copy = make_dense<D>(saved->dtype, saved->shape);
+    gather(copy->data, saved->data, size_of(saved->dtype), Walk(saved->shape, saved->strides), 0, saved->numel);
+    if (autograd::Slot* slot = autograd::slot_of(*saved)) autograd::set_slot(*copy, autograd::SlotPtr::share(slot));
+    node.versions()[i] = copy->storage->version.load(std::memory_order_relaxed);
+    saved = std::move(copy);
+  }
+}
+
 /// Runs a program into `target`, in place: recorded where gradients are wanted. `ops` is null where T has no gradient.
-inline void evaluate_program_into(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, TensorRecord& target,
-                                  const autograd::GradOps* ops) {
+template <Device D>
+void evaluate_program_into(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, TensorRecord& target,
+                           const autograd::GradOps* ops) {
   if (!(shape == target.shape) && !(broadcast_shapes("copy_", shape, target.shape) == target.shape))
     raise<ShapeError>("copy_", "a value of shape ", shape, " does not fit a target of shape ", target.shape);
   if constexpr (inference_only) return run_into(info, leaves, data, target);
-  const bool recorded = wants_node(info, leaves);
   const bool target_wants = ops && autograd::wants_gradient(target);
   if (ops) check_in_place(target);
-  run_into(info, leaves, data, target);
-  if (!ops || !grad_mode() || !(recorded || target_wants)) return;
-  if (recorded) {
-    // Leaves that a partial reads were saved with the version before this write where they are the target itself:
-    // backward then says so, as it must.
+  if (!ops || !grad_mode()) return run_into(info, leaves, data, target);
+  if (wants_node(info, leaves)) {
     const autograd::NodePtr<autograd::FusedNode> made(record_program(info, leaves, data, target.shape, &target));
+    keep_overwritten<D>(*made.get(), target);
+    run_into(info, leaves, data, target);
+    made->output_version = target.storage->version.load(std::memory_order_relaxed);
     autograd::rebase(target, autograd::make_output(made.get(), 0, ops, target.shape));
   } else {
+    run_into(info, leaves, data, target);
     // Overwritten by a constant: nothing flows to what was there before.
-    autograd::rebase(target, autograd::make_slot_of_constant(ops, target.shape));
+    if (target_wants) autograd::rebase(target, autograd::make_slot_of_constant(ops, target.shape));
   }
 }
 
@@ -123,8 +138,8 @@ inline void evaluate_program_into(const ProgramInfo& info, const LeafRef* leaves
 template <class N>
 void evaluate_into(const N& node, const Shape& shape, TensorRecord& target) {
   const Lowering<N> low(node);
-  evaluate_program_into(InfoFor<typename Lowering<N>::P>::info, low.leaves, low.settings(), shape, target,
-                        grad_ops_of<typename N::value_type, typename N::device_type>());
+  evaluate_program_into<typename N::device_type>(InfoFor<typename Lowering<N>::P>::info, low.leaves, low.settings(), shape, target,
+                                                 grad_ops_of<typename N::value_type, typename N::device_type>());
 }
 
 template <Scalar T, Device D>

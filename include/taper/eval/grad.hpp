@@ -98,5 +98,16 @@ template <Differentiable T, Differentiable U, Device D>
 std::vector<Tensor<U, D>> grad(const Tensor<T, D>& output, const std::vector<Tensor<U, D>>& inputs, const GradOptions& options = {}) {
   return grad(output, inputs, Tensor<T, D>(), options);
 }
+/// The same of an expression; a named one is evaluated once, as everywhere.
+template <ExprLike E, class In>
+  requires Differentiable<value_t<E>>
+auto grad(E&& output, const In& inputs, const GradOptions& options = {}) {
+  return grad(tensor_t<E>(std::forward<E>(output)), inputs, options);
+}
+template <ExprLike E, class In>
+  requires Differentiable<value_t<E>>
+auto grad(E&& output, const In& inputs, const std::type_identity_t<tensor_t<E>>& gradient, const GradOptions& options = {}) {
+  return grad(tensor_t<E>(std::forward<E>(output)), inputs, gradient, options);
+}
 
 }  // namespace taper::inline TAPER_ABI

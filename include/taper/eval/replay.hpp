@@ -125,8 +125,13 @@ inline void replay(const ReplayTable& t, autograd::FusedNode& node, autograd::Pa
     }
   }
   if (!pass) return;
-  for (int i = 0; i < t.leaves; ++i)
-    if (const autograd::SlotPtr& slot = node.input(i); slot && at(adjoint, i)) pass->add(slot, slot->ops->sum_to(at(adjoint, i), slot->shape));
+  for (int i = 0; i < t.leaves; ++i) {
+    const autograd::SlotPtr& slot = node.input(i);
+    if (!slot || !at(adjoint, i)) continue;
+    // A partial that does not depend on the gradient is the number 0, of rank 0.
+    const bool constant = at(adjoint, i)->shape.size() < slot->shape.size();
+    pass->add(slot, constant ? slot->ops->full(slot->shape, 0) : slot->ops->sum_to(at(adjoint, i), slot->shape));
+  }
 }
 
 /// The gradient of a sum, expanded to what was summed.

@@ -79,7 +79,7 @@ rebind<V, U> convert(const V& x);
 // To a real number.
 #define TAPER_EAGER_PART(X) X(abs) X(real) X(imag)
 #define TAPER_EAGER_TEST(X) X(isnan) X(isinf) X(isfinite) X(signbit)
-#define TAPER_EAGER_BINARY(X) X(pow) X(atan2) X(hypot) X(min) X(max) X(copysign) X(fmod) X(remainder)
+#define TAPER_EAGER_BINARY(X) X(pow) X(atan2) X(hypot) X(min) X(max) X(copysign) X(fmod) X(remainder) X(floor_divide)
 
 // Twice each: the second is the more specialised one beside what math:: has for complex numbers of every kind.
 namespace math {

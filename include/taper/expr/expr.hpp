@@ -110,6 +110,11 @@ class [[nodiscard]] Expr : public detail::Methods<Expr<N>> {
   }
   TAPER_REFUSE_GRADIENT(value_type)
   Tensor<value_type, device_type> operator[](std::int64_t index) const { return value()[index]; }
+  template <class I>
+    requires(!std::convertible_to<const I&, std::int64_t>)
+  decltype(auto) operator[](const I& index) const {
+    return (*this)(index);
+  }
   template <class... I>
   decltype(auto) operator()(const I&... indices) const {
     const Tensor<value_type, device_type> stored = value();

@@ -42,6 +42,28 @@ template <class X>
 inline constexpr bool is_string_map = false;
 template <class T, class C, class A>
 inline constexpr bool is_string_map<std::map<std::string, T, C, A>> = true;
+/// A map that keeps the order in which it was filled.
+template <class T>
+struct NamedList {
+  using mapped_type = T;
+  std::vector<std::pair<std::string, T>> items;
+
+  const T* find(std::string_view name) const {
+    for (const auto& [key, value] : items)
+      if (key == name) return &value;
+    return nullptr;
+  }
+  template <class... Args>
+  T& emplace(std::string name, Args&&... args) {
+    return items.emplace_back(std::piecewise_construct, std::forward_as_tuple(std::move(name)), std::forward_as_tuple(std::forward<Args>(args)...)).second;
+  }
+  auto begin() { return items.begin(); }
+  auto end() { return items.end(); }
+  auto begin() const { return items.begin(); }
+  auto end() const { return items.end(); }
+};
+template <class T>
+inline constexpr bool is_string_map<NamedList<T>> = true;
 template <class X>
 inline constexpr bool is_tuple = false;
 template <class... T>

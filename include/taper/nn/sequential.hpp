@@ -87,30 +87,41 @@ class ModuleList {
   using members = Members<&ModuleList::modules_>;
 };
 
-/// Modules of one type by name.
+/// Modules of one type by name, in the order in which they were inserted.
 template <class M>
 class ModuleDict {
  public:
   using hides_field_names = void;
 
   ModuleDict() = default;
-  ModuleDict(std::map<std::string, M> modules) : modules_(std::move(modules)) {}
-  M& operator[](const std::string& name) { return modules_[name]; }
-  const M& at(const std::string& name) const {
-    const auto it = modules_.find(name);
-    if (it == modules_.end()) detail::raise<StateError>("ModuleDict", "there is no module named '", name, "'");
-    return it->second;
+  explicit ModuleDict(detail::NamedList<M> modules) : modules_(std::move(modules)) {}
+  /// Throws: StateError where there is no such name; insert and emplace add one.
+  M& operator[](std::string_view name) { return const_cast<M&>(at(name)); }
+  const M& operator[](std::string_view name) const { return at(name); }
+  const M& at(std::string_view name) const {
+    const M* found = modules_.find(name);
+    if (!found) detail::raise<StateError>("ModuleDict", "there is no module named '", name, "': insert() adds one");
+    return *found;
   }
-  void insert(std::string name, M module) { modules_.insert_or_assign(std::move(name), std::move(module)); }
-  bool contains(const std::string& name) const { return modules_.contains(name); }
-  std::size_t size() const { return modules_.size(); }
+  /// Adds a module, or replaces the one of that name.
+  M& insert(std::string name, M module) {
+    if (M* found = const_cast<M*>(modules_.find(name))) return *found = std::move(module);
+    return modules_.emplace(std::move(name), std::move(module));
+  }
+  /// insert(name, M(args...)).
+  template <class... Args>
+  M& emplace(std::string name, Args&&... args) {
+    return insert(std::move(name), M(std::forward<Args>(args)...));
+  }
+  bool contains(std::string_view name) const { return modules_.find(name) != nullptr; }
+  std::size_t size() const { return modules_.items.size(); }
   auto begin() { return modules_.begin(); }
   auto end() { return modules_.end(); }
   auto begin() const { return modules_.begin(); }
   auto end() const { return modules_.end(); }
 
  private:
-  std::map<std::string, M> modules_;
+  detail::NamedList<M> modules_;
 
  public:
   using members = Members<&ModuleDict::modules_>;

@@ -9,7 +9,7 @@
 namespace taper::inline TAPER_ABI {
 
 /// Settings of nll_loss.
-struct NllLossFuncOptions {
+struct NLLLossFuncOptions {
   std::int64_t ignore_index = -100;  // samples of this class count for nothing
   Reduction reduction = Reduction::mean;
 };
@@ -159,7 +159,7 @@ Tensor<T, D> probability_loss(const Tensor<T, D>& x, const Tensor<T, D>& target,
 /// Throws: ShapeError; IndexError where a class is out of range.
 template <TensorLike X, TensorLike Y>
   requires(Floating<value_t<X>> && (std::same_as<value_t<Y>, std::int64_t> || std::same_as<value_t<Y>, value_t<X>>))
-tensor_t<X> cross_entropy(X&& x, Y&& target, const std::type_identity_t<tensor_t<X>>& weight = {}, const CrossEntropyFuncOptions& options = {}) {
+tensor_t<X> cross_entropy(X&& x, Y&& target, const std::type_identity_t<tensor_t<X>>& weight, const CrossEntropyFuncOptions& options = {}) {
   if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
     detail::raise<ValueError>("cross_entropy", "label_smoothing must lie between 0 and 1, not ", options.label_smoothing);
   const tensor_t<X> input = eval(std::forward<X>(x));
@@ -167,14 +167,26 @@ tensor_t<X> cross_entropy(X&& x, Y&& target, const std::type_identity_t<tensor_t
   if constexpr (std::same_as<value_t<Y>, std::int64_t>) return detail::class_loss<true>("cross_entropy", input, y, weight, options);
   else return detail::probability_loss(input, y, weight, options);
 }
+/// cross_entropy without class weights.
+template <TensorLike X, TensorLike Y>
+  requires(Floating<value_t<X>> && (std::same_as<value_t<Y>, std::int64_t> || std::same_as<value_t<Y>, value_t<X>>))
+tensor_t<X> cross_entropy(X&& x, Y&& target, const CrossEntropyFuncOptions& options = {}) {
+  return cross_entropy(std::forward<X>(x), std::forward<Y>(target), tensor_t<X>(), options);
+}
 
 /// -x[class], times the class's weight, for logarithms x of probabilities; mean divides by the sum of these weights.
 /// Shapes, dtypes, throws: as cross_entropy with classes.
 template <TensorLike X, TensorLike Y>
   requires(Floating<value_t<X>> && std::same_as<value_t<Y>, std::int64_t>)
-tensor_t<X> nll_loss(X&& x, Y&& target, const std::type_identity_t<tensor_t<X>>& weight = {}, const NllLossFuncOptions& options = {}) {
+tensor_t<X> nll_loss(X&& x, Y&& target, const std::type_identity_t<tensor_t<X>>& weight, const NLLLossFuncOptions& options = {}) {
   return detail::class_loss<false>("nll_loss", tensor_t<X>(eval(std::forward<X>(x))), tensor_t<Y>(eval(std::forward<Y>(target))), weight,
                                    {options.ignore_index, options.reduction, 0});
+}
+/// nll_loss without class weights.
+template <TensorLike X, TensorLike Y>
+  requires(Floating<value_t<X>> && std::same_as<value_t<Y>, std::int64_t>)
+tensor_t<X> nll_loss(X&& x, Y&& target, const NLLLossFuncOptions& options = {}) {
+  return nll_loss(std::forward<X>(x), std::forward<Y>(target), tensor_t<X>(), options);
 }
 
 template <TensorLike X, TensorLike Y, class... Rest>

@@ -98,6 +98,8 @@ template <EagerValue V>
 V fmod(const V& x, const V& y) { return detail::eager(taper::fmod(x.tensor, y.tensor)); }
 template <EagerValue V>
 V remainder(const V& x, const V& y) { return detail::eager(taper::remainder(x.tensor, y.tensor)); }
+template <EagerValue V>
+V floor_divide(const V& x, const V& y) { return detail::eager(taper::floor_divide(x.tensor, y.tensor)); }
 }  // namespace math
 
 }  // namespace taper::inline TAPER_ABI

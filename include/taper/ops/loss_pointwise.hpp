@@ -11,6 +11,36 @@ namespace taper::inline TAPER_ABI {
 /// What becomes of the losses of single elements. batchmean is the sum over the first size, for kl_div.
 enum class Reduction { none, mean, sum, batchmean };
 
+/// Settings of mse_loss and l1_loss.
+struct LossFuncOptions {
+  Reduction reduction = Reduction::mean;
+};
+/// Settings of smooth_l1_loss.
+struct SmoothL1LossFuncOptions {
+  Reduction reduction = Reduction::mean;
+  double beta = 1;  // where the square ends and the absolute value begins
+};
+/// Settings of huber_loss.
+struct HuberLossFuncOptions {
+  Reduction reduction = Reduction::mean;
+  double delta = 1;  // where the square ends and the absolute value begins
+};
+/// Settings of kl_div.
+struct KLDivFuncOptions {
+  Reduction reduction = Reduction::mean;
+  bool log_target = false;  // whether the target holds logarithms
+};
+/// Settings of binary_cross_entropy.
+struct BinaryCrossEntropyFuncOptions {
+  Reduction reduction = Reduction::mean;
+};
+/// Settings of binary_cross_entropy_with_logits.
+template <class Tensor>
+struct BinaryCrossEntropyWithLogitsFuncOptions {
+  Reduction reduction = Reduction::mean;
+  Tensor pos_weight{};  // weights the term of t = 1, undefined: 1
+};
+
 /// 0.5 d^2 / beta where |d| < beta, |d| - 0.5 beta elsewhere; |d| for beta 0. Gradient: d / beta within [-1, 1].
 struct SmoothL1 : FloatingOp {
   static constexpr std::string_view name = "smooth_l1_loss";
@@ -137,81 +167,97 @@ concept LossOperands = OfOneDType<X, Y> && Floating<value_t<X>>;
 /// (x - target)^2. Shapes: equal; () unless reduction is none. Dtypes: floating, equal.
 template <TensorLike X, TensorLike Y>
   requires detail::LossOperands<X, Y>
-tensor_t<X> mse_loss(X&& x, Y&& target, Reduction reduction = Reduction::mean) {
+tensor_t<X> mse_loss(X&& x, Y&& target, const LossFuncOptions& options = {}) {
   detail::check_same_shape("mse_loss", x, target);
-  return detail::reduce_loss("mse_loss", square(sub(std::forward<X>(x), std::forward<Y>(target))), reduction);
+  return detail::reduce_loss("mse_loss", square(sub(std::forward<X>(x), std::forward<Y>(target))), options.reduction);
 }
 
 /// |x - target|. Shapes and dtypes: as mse_loss.
 template <TensorLike X, TensorLike Y>
   requires detail::LossOperands<X, Y>
-tensor_t<X> l1_loss(X&& x, Y&& target, Reduction reduction = Reduction::mean) {
+tensor_t<X> l1_loss(X&& x, Y&& target, const LossFuncOptions& options = {}) {
   detail::check_same_shape("l1_loss", x, target);
-  return detail::reduce_loss("l1_loss", abs(sub(std::forward<X>(x), std::forward<Y>(target))), reduction);
+  return detail::reduce_loss("l1_loss", abs(sub(std::forward<X>(x), std::forward<Y>(target))), options.reduction);
 }
 
 /// With d = x - target: 0.5 d^2 / beta where |d| < beta, |d| - 0.5 beta elsewhere. Shapes and dtypes: as mse_loss.
 /// Throws: ValueError where beta is negative.
 template <TensorLike X, TensorLike Y>
   requires detail::LossOperands<X, Y>
-tensor_t<X> smooth_l1_loss(X&& x, Y&& target, Reduction reduction = Reduction::mean, double beta = 1) {
-  detail::check_same_shape("smooth_l1_loss", x, target);
-  if (!(beta >= 0)) detail::raise<ValueError>("smooth_l1_loss", "beta must not be negative: ", beta);
-  return detail::reduce_loss("smooth_l1_loss", apply("smooth_l1_loss", SmoothL1{{}, beta}, sub(std::forward<X>(x), std::forward<Y>(target))),
-                             reduction);
+tensor_t<X> smooth_l1_loss(X&& x, Y&& target, const SmoothL1LossFuncOptions& options = {}) {
+  constexpr std::string_view op = "smooth_l1_loss";
+  detail::check_same_shape(op, x, target);
+  if (!(options.beta >= 0)) detail::raise<ValueError>(op, "beta must not be negative: ", options.beta);
+  return detail::reduce_loss(op, apply(op, SmoothL1{{}, options.beta}, sub(std::forward<X>(x), std::forward<Y>(target))), options.reduction);
 }
 
 /// With d = x - target: 0.5 d^2 where |d| <= delta, delta (|d| - 0.5 delta) elsewhere. Shapes and dtypes: as mse_loss.
 /// Throws: ValueError where delta is not positive.
 template <TensorLike X, TensorLike Y>
   requires detail::LossOperands<X, Y>
-tensor_t<X> huber_loss(X&& x, Y&& target, Reduction reduction = Reduction::mean, double delta = 1) {
-  detail::check_same_shape("huber_loss", x, target);
-  if (!(delta > 0)) detail::raise<ValueError>("huber_loss", "delta must be positive: ", delta);
-  return detail::reduce_loss("huber_loss", apply("huber_loss", Huber{{}, delta}, sub(std::forward<X>(x), std::forward<Y>(target))), reduction);
+tensor_t<X> huber_loss(X&& x, Y&& target, const HuberLossFuncOptions& options = {}) {
+  constexpr std::string_view op = "huber_loss";
+  detail::check_same_shape(op, x, target);
+  if (!(options.delta > 0)) detail::raise<ValueError>(op, "delta must be positive: ", options.delta);
+  return detail::reduce_loss(op, apply(op, Huber{{}, options.delta}, sub(std::forward<X>(x), std::forward<Y>(target))), options.reduction);
 }
 
 /// -(t log x + (1 - t) log(1 - x)) for probabilities x, logarithms cut at -100; times weight where that is given.
 /// Shapes: x and target equal, weight broadcasts to them. Dtypes: floating, equal. Throws: ValueError where x leaves [0, 1].
 template <TensorLike X, TensorLike Y>
   requires detail::LossOperands<X, Y>
-tensor_t<X> binary_cross_entropy(X&& x, Y&& target, const std::type_identity_t<tensor_t<X>>& weight = {}, Reduction reduction = Reduction::mean) {
-  detail::check_same_shape("binary_cross_entropy", x, target);
+tensor_t<X> binary_cross_entropy(X&& x, Y&& target, const std::type_identity_t<tensor_t<X>>& weight,
+                                 const BinaryCrossEntropyFuncOptions& options = {}) {
+  constexpr std::string_view op = "binary_cross_entropy";
+  detail::check_same_shape(op, x, target);
   const tensor_t<X> p = eval(std::forward<X>(x));
   if (!all(logical_and(p >= 0.0, p <= 1.0)).item())
-    detail::raise<ValueError>("binary_cross_entropy", "all elements of the input must be between 0 and 1: use binary_cross_entropy_with_logits for others");
-  auto losses = apply("binary_cross_entropy", BinaryCrossEntropy{}, p, std::forward<Y>(target));
-  if (!weight.defined()) return detail::reduce_loss("binary_cross_entropy", std::move(losses), reduction);
-  return detail::reduce_loss("binary_cross_entropy", mul(std::move(losses), weight), reduction);
+    detail::raise<ValueError>(op, "all elements of the input must be between 0 and 1: use binary_cross_entropy_with_logits for others");
+  auto losses = apply(op, BinaryCrossEntropy{}, p, std::forward<Y>(target));
+  if (!weight.defined()) return detail::reduce_loss(op, std::move(losses), options.reduction);
+  return detail::reduce_loss(op, mul(std::move(losses), weight), options.reduction);
+}
+/// binary_cross_entropy without a weight.
+template <TensorLike X, TensorLike Y>
+  requires detail::LossOperands<X, Y>
+tensor_t<X> binary_cross_entropy(X&& x, Y&& target, const BinaryCrossEntropyFuncOptions& options = {}) {
+  return binary_cross_entropy(std::forward<X>(x), std::forward<Y>(target), tensor_t<X>(), options);
 }
 
 /// Binary cross entropy of sigmoid(x), without overflow; pos_weight weights the term of t = 1, weight the whole.
 /// Shapes: x and target equal, pos_weight and weight broadcast to them. Dtypes: floating, equal.
 template <TensorLike X, TensorLike Y>
   requires detail::LossOperands<X, Y>
-tensor_t<X> binary_cross_entropy_with_logits(X&& x, Y&& target, const std::type_identity_t<tensor_t<X>>& weight = {},
-                                             Reduction reduction = Reduction::mean, const std::type_identity_t<tensor_t<X>>& pos_weight = {}) {
+tensor_t<X> binary_cross_entropy_with_logits(X&& x, Y&& target, const std::type_identity_t<tensor_t<X>>& weight,
+                                             const BinaryCrossEntropyWithLogitsFuncOptions<std::type_identity_t<tensor_t<X>>>& options = {}) {
   constexpr std::string_view op = "binary_cross_entropy_with_logits";
   detail::check_same_shape(op, x, target);
-  tensor_t<X> positive = pos_weight;
+  tensor_t<X> positive = options.pos_weight;
   if (!positive.defined()) {
     positive = detail::empty_tensor<value_t<X>, device_t<X>>({});
     positive.fill_(value_t<X>(1.0f));
   }
   auto losses = apply(op, BinaryCrossEntropyWithLogits{}, std::forward<X>(x), std::forward<Y>(target), positive);
-  if (!weight.defined()) return detail::reduce_loss(op, std::move(losses), reduction);
-  return detail::reduce_loss(op, mul(std::move(losses), weight), reduction);
+  if (!weight.defined()) return detail::reduce_loss(op, std::move(losses), options.reduction);
+  return detail::reduce_loss(op, mul(std::move(losses), weight), options.reduction);
+}
+/// binary_cross_entropy_with_logits without a weight.
+template <TensorLike X, TensorLike Y>
+  requires detail::LossOperands<X, Y>
+tensor_t<X> binary_cross_entropy_with_logits(X&& x, Y&& target,
+                                             const BinaryCrossEntropyWithLogitsFuncOptions<std::type_identity_t<tensor_t<X>>>& options = {}) {
+  return binary_cross_entropy_with_logits(std::forward<X>(x), std::forward<Y>(target), tensor_t<X>(), options);
 }
 
 /// The Kullback-Leibler divergence of target from exp(x): target (log target - x), where x is a logarithm; with log_target
 /// the target is one too. Shapes and dtypes: as mse_loss.
 template <TensorLike X, TensorLike Y>
   requires detail::LossOperands<X, Y>
-tensor_t<X> kl_div(X&& x, Y&& target, Reduction reduction = Reduction::mean, bool log_target = false) {
-  detail::check_same_shape("kl_div", x, target);
-  if (log_target)
-    return detail::reduce_loss("kl_div", apply("kl_div", KlDivLogTarget{}, std::forward<X>(x), std::forward<Y>(target)), reduction);
-  return detail::reduce_loss("kl_div", apply("kl_div", KlDiv{}, std::forward<X>(x), std::forward<Y>(target)), reduction);
+tensor_t<X> kl_div(X&& x, Y&& target, const KLDivFuncOptions& options = {}) {
+  constexpr std::string_view op = "kl_div";
+  detail::check_same_shape(op, x, target);
+  if (options.log_target) return detail::reduce_loss(op, apply(op, KlDivLogTarget{}, std::forward<X>(x), std::forward<Y>(target)), options.reduction);
+  return detail::reduce_loss(op, apply(op, KlDiv{}, std::forward<X>(x), std::forward<Y>(target)), options.reduction);
 }
 
 TAPER_REFUSE_TWO_DTYPES(mse_loss)

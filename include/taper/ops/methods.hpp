@@ -14,6 +14,7 @@
 #include <taper/ops/softmax.hpp>
 #include <taper/ops/sort.hpp>
 #include <taper/ops/split.hpp>
+#include <taper/ops/variance.hpp>
 #include <taper/ops/view.hpp>
 
 namespace taper::inline TAPER_ABI::detail {

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Reductions over all axes, one axis or several: sum, mean, prod, extremes, any, all, var, std, norm, logsumexp.
+// Reductions over all axes, one axis or several: sum, mean, prod, extremes, any, all, norm, logsumexp.
 #pragma once
 
 #include <taper/ops/arithmetic.hpp>
 #include <taper/ops/comparison.hpp>
+#include <taper/ops/complex.hpp>
 #include <taper/ops/exponential.hpp>
 #include <taper/ops/cast.hpp>
 #include <taper/ops/gather.hpp>
 #include <taper/ops/logical.hpp>
 #include <taper/ops/power.hpp>
+#include <taper/ops/scan.hpp>
 #include <taper/ops/selection.hpp>
 #include <taper/ops/values_indices.hpp>
 #include <taper/ops/view.hpp>
@@ -48,7 +50,49 @@ tensor_t<X> mean(X&& x, const Axes& axes = {}, bool keepdim = false) {
   return tensor_t<X>(detail::sum_scaled("mean", std::forward<X>(x), axes, keepdim, true));
 }
 
-/// Product of x over axes. Gradient: g times the product of the other elements, also where some are zero.
+namespace detail {
+
+/// For each element the product of the others along the axes of a mask, also where some are zero or not finite.
+template <Scalar T, Device D>
+Tensor<T, D> product_of_others(const Tensor<T, D>& x, std::uint32_t mask) {
+  Dims order, back = Dims::filled(x.dim(), 0);
+  Shape lines, permuted;
+  std::int64_t n = 1;
+  for (const bool reduced : {false, true})
+    for (int i = 0; i < x.dim(); ++i) {
+      if (static_cast<bool>(mask >> i & 1) != reduced) continue;
+      back[i] = order.size();
+      order.push_back(i);
+      permuted.push_back(x.shape()[i]);
+      if (reduced) n *= x.shape()[i];
+      else lines.push_back(x.shape()[i]);
+    }
+  lines.push_back(n);
+  const int axis = lines.size() - 1;
+  const Tensor<T, D> line = reshape(permute(x, order), lines);
+  Tensor<T, D> others;
+  if constexpr (Complex<T>) {
+    const Tensor<bool, D> zero = line == T(0);
+    const Tensor<std::int64_t, D> zeros = sum(zero, axis, true);
+    const Tensor<T, D> rest = where(zero, T(1), line), product = prod(rest, axis, true);
+    others = where(zeros == 0, product / rest, where(logical_and(zeros == 1, zero), product, T(0)));
+  } else if (n == 0) {
+    others = line;
+  } else {
+    // What comes before times what comes behind: the last places of the recurrence y[k] = x[k + 1] y[k + 1] start at 1.
+    Shape ends = lines;
+    ends[axis] = 1;
+    Dims before = Dims::filled(lines.size(), 0);
+    before[axis] = n - 1;
+    const Tensor<T, D> last = pad_constant(Tensor<T, D>(GradOpsFor<T, D>::full(ends, 1)), before, lines, T(0));
+    others = shifted(cumprod(line, axis), axis, T(1), false) * recurrence(line, last, axis, true);
+  }
+  return permute(reshape(others, permuted), back);
+}
+
+}  // namespace detail
+
+/// Product of x over axes. Gradient: g times the product of the other elements, also where some are zero (conjugated).
 template <TensorLike X>
 Tensor<detail::sum_t<value_t<X>>, device_t<X>> prod(X&& x, const Axes& axes = {}, bool keepdim = false) {
   using T = value_t<X>;
@@ -60,15 +104,17 @@ Tensor<detail::sum_t<value_t<X>>, device_t<X>> prod(X&& x, const Axes& axes = {}
     const Tensor<T, D> t = eval(std::forward<X>(x));
     const detail::ReducedAxes reduced = detail::reduced_axes("prod", t.shape(), axes, keepdim);
     Tensor<T, D> out(detail::fold<detail::ProdReducer, T>("prod", t, axes, keepdim));
-    auto backward = [t = Saved<T, D>(t), reduced, axes](const autograd::BackwardContext& ctx) {
-      const Tensor<T, D> g = detail::keep_axes(ctx.grad<T, D>(), reduced);
-      const Tensor<bool, D> zero = t.get() == T(0);
-      const Tensor<std::int64_t, D> zeros = sum(zero, axes, true);
-      const Tensor<T, D> rest = where(zero, T(1), t.get());
-      const Tensor<T, D> product = prod(rest, axes, true);
-      ctx.give(0, g * where(zeros == 0, product / rest, where(logical_and(zeros == 1, zero), product, T(0))));
+    auto backward = [t = Saved<T, D>(t), reduced](const autograd::BackwardContext& ctx) {
+      const Tensor<T, D> g = detail::keep_axes(ctx.grad<T, D>(), reduced), x = t.get();
+      if constexpr (Complex<T>) {
+        ctx.give(0, g * conj(detail::product_of_others(x, reduced.mask)));
+        return;
+      }
+      const bool plain = all(logical_and(x != T(0), isfinite(x))).item();
+      if (plain && !ctx.create_graph()) ctx.give(0, g * detail::keep_axes(ctx.output<T, D>(), reduced) / x);
+      else ctx.give(0, g * detail::product_of_others(x, reduced.mask));
     };
-    return record_op("prod", std::move(out), false, std::move(backward), t);
+    return record_op("prod", std::move(out), true, std::move(backward), t);
   }
 }
 
@@ -95,9 +141,9 @@ tensor_t<X> extreme(std::string_view op, X&& x, const Axes& axes, bool keepdim) 
     Tensor<T, D> out(fold<ExtremeOf<Max>::template Reducer, T>(op, t, axes, keepdim));
     auto backward = [t = Saved<T, D>(t), reduced, axes](const autograd::BackwardContext& ctx) {
       const Tensor<T, D> g = keep_axes(ctx.grad<T, D>(), reduced), y = keep_axes(ctx.output<T, D>(), reduced);
-      const Tensor<bool, D> hit = logical_or(t.get() == y, logical_and(t.get() != t.get(), y != y));
+      const Tensor<bool, D> hit = t.get() == y;
       const Tensor<T, D> count = cast<T>(sum(hit, axes, true));
-      ctx.give(0, where(hit, g / count, T(0)));
+      ctx.give(0, where(hit, g, T(0)) / count);  // NaN where NaN won: it equals nothing
     };
     return record_op(op, std::move(out), true, std::move(backward), t);
   }
@@ -178,7 +224,7 @@ Tensor<std::int64_t, device_t<X>> arg_of(std::string_view op, X&& x) {
 
 }  // namespace detail
 
-/// Largest element over axes; NaN wins. Gradient: shared equally among equal elements.
+/// Largest element over axes; NaN wins. Gradient: shared equally among equal elements; NaN where NaN won, as PyTorch.
 template <TensorLike X>
 tensor_t<X> amax(X&& x, const Axes& axes = {}, bool keepdim = false) {
   return detail::extreme<true>("amax", std::forward<X>(x), axes, keepdim);
@@ -254,31 +300,15 @@ bool equal(const X& x, const Y& y) {
   return x.shape() == y.shape() && all(x == y).item();
 }
 
-/// What var and std divide by: n - correction.
-struct VarOptions {
-  double correction = 1;
-  bool keepdim = false;
-};
-
-/// Variance: sum (x - mean)^2 / (n - correction). NaN where n <= correction, as PyTorch.
-template <TensorLike X>
-  requires Floating<value_t<X>>
-tensor_t<X> var(X&& x, const Axes& axes = {}, const VarOptions& options = {}) {
-  const tensor_t<X> t = eval(std::forward<X>(x));
-  const detail::ReducedAxes reduced = detail::reduced_axes("var", t.shape(), axes, options.keepdim);
-  const double n = static_cast<double>(t.numel()) / static_cast<double>(reduced.kept.numel());
-  const double freedom = n - options.correction;
-  return sum(square(t - mean(t, axes, true)), axes, options.keepdim) / (freedom > 0 ? freedom : 0.0);
-}
-/// Standard deviation: the square root of var.
-template <TensorLike X>
-  requires Floating<value_t<X>>
-tensor_t<X> std(X&& x, const Axes& axes = {}, const VarOptions& options = {}) {
-  return sqrt(var(std::forward<X>(x), axes, options));
+/// True where all of |x - y| <= atol + rtol |y| (or x == y), of shapes that broadcast.
+template <class X, class Y>
+  requires PointwiseOperands<X, Y>
+bool allclose(X&& x, Y&& y, const IsCloseOptions& options = {}) {
+  return all(isclose(std::forward<X>(x), std::forward<Y>(y), options)).item();
 }
 
 /// p-norm: (sum |x|^p)^(1/p); p = infinity gives max |x|, p = 0 counts what is not zero.
-/// Gradient: g sign(x) (|x| / y)^(p - 1), zero where y is zero.
+/// Gradient: g sign(x) (|x| / y)^(p - 1), zero where y is zero; shared among equals for infinite p.
 template <TensorLike X>
   requires Floating<value_t<X>>
 tensor_t<X> norm(X&& x, double p = 2, const Axes& axes = {}, bool keepdim = false) {
@@ -286,19 +316,25 @@ tensor_t<X> norm(X&& x, double p = 2, const Axes& axes = {}, bool keepdim = fals
   using D = device_t<X>;
   const Tensor<T, D> t = eval(std::forward<X>(x));
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  if (p == infinity) return amax(abs(t), axes, keepdim);
-  if (p == -infinity) return amin(abs(t), axes, keepdim);
-  if (p == 0) return cast<T>(sum(t != T(0), axes, keepdim));
   if (p == 1) return sum(abs(t), axes, keepdim);
   const detail::ReducedAxes reduced = detail::reduced_axes("norm", t.shape(), axes, keepdim);
   Tensor<T, D> out;
   {
     const NoGrad guard;
-    if (p == 2) out = sqrt(sum(square(t), axes, keepdim));
+    if (p == 0) out = cast<T>(sum(t != T(0), axes, keepdim));
+    else if (p == infinity) out = amax(abs(t), axes, keepdim);
+    else if (p == -infinity) out = amin(abs(t), axes, keepdim);
+    else if (p == 2) out = sqrt(sum(square(t), axes, keepdim));
     else out = pow(sum(pow(abs(t), p), axes, keepdim), 1 / p);
   }
-  auto backward = [t = Saved<T, D>(t), reduced, p](const autograd::BackwardContext& ctx) {
+  auto backward = [t = Saved<T, D>(t), reduced, axes, p](const autograd::BackwardContext& ctx) {
+    if (p == 0) return;  // a count: nothing flows
     const Tensor<T, D> g = detail::keep_axes(ctx.grad<T, D>(), reduced), y = detail::keep_axes(ctx.output<T, D>(), reduced);
+    if (std::isinf(p)) {
+      const Tensor<bool, D> hit = abs(t.get()) == y;
+      ctx.give(0, where(hit, g * sign(t.get()) / cast<T>(sum(hit, axes, true)), T(0)));
+      return;
+    }
     const Tensor<bool, D> zero = y == T(0);
     const Tensor<T, D> safe = where(zero, T(1), y);
     if (p == 2) ctx.give(0, where(zero, T(0), g / safe) * t.get());
@@ -329,7 +365,7 @@ tensor_t<X> logsumexp(X&& x, const Axes& axes = {}, bool keepdim = false) {
   }
   auto backward = [t = Saved<T, D>(t), reduced](const autograd::BackwardContext& ctx) {
     const Tensor<T, D> y = detail::keep_axes(ctx.output<T, D>(), reduced);
-    ctx.give(0, detail::keep_axes(ctx.grad<T, D>(), reduced) * exp(t.get() - where(isinf(y), T(0), y)));
+    ctx.give(0, detail::keep_axes(ctx.grad<T, D>(), reduced) * exp(t.get() - y));
   };
   return record_op("logsumexp", std::move(out), true, std::move(backward), t);
 }

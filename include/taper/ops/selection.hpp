@@ -179,6 +179,14 @@ template <class X, class Y>
   requires RealOperands<X, Y>
 auto minimum(X&& x, Y&& y) { return apply("minimum", Minimum{}, std::forward<X>(x), std::forward<Y>(y)); }
 
+/// maximum and minimum under PyTorch's other names.
+template <TensorLike X, TensorLike Y>
+  requires RealOperands<X, Y>
+auto max(X&& x, Y&& y) { return maximum(std::forward<X>(x), std::forward<Y>(y)); }
+template <TensorLike X, TensorLike Y>
+  requires RealOperands<X, Y>
+auto min(X&& x, Y&& y) { return minimum(std::forward<X>(x), std::forward<Y>(y)); }
+
 /// The greater of x and y, the other one where one is NaN. Shapes: broadcast. Dtypes: real, promoted.
 /// Gradient: g to the one taken, half of it to each of equal ones.
 template <class X, class Y>

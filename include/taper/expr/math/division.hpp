@@ -44,7 +44,7 @@ TAPER_INLINE TAPER_HD T fmod(T a, T b) {
 
 /// a - floor(a / b) b: the sign is b's.
 template <class V>
-requires(detail::RealScalar<scalar_of<V>>) TAPER_INLINE TAPER_HD V remainder(const V& a, const V& b) {
+requires(PackValue<V> || detail::RealScalar<V>) TAPER_INLINE TAPER_HD V remainder(const V& a, const V& b) {
   const V m = math::fmod(a, b), zero = V(0);
   if constexpr (std::is_unsigned_v<scalar_of<V>>)
     return m;
@@ -66,7 +66,7 @@ TAPER_INLINE TAPER_HD T quotient(T a, T b) {
 
 /// floor(a / b), from the exact remainder; b = 0 gives a / b.
 template <class V>
-requires(detail::RealScalar<scalar_of<V>>) TAPER_INLINE TAPER_HD V floor_divide(const V& a, const V& b) {
+requires(PackValue<V> || detail::RealScalar<V>) TAPER_INLINE TAPER_HD V floor_divide(const V& a, const V& b) {
   using T = scalar_of<V>;
   const V m = math::fmod(a, b), zero = V(0), one = V(1);
   if constexpr (std::is_integral_v<T>) {

@@ -13,7 +13,7 @@ struct MSELoss {
 
   template <TensorLike X, TensorLike Y>
   tensor_t<X> operator()(X&& x, Y&& target) const {
-    return mse_loss(std::forward<X>(x), std::forward<Y>(target), reduction);
+    return mse_loss(std::forward<X>(x), std::forward<Y>(target), {reduction});
   }
 };
 
@@ -23,7 +23,7 @@ struct L1Loss {
 
   template <TensorLike X, TensorLike Y>
   tensor_t<X> operator()(X&& x, Y&& target) const {
-    return l1_loss(std::forward<X>(x), std::forward<Y>(target), reduction);
+    return l1_loss(std::forward<X>(x), std::forward<Y>(target), {reduction});
   }
 };
 
@@ -34,7 +34,7 @@ struct SmoothL1Loss {
 
   template <TensorLike X, TensorLike Y>
   tensor_t<X> operator()(X&& x, Y&& target) const {
-    return smooth_l1_loss(std::forward<X>(x), std::forward<Y>(target), reduction, beta);
+    return smooth_l1_loss(std::forward<X>(x), std::forward<Y>(target), {reduction, beta});
   }
 };
 
@@ -45,7 +45,7 @@ struct HuberLoss {
 
   template <TensorLike X, TensorLike Y>
   tensor_t<X> operator()(X&& x, Y&& target) const {
-    return huber_loss(std::forward<X>(x), std::forward<Y>(target), reduction, delta);
+    return huber_loss(std::forward<X>(x), std::forward<Y>(target), {reduction, delta});
   }
 };
 
@@ -56,7 +56,7 @@ struct KLDivLoss {
 
   template <TensorLike X, TensorLike Y>
   tensor_t<X> operator()(X&& x, Y&& target) const {
-    return kl_div(std::forward<X>(x), std::forward<Y>(target), reduction, log_target);
+    return kl_div(std::forward<X>(x), std::forward<Y>(target), {reduction, log_target});
   }
 };
 
@@ -103,7 +103,7 @@ struct BCELoss {
   template <class X, TensorLike Y>
     requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   Tensor<T, D> operator()(X&& x, Y&& target) const {
-    return binary_cross_entropy(std::forward<X>(x), std::forward<Y>(target), weight, reduction);
+    return binary_cross_entropy(std::forward<X>(x), std::forward<Y>(target), weight, {reduction});
   }
   TAPER_REFUSE_FOREIGN_INPUT(T, D)
 };
@@ -118,7 +118,7 @@ struct BCEWithLogitsLoss {
   template <class X, TensorLike Y>
     requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   Tensor<T, D> operator()(X&& x, Y&& target) const {
-    return binary_cross_entropy_with_logits(std::forward<X>(x), std::forward<Y>(target), weight, reduction, pos_weight);
+    return binary_cross_entropy_with_logits(std::forward<X>(x), std::forward<Y>(target), weight, {reduction, pos_weight});
   }
   TAPER_REFUSE_FOREIGN_INPUT(T, D)
 };

@@ -47,4 +47,16 @@ struct Softmin {
   std::string extra_repr() const { return detail::concat("dim=", detail::repr(dim)); }
 };
 
+/// Softmax over the channels of each pixel. Shapes: (n, c, h, w) or (c, h, w).
+struct Softmax2d {
+  template <TensorLike X>
+  tensor_t<X> operator()(X&& x) const {
+    if (x.dim() != 3 && x.dim() != 4)
+      detail::raise<ShapeError>("Softmax2d", "x must have 4 dimensions (3 without a batch), not shape ", x.shape());
+    auto y = taper::softmax(std::forward<X>(x), -3);
+    detail::report(this, y);
+    return y;
+  }
+};
+
 }  // namespace taper::inline TAPER_ABI::nn
