@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Shapes, strides, indices and view operations never touch the heap; views of tensors take their records from the
-// cache. Build: -O2 -DTAPER_FIRST_ORDER_ONLY
+// Shapes, strides, indices and views never touch the heap; views of tensors take their records from the cache.
+// Build: -O2 -DTAPER_FIRST_ORDER_ONLY
 #include "tests/support/counting.hpp"
 
 #include <taper/core/factory.hpp>

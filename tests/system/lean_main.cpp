@@ -23,7 +23,7 @@ void train(int workers, int threads, bool transformed) {
   optim::OneCycleLR schedule{optimizer, 6e-3, {.total_steps = 1000}};
   std::int64_t seen = 0, asked = 0, asked_by_all = 0, steps = 0, blocks = 0;
   const auto hook = net.fc.weight.register_hook([&](const Tensor<float>&) { ++seen; });
-  const auto epoch = [&](auto& loader, int number) {
+  const auto epoch = [&](auto& loader) {
     int k = 0;
     std::int64_t before = 0, all_before = 0, blocks_before = 0;
     for (const auto& [image, label] : progress(loader)) {
@@ -49,10 +49,10 @@ void train(int workers, int threads, bool transformed) {
     const data::DataLoaderOptions options{.batch_size = 64, .shuffle = true, .num_workers = workers, .drop_last = true};
     if (transformed) {
       data::DataLoader loader{data::map(digits, RandomShift{}), options};
-      epoch(loader, number);
+      epoch(loader);
     } else {
       data::DataLoader loader{digits, options};
-      epoch(loader, number);
+      epoch(loader);
     }
   }
   std::printf(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Tensors and training between threads: a producer and a consumer, two users at once, errors in workers, a forked
-// child. Build: -O2 -DTAPER_FIRST_ORDER_ONLY
+// Tensors and training between threads: producer and consumer, two users at once, errors in workers, a forked child.
+// Build: -O2 -DTAPER_FIRST_ORDER_ONLY
 #include <taper/taper.hpp>
 
 #include "tests/support/catch.hpp"
