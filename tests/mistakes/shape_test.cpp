@@ -61,7 +61,7 @@ TEST_CASE("inputs that do not fit a layer") {
   mistake<ValueError>(
       "batch_norm", [] { nn::BatchNorm1d<float>(3)(z(1, 3)).eval(); }, "(1, 3)", "one value per channel", "eval(net)");
   mistake<ShapeError>(
-      "layer_norm", [] { nn::LayerNorm<float>({4})(z(2, 3)); }, "(2, 3)", "(4,)");
+      "layer_norm", [] { nn::LayerNorm<float>(4)(z(2, 3)); }, "(2, 3)", "(4,)");
   mistake<ShapeError>(
       "LSTM", [] { nn::LSTM<float>(4, 3)(z(2, 5)); }, "(2, 5)", "input_size 4");
 }
