@@ -16,9 +16,13 @@ namespace taper::inline TAPER_ABI {
 namespace detail {
 
 template <class P>
-concept LoaderPart = requires(P& p) { p.load_state(p.state()); };
+concept LoaderPart = requires(P& p) {
+  p.load_state(p.state());
+};
 template <class P>
-concept OptimizerPart = requires(P& p) { p.param_groups(); };
+concept OptimizerPart = requires(P& p) {
+  p.param_groups();
+};
 template <class P>
 concept StatefulPart = requires(P& p, const StateDict& state) {
   { p.state_dict() } -> std::same_as<StateDict>;
@@ -26,16 +30,23 @@ concept StatefulPart = requires(P& p, const StateDict& state) {
 };
 /// What a checkpoint may hold.
 template <class P>
-concept CheckpointPart = std::same_as<P, Generator> || std::is_arithmetic_v<P> || LoaderPart<P> || StatefulPart<P> || nn::Module<P>;
+concept CheckpointPart =
+    std::same_as<P, Generator> || std::is_arithmetic_v<P> || LoaderPart<P> || StatefulPart<P> || nn::Module<P>;
 
 template <CheckpointPart P>
 constexpr std::string_view part_kind() {
-  if constexpr (std::same_as<P, Generator>) return "generator";
-  else if constexpr (std::is_arithmetic_v<P>) return "number";
-  else if constexpr (LoaderPart<P>) return "loader";
-  else if constexpr (OptimizerPart<P>) return "optimizer";
-  else if constexpr (StatefulPart<P>) return "scheduler";
-  else return "model";
+  if constexpr (std::same_as<P, Generator>)
+    return "generator";
+  else if constexpr (std::is_arithmetic_v<P>)
+    return "number";
+  else if constexpr (LoaderPart<P>)
+    return "loader";
+  else if constexpr (OptimizerPart<P>)
+    return "optimizer";
+  else if constexpr (StatefulPart<P>)
+    return "scheduler";
+  else
+    return "model";
 }
 
 /// 64 bits, whatever they mean, as an int64.
@@ -44,7 +55,8 @@ inline std::int64_t bits_of(std::uint64_t bits) { return std::bit_cast<std::int6
 inline const std::int64_t* integers_at(const StateDict& state, std::string_view name, std::int64_t n) {
   const AnyTensor& found = state.at(name);
   if (found.dtype() != DType::int64 || found.numel() != n)
-    raise<StateError>("load_checkpoint", "'", name, "' should hold ", n, " int64 numbers and is ", found.dtype(), " of shape ", found.shape());
+    raise<StateError>("load_checkpoint", "'", name, "' should hold ", n, " int64 numbers and is ", found.dtype(),
+                      " of shape ", found.shape());
   return reinterpret_cast<const std::int64_t*>(found.data());
 }
 
@@ -53,8 +65,10 @@ StateDict part_state(const P& part) {
   if constexpr (std::same_as<P, Generator>) {
     return {{"state", tensor<std::int64_t>({bits_of(part.state().seed), bits_of(part.state().offset)})}};
   } else if constexpr (std::is_arithmetic_v<P>) {
-    if constexpr (std::is_floating_point_v<P>) return {{"value", tensor<double>(static_cast<double>(part))}};
-    else return {{"value", tensor<std::int64_t>(static_cast<std::int64_t>(part))}};
+    if constexpr (std::is_floating_point_v<P>)
+      return {{"value", tensor<double>(static_cast<double>(part))}};
+    else
+      return {{"value", tensor<std::int64_t>(static_cast<std::int64_t>(part))}};
   } else if constexpr (LoaderPart<P>) {
     const auto s = part.state();
     return {{"state", tensor<std::int64_t>({bits_of(s.seed), s.epoch, s.batch})}};
@@ -130,8 +144,7 @@ void restore_parts(const StateDict* states, P& part, Rest&... rest) {
 /// It is a safetensors file; the model's tensors are model.<name>, a second model's model1.<name>.
 /// Throws: IoError.
 template <class... P>
-  requires(detail::CheckpointPart<P> && ...)
-void save_checkpoint(const std::string& path, const P&... parts) {
+requires(detail::CheckpointPart<P>&&...) void save_checkpoint(const std::string& path, const P&... parts) {
   StateDict all;
   const auto names = detail::part_names<P...>();
   std::size_t i = 0;
@@ -144,19 +157,24 @@ void save_checkpoint(const std::string& path, const P&... parts) {
   io::save(all, path);
 }
 
-/// Restores what save_checkpoint wrote, into parts of the same kinds in the same order: the run goes on with the same bits.
-/// Throws: IoError; StateError where something is missing, left over or does not fit. Then all parts are as before.
+/// Restores what save_checkpoint wrote, into parts of the same kinds in the same order: the run goes on with the same
+/// bits. Throws: IoError; StateError where something is missing, left over or does not fit. Then all parts are as
+/// before.
 template <class... P>
-  requires(detail::CheckpointPart<std::remove_cvref_t<P>> && ...)
-void load_checkpoint(const std::string& path, P&&... parts) {
-  static_assert((!std::is_const_v<std::remove_reference_t<P>> && ...), "load_checkpoint writes to its parts: they must not be const");
+requires(detail::CheckpointPart<std::remove_cvref_t<P>>&&...) void load_checkpoint(const std::string& path,
+                                                                                   P&&... parts) {
+  static_assert((!std::is_const_v<std::remove_reference_t<P>> && ...),
+                "load_checkpoint writes to its parts: they must not be const");
   const StateDict all = io::load(path);
   const auto names = detail::part_names<std::remove_cvref_t<P>...>();
   std::array<StateDict, sizeof...(P)> states;
   for (const auto& [key, t] : all) {
     std::size_t i = 0;
-    while (i < names.size() && !(key.starts_with(names[i]) && key.size() > names[i].size() && key[names[i].size()] == '.')) ++i;
-    if (i == names.size()) detail::raise<StateError>("load_checkpoint", "'", path, "' holds '", key, "', for which no part was given");
+    while (i < names.size() &&
+           !(key.starts_with(names[i]) && key.size() > names[i].size() && key[names[i].size()] == '.'))
+      ++i;
+    if (i == names.size())
+      detail::raise<StateError>("load_checkpoint", "'", path, "' holds '", key, "', for which no part was given");
     states[i].add(key.substr(names[i].size() + 1), t);
   }
   detail::restore_parts(states.data(), parts...);
