@@ -124,6 +124,66 @@ TEST_CASE("samplers") {
   CHECK(epoch(loader).size() == 14);
 }
 
+TEST_CASE("random samplers visit everything once, or draw with replacement") {
+  Generator g(2);
+  const auto sorted = [](std::vector<std::int64_t> v) {
+    std::sort(v.begin(), v.end());
+    return v;
+  };
+  const auto order = data::RandomSampler{6}(g), again = data::RandomSampler{6}(g);
+  CHECK(sorted(order) == std::vector<std::int64_t>{0, 1, 2, 3, 4, 5});
+  CHECK(order != again);
+  const auto draws = data::RandomSampler{3, true, 3000}(g);
+  for (const std::int64_t i : {0, 1, 2}) CHECK(std::count(draws.begin(), draws.end(), i) == Approx(1000).margin(120));
+  CHECK(sorted(data::RandomSampler{4, false, 6}(g)).size() == 6);  // more than there are: all of them, then some again
+  CHECK(sorted(data::SubsetRandomSampler{{9, 4, 7}}(g)) == std::vector<std::int64_t>{4, 7, 9});
+  CHECK_THROWS_AS(data::RandomSampler({0, true, 2})(g), ValueError);
+  CHECK_THROWS_AS(data::WeightedRandomSampler({{1, -1}, 2})(g), ValueError);
+  CHECK_THROWS_AS(data::WeightedRandomSampler({{1, 0}, 2, false})(g), ValueError);
+}
+
+TEST_CASE("datasets one behind the other, mapped, and a subset of a subset") {
+  Generator g(3);
+  const data::TensorDataset<std::int64_t> low(arange(3)), high(arange(10, 14));
+  const auto all = data::concat(low, high, low);
+  CHECK(all.size() == 10);
+  const auto value = [&](const auto& set, std::int64_t i) { return std::get<0>(data::get(set, i, g)).item(); };
+  CHECK(value(all, 2) == 2);
+  CHECK(value(all, 3) == 10);
+  CHECK(value(all, 7) == 0);
+  CHECK_THROWS_AS(value(all, 10), IndexError);
+  CHECK(value(data::subset(data::subset(high, {3, 1, 0}), {1, 0}), 1) == 13);
+  CHECK_THROWS_AS(data::subset(high, {4}), IndexError);
+  const auto doubled = data::map(high, [](const std::tuple<Tensor<std::int64_t>>& s) { return std::get<0>(s).item() * 2; });
+  CHECK(data::get(doubled, 1, g) == 22);
+  // PyTorch gives what fractions leave over to the first parts, one each.
+  const auto parts = data::random_split(all, {0.25, 0.35, 0.4});
+  CHECK(parts[0].size() == 3);
+  CHECK(parts[1].size() == 3);
+  CHECK(parts[2].size() == 4);
+}
+
+TEST_CASE("collation goes into tuples, pairs, aggregates and their fields") {
+  struct Inner {
+    double weight;
+    std::string name;
+  };
+  struct Item {
+    Tensor<float> image;
+    std::pair<std::int64_t, bool> label;
+    Inner inner;
+  };
+  std::vector<Item> items;
+  for (int i = 0; i < 3; ++i) items.push_back({full<float>({2}, static_cast<float>(i)), {i, i == 1}, {i * 0.5, std::string(1, static_cast<char>('a' + i))}});
+  const auto [image, label, inner] = data::collate(std::move(items));
+  CHECK(image.shape() == Shape{3, 2});
+  CHECK(image.data_ptr()[5] == 2);
+  CHECK(std::get<0>(label).data_ptr()[2] == 2);
+  CHECK(std::get<1>(label).data_ptr()[1]);
+  CHECK(std::get<0>(inner).data_ptr()[1] == 0.5);
+  CHECK(std::get<1>(inner) == std::vector<std::string>{"a", "b", "c"});
+}
+
 TEST_CASE("samples of different shapes do not make a batch") {
   const auto ragged = data::map(Numbers{}, [](Sample s) { return zeros<float>({s.y + 1}); });
   data::DataLoader loader{ragged, {.batch_size = 2}};

@@ -203,4 +203,7 @@ TEST_CASE("a user's module prints its class, its own settings and its modules") 
   CHECK(stream.str() == "Sequential(\n  (0): Linear(in_features=1, out_features=1, bias=True)\n  (1): function()\n)");
   CHECK(to_string(nn::ParameterList<float>({nn::Parameter<float>(zeros({2, 3}))})) ==
         "ParameterList(\n  (0): Parameter containing: [float32 of size 2x3]\n)");
+  // Equal parameters stand one by one, other than equal modules.
+  CHECK(to_string(nn::ParameterList<float>({nn::Parameter<float>(zeros({2})), nn::Parameter<float>(zeros({2}))})) ==
+        "ParameterList(\n  (0): Parameter containing: [float32 of size 2]\n  (1): Parameter containing: [float32 of size 2]\n)");
 }

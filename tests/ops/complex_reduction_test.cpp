@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Reductions, scans and products of complex numbers: PyTorch's goldens with their (conjugate) gradients.
-#include <taper/ops/variance.hpp>
 #include <taper/ops/matmul.hpp>
 #include <taper/ops/scan.hpp>
+#include <taper/ops/variance.hpp>
 
 #include "tests/support/golden.hpp"
 
@@ -26,8 +26,10 @@ void check(const std::string& name, const F& f) {
   Tensor<Z> x = file().tensor<Z>(name + "/x0").requires_grad_(), z;
   if constexpr (binary) z = file().tensor<Z>(name + "/x1").requires_grad_();
   const auto y = [&] {
-    if constexpr (binary) return eval(f(x, z));
-    else return eval(f(x));
+    if constexpr (binary)
+      return eval(f(x, z));
+    else
+      return eval(f(x));
   }();
   using Y = value_t<decltype(y)>;
   check_close(y, file().tensor<Y>(name + "/y"), 1e-12, 1e-13);

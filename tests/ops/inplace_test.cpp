@@ -35,9 +35,13 @@ void check(const char* name, const Tensor<double>& start, const InPlace& in_plac
 
 }  // namespace
 
-#define CHECK_UNARY(f, start) check(#f, start, [](auto& x) { f##_(x); }, [](const auto& x) { return Tensor<double>(f(x)); });
-#define CHECK_WITH(f, start, ...) \
-  check(#f, start, [&](auto& x) { f##_(x, __VA_ARGS__); }, [&](const auto& x) { return Tensor<double>(f(x, __VA_ARGS__)); });
+#define CHECK_UNARY(f, start) \
+  check(                      \
+      #f, start, [](auto& x) { f##_(x); }, [](const auto& x) { return Tensor<double>(f(x)); });
+#define CHECK_WITH(f, start, ...)                        \
+  check(                                                 \
+      #f, start, [&](auto& x) { f##_(x, __VA_ARGS__); }, \
+      [&](const auto& x) { return Tensor<double>(f(x, __VA_ARGS__)); });
 
 TEST_CASE("functions of one operand, in place") {
   const Tensor<double> any = irregular({3, 4}) * 2.0, unit = irregular({3, 4}) * 0.9, positive = any * any + 0.25;
@@ -98,7 +102,8 @@ TEST_CASE("activations, in place") {
 }
 
 TEST_CASE("functions of more operands, in place, broadcast to the first") {
-  const Tensor<double> any = irregular({3, 4}) * 2.0, positive = any * any + 0.25, row = irregular({4}, 5) + 1.5, column = irregular({3, 1}, 2);
+  const Tensor<double> any = irregular({3, 4}) * 2.0, positive = any * any + 0.25, row = irregular({4}, 5) + 1.5,
+                       column = irregular({3, 1}, 2);
   CHECK_WITH(add, any, row)
   CHECK_WITH(add, any, row, 2.0)
   CHECK_WITH(sub, any, column)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reductions and scans against every golden case of PyTorch's: values, indices, gradients plain and recorded, edge shapes,
-// NaN, infinities and ties; then layouts, second derivatives, and what does not fit.
+// Reductions and scans against every golden case of PyTorch's: values, indices, gradients plain and recorded, edge
+// shapes, NaN, infinities and ties; then layouts, second derivatives, and what does not fit.
 #include <taper/core/factory.hpp>
 #include <taper/core/literal.hpp>
 #include <taper/ops/index.hpp>
@@ -43,7 +43,8 @@ struct Settings {
   explicit Settings(const std::string& name) : op(op_of(name)) {
     if (file().has(name + "/arg/keepdim")) keepdim = file().value<bool>(name + "/arg/keepdim");
     for (const std::int64_t axis : file().values<std::int64_t>(name + "/arg/dim")) axes.push_back(axis);
-    correction = file().value(name + "/arg/correction", name.ends_with("correction_0") || name == "rank_0.var" ? 0.0 : 1.0);
+    correction =
+        file().value(name + "/arg/correction", name.ends_with("correction_0") || name == "rank_0.var" ? 0.0 : 1.0);
     p = file().value(name + "/arg/p", name == "special.norm_1" ? 1.0 : name == "special.norm_3" ? 3.0 : 2.0);
     if (name == "special.norm_inf") p = std::numeric_limits<double>::infinity();
   }
@@ -87,16 +88,22 @@ void check_integers(const std::string& name) {
   const Settings s(name);
   const Tensor<T> x = file().tensor<T>(name + "/x");
   if (s.op == "any" || s.op == "all") {
-    check_equal(s.op == "any" ? any(x, s.axes, s.keepdim) : all(x, s.axes, s.keepdim), file().tensor<bool>(name + "/y"));
+    check_equal(s.op == "any" ? any(x, s.axes, s.keepdim) : all(x, s.axes, s.keepdim),
+                file().tensor<bool>(name + "/y"));
     return;
   }
   const Tensor<std::int64_t> expected = file().tensor<std::int64_t>(name + "/y");
-  if (s.op == "sum") check_equal(sum(x, s.axes), expected);
-  else if (s.op == "cumsum") check_equal(cumsum(x, s.axis()), expected);
-  else if (s.op == "argmax") check_equal(argmax(x, s.axis()), expected);
+  if (s.op == "sum")
+    check_equal(sum(x, s.axes), expected);
+  else if (s.op == "cumsum")
+    check_equal(cumsum(x, s.axis()), expected);
+  else if (s.op == "argmax")
+    check_equal(argmax(x, s.axis()), expected);
   else if constexpr (!std::same_as<T, bool>) {
-    if (s.op == "prod") check_equal(cast<std::int64_t>(prod(x, s.axis())), expected);
-    else check_equal(cast<std::int64_t>(s.op == "amax" ? amax(x, s.axes) : amin(x, s.axes)), expected);
+    if (s.op == "prod")
+      check_equal(cast<std::int64_t>(prod(x, s.axis())), expected);
+    else
+      check_equal(cast<std::int64_t>(s.op == "amax" ? amax(x, s.axes) : amin(x, s.axes)), expected);
   }
 }
 
@@ -116,9 +123,11 @@ TEST_CASE("reductions and scans equal PyTorch's") {
     } else if (out == DType::boolean) {
       const Settings s(name);
       const Tensor<double> x = file().tensor<double>(name + "/x");
-      check_equal(s.op == "any" ? any(x, s.axes, s.keepdim) : all(x, s.axes, s.keepdim), file().tensor<bool>(name + "/y"));
+      check_equal(s.op == "any" ? any(x, s.axes, s.keepdim) : all(x, s.axes, s.keepdim),
+                  file().tensor<bool>(name + "/y"));
     } else if (out == DType::int64) {
-      check_equal(index_of(Settings(name), file().tensor<double>(name + "/x")), file().tensor<std::int64_t>(name + "/y"));
+      check_equal(index_of(Settings(name), file().tensor<double>(name + "/x")),
+                  file().tensor<std::int64_t>(name + "/y"));
     } else if (name == "chain.sum_of_squares") {
       check_both(file(), name, {"x"}, [](const auto& x) { return sum(square(x[0] * 2 - 1), 1); });
     } else if (name == "chain.normalise") {
@@ -135,7 +144,8 @@ TEST_CASE("reductions and scans equal PyTorch's") {
       const Settings s(name);
       golden::check_case<double>(file(), name, {"x"}, [&](const auto& x) { return reduced(s, x[0]); });
       // In float 1e30 overflows when it is squared.
-      if (!has_prefix(name, {"special."})) golden::check_case<float>(file(), name, {"x"}, [&](const auto& x) { return reduced(s, x[0]); });
+      if (!has_prefix(name, {"special."}))
+        golden::check_case<float>(file(), name, {"x"}, [&](const auto& x) { return reduced(s, x[0]); });
       if (file().has(name + "/index"))
         check_equal(index_of(s, file().tensor<double>(name + "/x")), file().tensor<std::int64_t>(name + "/index"));
     }
@@ -145,7 +155,8 @@ TEST_CASE("reductions and scans equal PyTorch's") {
 
 TEST_CASE("reductions of other layouts equal those of dense copies") {
   const Tensor<double> x = irregular({4, 6, 5});
-  for (const Tensor<double>& view : {transpose(x, 0, 2), slice(x, 1, {1, open_end, 2}), expand(x(Slice{}, Slice{0, 1}), {4, 3, 5}), flip(x, {1})}) {
+  for (const Tensor<double>& view :
+       {transpose(x, 0, 2), slice(x, 1, {1, open_end, 2}), expand(x(Slice{}, Slice{0, 1}), {4, 3, 5}), flip(x, {1})}) {
     const Tensor<double> dense = clone(view);
     for (const Axes& axes : {Axes(), Axes(1), Axes{0, 2}}) {
       check_close(sum(view, axes), sum(dense, axes), 1e-14, 1e-14);
@@ -184,7 +195,8 @@ TEST_CASE("reductions meet central differences, also of second order") {
 
 TEST_CASE("the gradient of a product is right where factors are zero") {
   for (const Tensor<double>& start : {tensor<double>({2, 0, 3}), tensor<double>({0, 5, 0})})
-    for (const bool scan : {false, true}) check_gradients({start}, [scan](const auto& in) { return scan ? cumprod(in[0], 0) : prod(in[0]); });
+    for (const bool scan : {false, true})
+      check_gradients({start}, [scan](const auto& in) { return scan ? cumprod(in[0], 0) : prod(in[0]); });
 }
 
 TEST_CASE("counting and comparing whole tensors") {

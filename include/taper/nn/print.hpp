@@ -94,7 +94,7 @@ std::vector<PrintedChild> elements_of(const X& x) {
         print_child(out, concat(i), x[i]);
       }
     }
-    out = grouped(std::move(out));
+    if constexpr (!is_parameter<typename X::value_type>) out = grouped(std::move(out));
   } else if constexpr (is_string_map<X>) {
     for (const auto& [key, value] : x) print_child(out, key, value);
   } else if constexpr (is_tuple<X>) {

@@ -15,8 +15,7 @@ struct VarOptions {
 
 /// Variance: sum (x - mean)^2 / (n - correction). NaN where n <= correction, as PyTorch.
 template <TensorLike X>
-  requires Floating<value_t<X>>
-tensor_t<X> var(X&& x, const Axes& axes = {}, const VarOptions& options = {}) {
+requires Floating<value_t<X>> tensor_t<X> var(X&& x, const Axes& axes = {}, const VarOptions& options = {}) {
   const tensor_t<X> t = eval(std::forward<X>(x));
   const detail::ReducedAxes reduced = detail::reduced_axes("var", t.shape(), axes, options.keepdim);
   const double n = static_cast<double>(t.numel()) / static_cast<double>(reduced.kept.numel());
@@ -35,8 +34,7 @@ tensor_t<X> var(X&& x, const Axes& axes = {}, const VarOptions& options = {}) {
 }
 /// Standard deviation: the square root of var. Gradient: 0 where the deviation is 0, as PyTorch.
 template <TensorLike X>
-  requires Floating<value_t<X>>
-tensor_t<X> std(X&& x, const Axes& axes = {}, const VarOptions& options = {}) {
+requires Floating<value_t<X>> tensor_t<X> std(X&& x, const Axes& axes = {}, const VarOptions& options = {}) {
   using T = value_t<X>;
   const tensor_t<X> variance = var(std::forward<X>(x), axes, options);
   return where(variance == T(0), T(0), sqrt(where(variance == T(0), T(1), variance)));
@@ -44,15 +42,16 @@ tensor_t<X> std(X&& x, const Axes& axes = {}, const VarOptions& options = {}) {
 
 /// p-norm of the absolute values: see norm. Dtypes: complex, giving its real type. Gradient: that of abs behind it.
 template <TensorLike X>
-  requires Complex<value_t<X>>
+requires Complex<value_t<X>>
 auto norm(X&& x, double p = 2, const Axes& axes = {}, bool keepdim = false) {
   return norm(abs(std::forward<X>(x)), p, axes, keepdim);
 }
 
-/// Variance: sum |x - mean|^2 / (n - correction). Dtypes: complex, giving its real type. Gradient: 2 (x - mean) g / (n - correction).
+/// Variance: sum |x - mean|^2 / (n - correction). Dtypes: complex, giving its real type. Gradient: 2 (x - mean) g / (n
+/// - correction).
 template <TensorLike X>
-  requires Complex<value_t<X>>
-Tensor<real_t<value_t<X>>, device_t<X>> var(X&& x, const Axes& axes = {}, const VarOptions& options = {}) {
+requires Complex<value_t<X>> Tensor<real_t<value_t<X>>, device_t<X>> var(X&& x, const Axes& axes = {},
+                                                                         const VarOptions& options = {}) {
   const tensor_t<X> t = eval(std::forward<X>(x));
   const detail::ReducedAxes reduced = detail::reduced_axes("var", t.shape(), axes, options.keepdim);
   const double n = static_cast<double>(t.numel()) / static_cast<double>(reduced.kept.numel());
@@ -62,8 +61,8 @@ Tensor<real_t<value_t<X>>, device_t<X>> var(X&& x, const Axes& axes = {}, const 
 }
 /// Standard deviation: the square root of var. Gradient: 0 where the deviation is 0.
 template <TensorLike X>
-  requires Complex<value_t<X>>
-Tensor<real_t<value_t<X>>, device_t<X>> std(X&& x, const Axes& axes = {}, const VarOptions& options = {}) {
+requires Complex<value_t<X>> Tensor<real_t<value_t<X>>, device_t<X>> std(X&& x, const Axes& axes = {},
+                                                                         const VarOptions& options = {}) {
   using R = real_t<value_t<X>>;
   const Tensor<R, device_t<X>> variance = var(std::forward<X>(x), axes, options);
   return where(variance == R(0), R(0), sqrt(where(variance == R(0), R(1), variance)));
