@@ -26,11 +26,11 @@ constexpr std::string_view name(DType dtype) {
 }
 inline std::string to_string(DType dtype) { return std::string(name(dtype)); }
 
-/// Bytes of one element.
-constexpr std::size_t size_of(DType dtype) {
-  constexpr std::uint8_t sizes[] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16};
-  return sizes[static_cast<int>(dtype)];
+namespace detail {
+inline constexpr std::uint8_t dtype_sizes[] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16};
 }
+/// Bytes of one element.
+constexpr std::size_t size_of(DType dtype) { return detail::dtype_sizes[static_cast<int>(dtype)]; }
 
 namespace detail {
 

@@ -19,7 +19,9 @@ inline void set_slot(TensorRecord& r, SlotPtr slot) noexcept {
   if (r.slot) detail::release(r.slot);
   r.wants_grad = static_cast<bool>(slot);
   r.slot = slot.detach();
-  std::atomic_ref(r.epoch).fetch_add(1, std::memory_order_release);
+  const std::atomic_ref epoch(r.epoch);
+  if (r.refs.load(std::memory_order_relaxed) == 1) epoch.store(r.epoch + 1, std::memory_order_relaxed);  // it has no view
+  else epoch.fetch_add(1, std::memory_order_release);
 }
 
 /// Backward of a view: the gradient goes back through the inverse view, or into a region of a buffer of zeros.
