@@ -273,7 +273,7 @@ TEST_CASE("the same bits for any number of threads") {
     results.push_back(nn::Parameter<float>(c));
   }
   set_num_threads(before);
-  for (std::size_t i : {2, 3, 4, 5}) CHECK(same_bits(results[i], results[i % 2]));
+  for (std::size_t i = 2; i < 6; ++i) CHECK(same_bits(results[i], results[i % 2]));
 }
 
 TEST_CASE("strided, zero-dim and empty parameters, and strided gradients") {

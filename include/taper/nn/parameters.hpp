@@ -109,7 +109,7 @@ class ParameterRefs {
   template <class... Q>
     requires(!std::same_as<ParameterRefs, ParameterRefs<Q...>> && ((detail::index_among<Q, P...>() < sizeof...(P)) && ...))
   ParameterRefs(const ParameterRefs<Q...>& others) {
-    others.for_each([this](const std::string& name, const auto& tensor) { add(name, tensor); });
+    others.for_each([this](const std::string& name, const auto& tensor) { this->add(name, tensor); });
   }
 
   /// Adds a parameter whose type is among P.
