@@ -100,18 +100,6 @@ asm(".pushsection .rodata.taper_switches,\"aG\",%progbits,taper_switches,comdat\
 #define TAPER_ASAN 0
 #endif
 
-namespace taper::inline TAPER_ABI {
-
-/// What a kernel's machine code depends on. Every kernel template carries it as a defaulted argument (packs carry it in
-/// their type), so that translation units built with different flags never share one symbol for different code.
-template <int VectorBytes, bool Fma, bool FastMath, bool Nvcc>
-struct AbiTag {
-  static constexpr int vector_bytes = VectorBytes;
-  static constexpr bool fma = Fma;
-  static constexpr bool fast_math = FastMath;
-  static constexpr bool nvcc = Nvcc;
-};
-
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 #define TAPER_HAS_FMA 1
 #else
@@ -122,11 +110,31 @@ struct AbiTag {
 #else
 #define TAPER_FAST_MATH 0
 #endif
-#if defined(__CUDACC__)
-using Abi = AbiTag<TAPER_VECTOR_BYTES, TAPER_HAS_FMA, TAPER_FAST_MATH, true>;
-#else
-using Abi = AbiTag<TAPER_VECTOR_BYTES, TAPER_HAS_FMA, TAPER_FAST_MATH, false>;
-#endif
+
+// What is shared by all units of a program - tensors, storage, allocator, thread pool, generators, the tape's engine -
+// stands in taper::inline TAPER_ABI. Everything that computes stands in taper::inline TAPER_CODE, whose name says what its
+// machine code depends on: units built with different flags never share one symbol for different code. Tensors go from one
+// to another; expressions, models and optimizers belong to the unit that made them.
+#define TAPER_UNIT_PASTE_(bytes, fma, fast, nvcc) code_v##bytes##_f##fma##_m##fast##_n##nvcc
+#define TAPER_UNIT_PASTE(bytes, fma, fast, nvcc) TAPER_UNIT_PASTE_(bytes, fma, fast, nvcc)
+#define TAPER_UNIT TAPER_UNIT_PASTE(TAPER_VECTOR_BYTES, TAPER_HAS_FMA, TAPER_FAST_MATH, TAPER_NVCC)
+#define TAPER_CODE TAPER_ABI::inline TAPER_UNIT
+// On members of shared classes whose bodies compute.
+#define TAPER_UNIT_TEXT_(unit) #unit
+#define TAPER_UNIT_TEXT(unit) TAPER_UNIT_TEXT_(unit)
+#define TAPER_COMPUTES [[gnu::abi_tag(TAPER_UNIT_TEXT(TAPER_UNIT))]]
+
+namespace taper::inline TAPER_ABI {
+
+/// What a kernel's machine code depends on. Kernel templates carry it as a defaulted argument, packs in their type.
+template <int VectorBytes, bool Fma, bool FastMath, bool Nvcc>
+struct AbiTag {
+  static constexpr int vector_bytes = VectorBytes;
+  static constexpr bool fma = Fma;
+  static constexpr bool fast_math = FastMath;
+  static constexpr bool nvcc = Nvcc;
+};
+using Abi = AbiTag<TAPER_VECTOR_BYTES, TAPER_HAS_FMA, TAPER_FAST_MATH, TAPER_NVCC>;
 
 #if defined(TAPER_INFERENCE_ONLY)
 inline constexpr bool inference_only = true;
@@ -138,5 +146,19 @@ inline constexpr bool first_order_only = true;
 #else
 inline constexpr bool first_order_only = false;
 #endif
+
+namespace base::random {}  // what stands under `detail` and is shared
+namespace tape {}          // what stands under `autograd` and is shared
+inline namespace TAPER_UNIT {
+namespace detail {
+using namespace base;
+namespace random {
+using namespace base::random;
+}
+}  // namespace detail
+namespace autograd {
+using namespace tape;
+}
+}  // namespace TAPER_UNIT
 
 }  // namespace taper::inline TAPER_ABI

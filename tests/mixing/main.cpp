@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Prints for which machine each of the units that UNITS lists, X(name) for each, was built; fails where two disagree by
-// more than rounding.
+// Prints for which machine each of the units that UNITS lists, X(name) for each, was built and the bits of its results;
+// fails where two disagree by more than rounding.
 #include "tests/mixing/report.hpp"
 
 #include <cmath>
@@ -13,8 +13,8 @@ UNITS
 namespace {
 
 bool agrees(const char* name, const Report& r, const Report& first) {
-  std::printf("%s: %d%s%s%s\n", name, r.vector_bytes, r.fma ? " fma" : "", r.fast_math ? " fast-math" : "",
-              r.nvcc ? " nvcc" : "");
+  std::printf("%s: %d%s%s%s %016llx\n", name, r.vector_bytes, r.fma ? " fma" : "", r.fast_math ? " fast-math" : "",
+              r.nvcc ? " nvcc" : "", static_cast<unsigned long long>(r.bits));
   bool all = true;
   for (int i = 0; i < results; ++i) {
     if (std::abs(r.sums[i] - first.sums[i]) <= 1e-3 * (1 + std::abs(first.sums[i]))) continue;

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <span>
 
-namespace taper::inline TAPER_ABI::autograd {
+namespace taper::inline TAPER_ABI::tape {
 
 /// What a backward pass is asked to do.
 struct PassOptions {
@@ -22,7 +22,7 @@ struct PassOptions {
 inline thread_local bool anomaly_mode = false;
 
 /// True where a record is the only handle to its memory and may be added to in place.
-inline bool exclusive(const detail::RecordPtr& r) noexcept {
+inline bool exclusive(const base::RecordPtr& r) noexcept {
   return r->refs.load(std::memory_order_acquire) == 1 && r->storage->refs.load(std::memory_order_acquire) == 1 && r->contiguous &&
          r->slot == nullptr;
 }
@@ -33,7 +33,7 @@ class Pass {
  public:
   explicit Pass(const PassOptions& options) : options_(options) {
     if (first_order_only && options.create_graph)
-      detail::raise<AutogradError>("backward", "create_graph needs what TAPER_FIRST_ORDER_ONLY leaves out: compile without it");
+      base::raise<AutogradError>("backward", "create_graph needs what TAPER_FIRST_ORDER_ONLY leaves out: compile without it");
     heap_.reserve(8);  // a small graph's lists do not grow step by step
     touched_.reserve(24);
   }
@@ -44,10 +44,10 @@ class Pass {
   bool selective() const noexcept { return !options_.wanted.empty(); }
 
   /// Hands `gradient` to a slot; sums with what has arrived there.
-  void add(const SlotPtr& slot, detail::RecordPtr gradient) {
+  void add(const SlotPtr& slot, base::RecordPtr gradient) {
     if (!slot || !gradient) return;
     if (!slot_wanted(*slot)) return;
-    detail::RecordPtr& flight = flight_of(slot);
+    base::RecordPtr& flight = flight_of(slot);
     if (!flight) {
       flight = std::move(gradient);
     } else if (options_.create_graph) {
@@ -59,8 +59,8 @@ class Pass {
   }
 
   /// The buffer that a kernel writes a slot's gradient to. `fresh` says that it holds nothing yet.
-  detail::TensorRecord& buffer(const SlotPtr& slot, bool& fresh) {
-    detail::RecordPtr& flight = flight_of(slot);
+  base::TensorRecord& buffer(const SlotPtr& slot, bool& fresh) {
+    base::RecordPtr& flight = flight_of(slot);
     fresh = !flight;
     if (fresh) flight = slot->ops->empty(slot->shape);
     else make_exclusive(*slot, flight);
@@ -74,16 +74,16 @@ class Pass {
   }
 
   /// The gradient that has arrived at output i of a node; null where none did.
-  detail::RecordPtr gradient(const Node& node, int i = 0) const { return detail::RecordPtr::share(arrived(node, i)); }
+  base::RecordPtr gradient(const Node& node, int i = 0) const { return base::RecordPtr::share(arrived(node, i)); }
   /// The same for the length of the node's backward.
-  detail::TensorRecord* arrived(const Node& node, int i = 0) const {
+  base::TensorRecord* arrived(const Node& node, int i = 0) const {
     Slot* s = node.output(i);
-    const detail::RecordPtr* flight = s ? find(*s) : nullptr;
+    const base::RecordPtr* flight = s ? find(*s) : nullptr;
     return flight ? flight->get() : nullptr;
   }
 
   /// Walks the graph under the roots, which the caller holds: they keep every slot and node of the pass alive.
-  void run(std::span<const SlotPtr> roots, std::span<detail::RecordPtr> seeds) {
+  void run(std::span<const SlotPtr> roots, std::span<base::RecordPtr> seeds) {
     // Also after an exception: no slot keeps a gradient of a pass that is over.
     struct Clear {
       Pass& pass;
@@ -104,7 +104,7 @@ class Pass {
   }
 
   /// What arrived at a wanted slot.
-  detail::RecordPtr result(const Slot& slot) const {
+  base::RecordPtr result(const Slot& slot) const {
     for (const auto& [s, r] : results_)
       if (s == &slot) return r;
     return {};
@@ -113,23 +113,23 @@ class Pass {
  private:
   static bool shallower(const Node* a, const Node* b) { return a->depth() < b->depth(); }
 
-  static void make_exclusive(Slot& slot, detail::RecordPtr& flight) {
+  static void make_exclusive(Slot& slot, base::RecordPtr& flight) {
     if (exclusive(flight)) return;
     const NoGrad guard;
     flight = slot.ops->clone(flight);
   }
 
-  detail::RecordPtr* find(Slot& slot) {
+  base::RecordPtr* find(Slot& slot) {
     if (slot.pass.load(std::memory_order_acquire) == this) return &slot.flight;
     for (auto& [s, r] : elsewhere_)
       if (s == &slot) return &r;
     return nullptr;
   }
-  const detail::RecordPtr* find(Slot& slot) const { return const_cast<Pass*>(this)->find(slot); }
+  const base::RecordPtr* find(Slot& slot) const { return const_cast<Pass*>(this)->find(slot); }
 
   /// The place for a slot's gradient; at its first use the slot's producer is queued.
-  detail::RecordPtr& flight_of(const SlotPtr& slot) {
-    if (detail::RecordPtr* there = find(*slot)) return *there;
+  base::RecordPtr& flight_of(const SlotPtr& slot) {
+    if (base::RecordPtr* there = find(*slot)) return *there;
     bool queued = false;
     if (Node* n = slot->producer) {
       for (int i = 0; i < n->output_count() && !queued; ++i) queued = n->output(i) && n->output(i) != slot.get() && find(*n->output(i));
@@ -157,13 +157,13 @@ class Pass {
     }
   }
 
-  void run_hooks(Hook* hook, detail::RecordPtr& gradient, bool after) {
+  void run_hooks(Hook* hook, base::RecordPtr& gradient, bool after) {
     for (; hook; hook = hook->next)
       if (hook->after_accumulation == after)
-        if (detail::RecordPtr replaced = hook->call(gradient)) gradient = std::move(replaced);
+        if (base::RecordPtr replaced = hook->call(gradient)) gradient = std::move(replaced);
   }
 
-  void keep(Slot& slot, const detail::RecordPtr& gradient) {
+  void keep(Slot& slot, const base::RecordPtr& gradient) {
     if (options_.accumulate || options_.wanted.empty()) return;
     if (std::find(options_.wanted.begin(), options_.wanted.end(), &slot) != options_.wanted.end())
       results_.push_back({&slot, gradient});
@@ -172,7 +172,7 @@ class Pass {
   void step(Node& node) {
     for (int i = 0; i < node.output_count(); ++i) {
       Slot* s = node.output(i);
-      detail::RecordPtr* flight = s ? find(*s) : nullptr;
+      base::RecordPtr* flight = s ? find(*s) : nullptr;
       if (!flight || !*flight) continue;
       run_hooks(s->hooks, *flight, false);
       if (i == 0) run_hooks(node.hooks, *flight, false);
@@ -181,7 +181,7 @@ class Pass {
     }
     if (!options_.wanted.empty() && !needed_.contains(&node)) return;
     if (node.freed)
-      detail::raise<AutogradError>("backward", "the graph of ", node.name(),
+      base::raise<AutogradError>("backward", "the graph of ", node.name(),
                                    " has been freed: a graph can be walked once; pass {.retain_graph = true} to the backward before");
     node.backward(*this);
     if (anomaly_mode) inspect(node);
@@ -198,13 +198,13 @@ class Pass {
   void inspect(Node& node) {
     for (int i = 0; i < node.output_count(); ++i)
       if (const Slot* s = node.output(i))
-        if (const detail::RecordPtr* g = find(*node.output(i)); g && *g && s->ops->has_nan(**g)) return;
+        if (const base::RecordPtr* g = find(*node.output(i)); g && *g && s->ops->has_nan(**g)) return;
     for (int i = 0; i < node.input_count(); ++i) {
       const SlotPtr& s = node.input(i);
-      const detail::RecordPtr* g = s ? find(*s) : nullptr;
+      const base::RecordPtr* g = s ? find(*s) : nullptr;
       if (!g || !*g || !s->ops->has_nan(**g)) continue;
       node.explain_nan(*this);
-      detail::raise<AutogradError>("anomaly mode", "the backward of ", node.name(), " gave NaN for input ", i, " of shape ", s->shape);
+      base::raise<AutogradError>("anomaly mode", "the backward of ", node.name(), " gave NaN for input ", i, " of shape ", s->shape);
     }
   }
 
@@ -213,26 +213,26 @@ class Pass {
   }
 
   void clear_flight(Slot& slot) {
-    if (detail::RecordPtr* f = find(slot)) *f = {};
+    if (base::RecordPtr* f = find(slot)) *f = {};
   }
 
   void finish_leaves() {
     for (std::size_t i = 0; i < touched_.size(); ++i) {
       Slot& s = *touched_[i];
       if (!s.is_leaf()) continue;
-      detail::RecordPtr* flight = find(s);
+      base::RecordPtr* flight = find(s);
       if (!flight || !*flight) continue;
       run_hooks(s.hooks, *flight, false);
       keep(s, *flight);
       if (!options_.accumulate) continue;
-      detail::RecordPtr g = std::move(*flight);
+      base::RecordPtr g = std::move(*flight);
       accumulate(s, std::move(g));
       run_hooks(s.hooks, s.grad, true);
     }
   }
 
   /// grad += gradient. The first gradient becomes the grad itself where nobody else holds it.
-  void accumulate(Slot& s, detail::RecordPtr gradient) {
+  void accumulate(Slot& s, base::RecordPtr gradient) {
     while (s.grad_busy.exchange(true, std::memory_order_acquire)) s.grad_busy.wait(true);
     struct Unlock {
       std::atomic<bool>& busy;
@@ -257,8 +257,8 @@ class Pass {
       int next;
       bool leads;
     };
-    detail::PoolVector<Frame> stack;
-    detail::PointerSet visited;
+    base::PoolVector<Frame> stack;
+    base::PointerSet visited;
     for (const SlotPtr& root : roots) {
       if (!root->producer || !visited.insert(root->producer)) continue;
       stack.push_back({root->producer, 0, false});
@@ -285,11 +285,11 @@ class Pass {
   }
 
   const PassOptions& options_;
-  detail::PoolVector<Node*> heap_;
-  detail::PoolVector<Slot*> touched_;
-  detail::PoolVector<std::pair<Slot*, detail::RecordPtr>> elsewhere_;
-  detail::PoolVector<std::pair<const Slot*, detail::RecordPtr>> results_;
-  detail::PointerSet needed_;  // nodes that lead to a wanted slot
+  base::PoolVector<Node*> heap_;
+  base::PoolVector<Slot*> touched_;
+  base::PoolVector<std::pair<Slot*, base::RecordPtr>> elsewhere_;
+  base::PoolVector<std::pair<const Slot*, base::RecordPtr>> results_;
+  base::PointerSet needed_;  // nodes that lead to a wanted slot
 };
 
-}  // namespace taper::inline TAPER_ABI::autograd
+}  // namespace taper::inline TAPER_ABI::tape

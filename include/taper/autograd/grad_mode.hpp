@@ -7,15 +7,15 @@
 namespace taper::inline TAPER_ABI {
 
 /// True where operations on this thread are recorded.
-inline bool is_grad_enabled() noexcept { return detail::grad_mode(); }
+inline bool is_grad_enabled() noexcept { return base::grad_mode(); }
 
 /// Sets whether this thread records, until the end of the scope.
 class [[nodiscard]] GradMode {
  public:
-  explicit GradMode(bool on) noexcept : before_(detail::grad_mode()) { detail::set_grad_mode(on); }
+  explicit GradMode(bool on) noexcept : before_(base::grad_mode()) { base::set_grad_mode(on); }
   GradMode(const GradMode&) = delete;
   GradMode& operator=(const GradMode&) = delete;
-  ~GradMode() { detail::set_grad_mode(before_); }
+  ~GradMode() { base::set_grad_mode(before_); }
 
  private:
   bool before_;

@@ -6,7 +6,7 @@
 
 #include <string_view>
 
-namespace taper::inline TAPER_ABI::autograd {
+namespace taper::inline TAPER_ABI::tape {
 
 template <class N>
 class NodePtr;
@@ -64,7 +64,7 @@ class Node {
   friend SlotPtr make_output(Node* node, int index, const GradOps* ops, const Shape& shape);
   template <class N>
   friend SlotPtr make_only_output(NodePtr<N> node, const GradOps* ops, const Shape& shape);
-  friend void destroy_slot(detail::SlotBase* base) noexcept;
+  friend void destroy_slot(base::SlotBase* base) noexcept;
 
   void destroy() noexcept {
     for (int i = 0; i < input_count_; ++i) inputs_[i].~SlotPtr();
@@ -72,7 +72,7 @@ class Node {
     const std::size_t bytes = bytes_;
     void* block = block_;
     this->~Node();
-    detail::deallocate_object(block, bytes);
+    base::deallocate_object(block, bytes);
   }
 
   std::atomic<std::int32_t> refs_{1};
@@ -94,7 +94,7 @@ N* make_node(int inputs, int outputs, std::size_t extra, Args&&... args) {
   constexpr std::size_t head = (sizeof(N) + 15) / 16 * 16;
   const std::size_t lists = (static_cast<std::size_t>(inputs + outputs) * sizeof(void*) + 15) / 16 * 16;
   const std::size_t bytes = head + lists + extra;
-  auto* block = static_cast<std::byte*>(detail::allocate_object(bytes));
+  auto* block = static_cast<std::byte*>(base::allocate_object(bytes));
   N* node = ::new (block) N(std::forward<Args>(args)...);
   Node* base = node;
   base->bytes_ = bytes;
@@ -116,7 +116,7 @@ std::byte* extra_of(N* node) {
   return reinterpret_cast<std::byte*>(node) + head + lists;
 }
 
-inline void destroy_slot(detail::SlotBase* base) noexcept {
+inline void destroy_slot(base::SlotBase* base) noexcept {
   auto* s = static_cast<Slot*>(base);
   Node* producer = s->producer;
   if (producer)
@@ -124,12 +124,12 @@ inline void destroy_slot(detail::SlotBase* base) noexcept {
       if (producer->outputs_[i] == s) producer->outputs_[i] = nullptr;
   while (s->hooks) delete std::exchange(s->hooks, s->hooks->next);
   s->~Slot();
-  detail::deallocate_object(s, sizeof(Slot));
+  base::deallocate_object(s, sizeof(Slot));
   if (producer) Node::release(producer);
 }
 
 inline SlotPtr make_slot(const GradOps* ops, const Shape& shape) {
-  auto* s = ::new (detail::allocate_object(sizeof(Slot))) Slot;
+  auto* s = ::new (base::allocate_object(sizeof(Slot))) Slot;
   s->destroy = &destroy_slot;
   s->ops = ops;
   s->shape = shape;
@@ -173,4 +173,4 @@ SlotPtr make_only_output(NodePtr<N> node, const GradOps* ops, const Shape& shape
   return s;
 }
 
-}  // namespace taper::inline TAPER_ABI::autograd
+}  // namespace taper::inline TAPER_ABI::tape

@@ -5,7 +5,7 @@
 #include <taper/core/pool_allocator.hpp>
 #include <taper/core/record.hpp>
 
-namespace taper::inline TAPER_ABI::autograd {
+namespace taper::inline TAPER_ABI::tape {
 
 class Node;
 class Pass;
@@ -13,40 +13,40 @@ class Pass;
 /// What the engine does with gradients without knowing their type; eval/ provides one table per dtype and device.
 struct GradOps {
   // Not recorded.
-  detail::RecordPtr (*empty)(const Shape& shape);
-  detail::RecordPtr (*full)(const Shape& shape, double value);
-  void (*set_zero)(detail::TensorRecord& target);
-  void (*add_into)(detail::TensorRecord& target, detail::TensorRecord& value);
-  bool (*has_nan)(detail::TensorRecord& a);
+  base::RecordPtr (*empty)(const Shape& shape);
+  base::RecordPtr (*full)(const Shape& shape, double value);
+  void (*set_zero)(base::TensorRecord& target);
+  void (*add_into)(base::TensorRecord& target, base::TensorRecord& value);
+  bool (*has_nan)(base::TensorRecord& a);
   // Recorded where grad mode is on.
-  detail::RecordPtr (*add)(const detail::RecordPtr& a, const detail::RecordPtr& b);
-  detail::RecordPtr (*scale)(const detail::RecordPtr& a, double factor);
-  detail::RecordPtr (*clone)(const detail::RecordPtr& a);
-  detail::RecordPtr (*sum_to)(const detail::RecordPtr& a, const Shape& shape);
-  detail::RecordPtr (*without_region)(const detail::RecordPtr& a, const detail::ViewOp& op);  // zero where op selects
+  base::RecordPtr (*add)(const base::RecordPtr& a, const base::RecordPtr& b);
+  base::RecordPtr (*scale)(const base::RecordPtr& a, double factor);
+  base::RecordPtr (*clone)(const base::RecordPtr& a);
+  base::RecordPtr (*sum_to)(const base::RecordPtr& a, const Shape& shape);
+  base::RecordPtr (*without_region)(const base::RecordPtr& a, const base::ViewOp& op);  // zero where op selects
 };
 
 /// A function called with a gradient; it may return another in its place. Its memory is the allocator's: an activation
 /// may be given a new one in every step.
 struct Hook {
-  static void* operator new(std::size_t bytes) { return detail::allocate_object(bytes); }
-  static void operator delete(void* p, std::size_t bytes) noexcept { detail::deallocate_object(p, bytes); }
+  static void* operator new(std::size_t bytes) { return base::allocate_object(bytes); }
+  static void operator delete(void* p, std::size_t bytes) noexcept { base::deallocate_object(p, bytes); }
   Hook* next = nullptr;
   std::uint64_t id = 0;
   bool after_accumulation = false;
-  virtual detail::RecordPtr call(const detail::RecordPtr& gradient) = 0;
+  virtual base::RecordPtr call(const base::RecordPtr& gradient) = 0;
   virtual ~Hook() = default;
 };
 
 /// The gradient side of a tensor that wants a gradient. Leaves keep their accumulated gradient here; for other tensors it
 /// passes through on the way to the node that made them.
-struct Slot : detail::SlotBase {
+struct Slot : base::SlotBase {
   Node* producer = nullptr;  // owned; null for a leaf
   const GradOps* ops = nullptr;
   Shape shape;
   std::atomic<Pass*> pass{nullptr};  // the backward pass whose gradient is in flight here
-  detail::RecordPtr flight;
-  detail::RecordPtr grad;
+  base::RecordPtr flight;
+  base::RecordPtr grad;
   std::atomic<bool> grad_busy{false};
   Hook* hooks = nullptr;
   bool retains = false;
@@ -60,11 +60,11 @@ class SlotPtr {
   SlotPtr() = default;
   explicit SlotPtr(Slot* owned) noexcept : p_(owned) {}
   static SlotPtr share(Slot* p) noexcept {
-    if (p) detail::retain(p);
+    if (p) base::retain(p);
     return SlotPtr(p);
   }
   SlotPtr(const SlotPtr& other) noexcept : p_(other.p_) {
-    if (p_) detail::retain(p_);
+    if (p_) base::retain(p_);
   }
   SlotPtr(SlotPtr&& other) noexcept : p_(std::exchange(other.p_, nullptr)) {}
   SlotPtr& operator=(SlotPtr other) noexcept {
@@ -72,7 +72,7 @@ class SlotPtr {
     return *this;
   }
   ~SlotPtr() {
-    if (p_) detail::release(p_);
+    if (p_) base::release(p_);
   }
   Slot* get() const noexcept { return p_; }
   Slot* operator->() const noexcept { return p_; }
@@ -84,4 +84,4 @@ class SlotPtr {
   Slot* p_ = nullptr;
 };
 
-}  // namespace taper::inline TAPER_ABI::autograd
+}  // namespace taper::inline TAPER_ABI::tape

@@ -23,7 +23,7 @@ struct AllocatorStats {
   std::int64_t allocations = 0;         // requests served
 };
 
-namespace detail::heap {
+namespace base::heap {
 
 // A counter with one writer: other threads may read it, and it costs what a plain one costs.
 template <class T>
@@ -173,9 +173,9 @@ inline std::int64_t live_bytes() noexcept {
                      " in use; use smaller tensors or batches");
 }
 
-}  // namespace detail::heap
+}  // namespace base::heap
 
-namespace detail {
+namespace base {
 
 using heap::slack_bytes;
 
@@ -238,11 +238,11 @@ inline void* allocate(std::size_t bytes) {
 /// Gives back a block of allocate, from any thread; `bytes` as it was asked for.
 inline void deallocate(void* p, std::size_t bytes) noexcept { deallocate_object(p, bytes + slack_bytes); }
 
-}  // namespace detail
+}  // namespace base
 
 /// Counts of the allocator of host memory, over all threads; exact when no other thread is allocating.
 inline AllocatorStats allocator_stats() {
-  using namespace detail::heap;
+  using namespace base::heap;
   AllocatorStats out;
   const CentralLock lock;
   out.system_allocations = central.system_allocations;
@@ -262,17 +262,17 @@ inline AllocatorStats allocator_stats() {
 /// Gives the free memory of the calling thread and of the central store back to the system. Other threads keep the few
 /// MiB of their own lists.
 inline void empty_cache() {
-  if (detail::heap::thread_cache) detail::heap::flush(*detail::heap::thread_cache);
-  const detail::heap::CentralLock lock;
-  detail::heap::trim(0);
+  if (base::heap::thread_cache) base::heap::flush(*base::heap::thread_cache);
+  const base::heap::CentralLock lock;
+  base::heap::trim(0);
 }
 
 /// How many bytes of free memory the central store keeps before it gives some back to the system; by default a quarter
 /// of the machine's memory. 0 keeps nothing.
 inline void set_cache_limit(std::size_t bytes) {
-  const detail::heap::CentralLock lock;
-  detail::heap::central.limit = bytes == 0 ? 1 : bytes;
-  detail::heap::trim(detail::heap::central.limit);
+  const base::heap::CentralLock lock;
+  base::heap::central.limit = bytes == 0 ? 1 : bytes;
+  base::heap::trim(base::heap::central.limit);
 }
 
 }  // namespace taper::inline TAPER_ABI

@@ -12,7 +12,7 @@ class AnyTensor {
   AnyTensor() = default;
   template <Scalar T>
   AnyTensor(const Tensor<T, Cpu>& tensor) : record_(tensor.handle()) {}
-  explicit AnyTensor(detail::RecordPtr record) : record_(std::move(record)) {}
+  explicit AnyTensor(base::RecordPtr record) : record_(std::move(record)) {}
 
   bool defined() const noexcept { return static_cast<bool>(record_); }
   DType dtype() const { return record().dtype; }
@@ -25,17 +25,17 @@ class AnyTensor {
   template <Scalar T>
   Tensor<T, Cpu> as() const {
     if (dtype() != dtype_of<T>)
-      detail::raise<DTypeError>("as", "this tensor of shape ", shape(), " holds ", dtype(), ", not ", dtype_of<T>, ": use to<T>(x) to convert");
+      base::raise<DTypeError>("as", "this tensor of shape ", shape(), " holds ", dtype(), ", not ", dtype_of<T>, ": use to<T>(x) to convert");
     return Tensor<T, Cpu>(record_);
   }
-  detail::TensorRecord& record() const {
-    if (!record_) detail::raise<ValueError>("any tensor", "this tensor is undefined");
+  base::TensorRecord& record() const {
+    if (!record_) base::raise<ValueError>("any tensor", "this tensor is undefined");
     return *record_;
   }
-  const detail::RecordPtr& handle() const noexcept { return record_; }
+  const base::RecordPtr& handle() const noexcept { return record_; }
 
  private:
-  detail::RecordPtr record_;
+  base::RecordPtr record_;
 };
 
 }  // namespace taper::inline TAPER_ABI

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace taper::inline TAPER_ABI::detail::random {
+namespace taper::inline TAPER_CODE::detail::random {
 
 // What differs between float and double. The steps are such that they have vector instructions everywhere: integers of
 // 64 bits become doubles by their bits, and no signed one is shifted.
@@ -109,4 +109,4 @@ TAPER_HD TAPER_INLINE T normal(typename NormalTraits<T>::Bits a, typename Normal
   return std::sqrt(T(2) * minus_log_unit<T>(a)) * turn<T>(b, odd);
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::random
+}  // namespace taper::inline TAPER_CODE::detail::random

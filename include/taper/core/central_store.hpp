@@ -17,7 +17,7 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-namespace taper::inline TAPER_ABI::detail::heap {
+namespace taper::inline TAPER_ABI::base::heap {
 
 // Every block is one of these sizes: multiples of 64 up to 1 KiB, then four sizes per power of two. Small blocks are
 // cut from slabs, the others are single allocations. Blocks up to 64 KiB are cached per thread; above that a lock is
@@ -267,4 +267,4 @@ inline void publish(std::int64_t bytes) noexcept {
   central.live += bytes;
   if (central.live > central.peak) central.peak = central.live;
 }
-}  // namespace taper::inline TAPER_ABI::detail::heap
+}  // namespace taper::inline TAPER_ABI::base::heap

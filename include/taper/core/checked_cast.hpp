@@ -9,7 +9,7 @@
 #include <limits>
 #include <utility>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_ABI::base {
 
 /// Whether a C++ value of type S may become an element of T: all but a complex one in a real tensor.
 template <class S, class T>
@@ -53,4 +53,4 @@ T checked_cast(std::string_view op, S value) {
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_ABI::base

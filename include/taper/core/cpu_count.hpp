@@ -13,7 +13,7 @@
 #include <sched.h>
 #endif
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_ABI::base {
 
 // The first bytes of a small file, ended by zero; false where it cannot be read.
 TAPER_RARE inline bool read_small_file(const char* path, char* out, std::size_t size) noexcept {
@@ -99,4 +99,4 @@ TAPER_RARE inline int cpu_count() noexcept {
   return n < 1 ? 1 : static_cast<int>(n);
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_ABI::base

@@ -13,8 +13,8 @@ namespace taper::inline TAPER_ABI {
 /// The host.
 struct Cpu {
   static constexpr std::string_view name = "cpu";
-  static void* allocate(std::size_t bytes) { return detail::allocate(bytes); }
-  static void deallocate(void* p, std::size_t bytes) noexcept { detail::deallocate(p, bytes); }
+  static void* allocate(std::size_t bytes) { return base::allocate(bytes); }
+  static void deallocate(void* p, std::size_t bytes) noexcept { base::deallocate(p, bytes); }
 };
 
 /// A tag that names a device and says where its memory comes from.

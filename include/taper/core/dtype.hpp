@@ -26,13 +26,13 @@ constexpr std::string_view name(DType dtype) {
 }
 inline std::string to_string(DType dtype) { return std::string(name(dtype)); }
 
-namespace detail {
+namespace base {
 inline constexpr std::uint8_t dtype_sizes[] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16};
 }
 /// Bytes of one element.
-constexpr std::size_t size_of(DType dtype) { return detail::dtype_sizes[static_cast<int>(dtype)]; }
+constexpr std::size_t size_of(DType dtype) { return base::dtype_sizes[static_cast<int>(dtype)]; }
 
-namespace detail {
+namespace base {
 
 template <class T>
 struct DTypeOf;  // only the types below may be elements of a tensor
@@ -64,16 +64,16 @@ template <> struct TypeOf<DType::float64> { using type = double; };
 template <> struct TypeOf<DType::complex64> { using type = std::complex<float>; };
 template <> struct TypeOf<DType::complex128> { using type = std::complex<double>; };
 
-}  // namespace detail
+}  // namespace base
 
 /// A type that can be the element of a tensor.
 template <class T>
-concept Scalar = requires { detail::DTypeOf<T>::value; };
+concept Scalar = requires { base::DTypeOf<T>::value; };
 
 template <Scalar T>
-inline constexpr DType dtype_of = detail::DTypeOf<T>::value;
+inline constexpr DType dtype_of = base::DTypeOf<T>::value;
 template <DType dtype>
-using type_of = typename detail::TypeOf<dtype>::type;
+using type_of = typename base::TypeOf<dtype>::type;
 
 template <class T>
 concept Floating = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, float16> || std::same_as<T, bfloat16>;
@@ -102,7 +102,7 @@ struct RealOf<std::complex<T>> { using type = T; };
 template <class T>
 using real_t = typename RealOf<T>::type;
 
-namespace detail {
+namespace base {
 
 constexpr bool is_floating(DType d) { return d >= DType::float16 && d <= DType::float64; }
 constexpr bool is_complex(DType d) { return d >= DType::complex64; }
@@ -137,19 +137,19 @@ constexpr DType promote_scalar(DType tensor, DType scalar) {
   return scalar;
 }
 
-}  // namespace detail
+}  // namespace base
 
 /// The element type of an op over T and U (and more), by PyTorch's rules.
 template <Scalar T, Scalar... U>
 struct Promote { using type = T; };
 template <Scalar T, Scalar U, Scalar... V>
-struct Promote<T, U, V...> : Promote<type_of<detail::promote(dtype_of<T>, dtype_of<U>)>, V...> {};
+struct Promote<T, U, V...> : Promote<type_of<base::promote(dtype_of<T>, dtype_of<U>)>, V...> {};
 template <class... T>
 using promote_t = typename Promote<T...>::type;
 
 /// The element type of an op over a tensor of T and a C++ scalar of type S.
 template <Scalar T, ScalarLike S>
-using promote_scalar_t = type_of<detail::promote_scalar(dtype_of<T>, detail::scalar_dtype<S>())>;
+using promote_scalar_t = type_of<base::promote_scalar(dtype_of<T>, base::scalar_dtype<S>())>;
 
 /// T where T is floating or complex, float (the default dtype) where it is an integer: the type of int / int, exp(int), ...
 template <Scalar T>

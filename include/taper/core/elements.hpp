@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -49,4 +49,4 @@ std::vector<value_t<X>> to_vector(const X& x) {
   return out;
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -48,7 +48,7 @@ class StateError : public Error { using Error::Error; };
 /// Called with the message instead of a throw when exceptions are switched off; the program aborts after it returns.
 using ErrorHandler = void (*)(const char* message);
 
-namespace detail {
+namespace base {
 
 inline std::atomic<ErrorHandler> error_handler{nullptr};
 
@@ -122,9 +122,9 @@ template <class E, class... Parts>
   raise_message<E>(op, list, sizeof...(parts));
 }
 
-}  // namespace detail
+}  // namespace base
 
 /// Sets what is called with an error's text in a build without exceptions, before abort(). Returns the handler before.
-inline ErrorHandler set_error_handler(ErrorHandler handler) { return detail::error_handler.exchange(handler); }
+inline ErrorHandler set_error_handler(ErrorHandler handler) { return base::error_handler.exchange(handler); }
 
 }  // namespace taper::inline TAPER_ABI

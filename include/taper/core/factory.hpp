@@ -9,7 +9,7 @@
 #include <cmath>
 #include <cstring>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -216,4 +216,4 @@ auto full_like(const X& x, S value) {
   return full<detail::or_t<T, value_t<X>>, device_t<X>>(x.shape(), value);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

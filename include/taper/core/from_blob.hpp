@@ -6,7 +6,7 @@
 
 namespace taper::inline TAPER_ABI {
 
-namespace detail {
+namespace base {
 
 struct error_const_memory_cannot_back_a_tensor_copy_it_with_tensor;  // left incomplete: its name is the diagnostic
 
@@ -40,40 +40,40 @@ struct KeepBlob {
   void operator()(void*) const noexcept {}
 };
 
-}  // namespace detail
+}  // namespace base
 
 /// A tensor over the caller's memory, which must outlive it and its views, or which `deleter(pointer)` frees when the
 /// last of them goes. Strides count elements; without them the memory is dense and row-major. Where it throws, the
 /// deleter is not called.
 /// Throws: ShapeError for negative or too large sizes and strides; ValueError for a null or misaligned pointer.
-template <Scalar T, Device D = Cpu, class Deleter = detail::KeepBlob>
+template <Scalar T, Device D = Cpu, class Deleter = base::KeepBlob>
   requires std::invocable<Deleter&, void*>
 Tensor<T, D> from_blob(T* data, const Shape& shape, const Strides& strides, Deleter deleter = {}) {
-  const std::size_t bytes = detail::check_blob(data, dtype_of<T>, shape, strides);
-  detail::Storage* storage = detail::adopt_storage(data, bytes, std::move(deleter));
-  return Tensor<T, D>(detail::make_record(dtype_of<T>, storage, {shape, strides, 0}));
+  const std::size_t bytes = base::check_blob(data, dtype_of<T>, shape, strides);
+  base::Storage* storage = base::adopt_storage(data, bytes, std::move(deleter));
+  return Tensor<T, D>(base::make_record(dtype_of<T>, storage, {shape, strides, 0}));
 }
-template <Scalar T, Device D = Cpu, class Deleter = detail::KeepBlob>
+template <Scalar T, Device D = Cpu, class Deleter = base::KeepBlob>
   requires std::invocable<Deleter&, void*>
 Tensor<T, D> from_blob(T* data, const Shape& shape, Deleter deleter = {}) {
-  detail::check_shape("from_blob", shape);
-  return from_blob<T, D>(data, shape, detail::contiguous_strides(shape), std::move(deleter));
+  base::check_shape("from_blob", shape);
+  return from_blob<T, D>(data, shape, base::contiguous_strides(shape), std::move(deleter));
 }
 
 /// The same over untyped memory: from_blob<float>(pointer, {2, 3}).
-template <Scalar T, Device D = Cpu, std::same_as<void> V, class Deleter = detail::KeepBlob>
+template <Scalar T, Device D = Cpu, std::same_as<void> V, class Deleter = base::KeepBlob>
   requires std::invocable<Deleter&, void*>
 Tensor<T, D> from_blob(V* data, const Shape& shape, const Strides& strides, Deleter deleter = {}) {
   return from_blob<T, D>(static_cast<T*>(data), shape, strides, std::move(deleter));
 }
-template <Scalar T, Device D = Cpu, std::same_as<void> V, class Deleter = detail::KeepBlob>
+template <Scalar T, Device D = Cpu, std::same_as<void> V, class Deleter = base::KeepBlob>
   requires std::invocable<Deleter&, void*>
 Tensor<T, D> from_blob(V* data, const Shape& shape, Deleter deleter = {}) {
   return from_blob<T, D>(static_cast<T*>(data), shape, std::move(deleter));
 }
 
 template <class T, class... Rest>
-detail::error_const_memory_cannot_back_a_tensor_copy_it_with_tensor from_blob(const T* data, const Shape& shape,
+base::error_const_memory_cannot_back_a_tensor_copy_it_with_tensor from_blob(const T* data, const Shape& shape,
                                                                               Rest&&...) = delete;
 
 }  // namespace taper::inline TAPER_ABI

@@ -8,7 +8,7 @@
 #include <memory>
 #include <type_traits>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_ABI::base {
 
 template <class Signature>
 class FunctionRef;
@@ -30,4 +30,4 @@ class FunctionRef<R(A...)> {
   R (*call_)(void*, A...);
 };
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_ABI::base

@@ -58,7 +58,7 @@ class Generator {
   GeneratorState take() noexcept { return {initial_seed(), reserve()}; }
 
   /// One number uniform in [low, high).
-  double uniform(double low = 0, double high = 1) noexcept {
+  TAPER_COMPUTES double uniform(double low = 0, double high = 1) noexcept {
     const std::uint64_t bits = (*this)();
     const double u =
         detail::random::unit_double(static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32));
@@ -66,31 +66,31 @@ class Generator {
     return value < high ? value : low;
   }
   /// One normal number.
-  double normal(double mean = 0, double deviation = 1) noexcept {
+  TAPER_COMPUTES double normal(double mean = 0, double deviation = 1) noexcept {
     const PhiloxBlock b = philox(initial_seed(), reserve(), 0);
     return mean + deviation * detail::random::normal<double>(b[0] | std::uint64_t{b[1]} << 32,
                                                              b[2] | std::uint64_t{b[3]} << 32, false);
   }
   /// One integer in [low, high).
-  std::int64_t integer(std::int64_t low, std::int64_t high) noexcept {
+  TAPER_COMPUTES std::int64_t integer(std::int64_t low, std::int64_t high) noexcept {
     return detail::random::bounded((*this)(), low, high);
   }
   /// True with probability p.
-  bool bernoulli(double p) noexcept {
+  TAPER_COMPUTES bool bernoulli(double p) noexcept {
     return detail::random::bernoulli(static_cast<std::uint32_t>((*this)()), detail::random::bernoulli_threshold(p));
   }
 
   using result_type = std::uint64_t;
   static constexpr result_type min() noexcept { return 0; }
   static constexpr result_type max() noexcept { return ~result_type{0}; }
-  result_type operator()() noexcept { return detail::random::bits64(initial_seed(), reserve(), 0); }
+  result_type operator()() noexcept { return base::random::bits64(initial_seed(), reserve(), 0); }
 
  private:
   friend Generator& default_generator() noexcept;
   std::atomic<std::uint64_t> seed_, offset_;
 };
 
-namespace detail {
+namespace base {
 
 /// A seed that no other run has.
 inline std::uint64_t system_seed() noexcept {
@@ -112,22 +112,22 @@ constexpr std::uint64_t mix_seed(std::uint64_t seed, std::uint64_t a, std::uint6
 inline constinit Generator shared_generator;  // never destroyed
 inline constinit std::atomic<bool> shared_generator_seeded{false};
 
-}  // namespace detail
+}  // namespace base
 
 inline std::uint64_t Generator::seed() {
-  const std::uint64_t seed = detail::system_seed();
+  const std::uint64_t seed = base::system_seed();
   manual_seed(seed);
   return seed;
 }
 
 /// The generator that functions use when none is given. Until manual_seed is called every run of a program differs.
 inline Generator& default_generator() noexcept {
-  if (!detail::shared_generator_seeded.load(std::memory_order_acquire)) [[unlikely]] {
+  if (!base::shared_generator_seeded.load(std::memory_order_acquire)) [[unlikely]] {
     std::uint64_t unseeded = Generator::default_seed;
-    detail::shared_generator.seed_.compare_exchange_strong(unseeded, detail::system_seed());
-    detail::shared_generator_seeded.store(true, std::memory_order_release);
+    base::shared_generator.seed_.compare_exchange_strong(unseeded, base::system_seed());
+    base::shared_generator_seeded.store(true, std::memory_order_release);
   }
-  return detail::shared_generator;
+  return base::shared_generator;
 }
 
 /// Begins the default generator anew with this seed, and returns it.
@@ -143,6 +143,10 @@ inline std::uint64_t seed() { return default_generator().seed(); }
 /// The seed that the default generator began with.
 inline std::uint64_t initial_seed() { return default_generator().initial_seed(); }
 
+}  // namespace taper::inline TAPER_ABI
+
+namespace taper::inline TAPER_CODE {
+
 /// The numbers 0 .. n in random order.
 inline std::vector<std::int64_t> permutation(std::int64_t n, Generator& generator = default_generator()) {
   std::vector<std::int64_t> out(static_cast<std::size_t>(n > 0 ? n : 0));
@@ -151,4 +155,4 @@ inline std::vector<std::int64_t> permutation(std::int64_t n, Generator& generato
   return out;
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/core/parallel.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_ABI::base {
 
 inline constexpr std::uint32_t no_grad_flag = 1;
 
@@ -14,4 +14,4 @@ inline void set_grad_mode(bool on) noexcept {
   else task_context.flags |= no_grad_flag;
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_ABI::base

@@ -27,7 +27,7 @@ struct NoneTag {};
 /// A new axis of size 1.
 inline constexpr NoneTag none{};
 
-namespace detail {
+namespace base {
 
 /// A slice resolved against a size: start, length and step, clamped as Python does.
 inline ViewOp resolve(std::string_view op, const Slice& s, int dim, std::int64_t size) {
@@ -57,6 +57,6 @@ inline ViewOp resolve(std::string_view op, std::int64_t index, int dim, std::int
   return out;
 }
 
-}  // namespace detail
+}  // namespace base
 
 }  // namespace taper::inline TAPER_ABI

@@ -8,7 +8,7 @@
 #include <initializer_list>
 #include <iterator>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -203,4 +203,4 @@ Tensor<detail::list_element_t<T, std::iter_value_t<I>>, D> tensor(I first, I las
   return out;
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -17,7 +17,7 @@
 
 namespace taper::inline TAPER_ABI {
 
-namespace detail {
+namespace base {
 
 /// What a task takes along to the thread that runs it, such as the grad mode: opaque here.
 struct TaskContext {
@@ -37,9 +37,9 @@ class SerialRegion {
   SerialRegion& operator=(const SerialRegion&) = delete;
 };
 
-}  // namespace detail
+}  // namespace base
 
-namespace detail::threads {
+namespace base::threads {
 
 using Body = void (*)(void* function, std::int64_t begin, std::int64_t end);
 
@@ -239,27 +239,27 @@ void run_loop(std::int64_t n, std::int64_t grain, Body body, void* function) {
   }
 }
 
-}  // namespace detail::threads
+}  // namespace base::threads
 
 /// Threads that a parallel loop uses, its caller included: at first what the affinity mask and the control group allow.
-inline int get_num_threads() { return detail::threads::thread_count(); }
+inline int get_num_threads() { return base::threads::thread_count(); }
 
 /// Sets how many threads parallel loops use, their caller included. Results do not depend on it.
 /// Throws: ValueError if n is below 1.
 inline void set_num_threads(int n) {
-  if (n < 1) detail::raise<ValueError>("set_num_threads", "n must be at least 1, got ", n);
-  detail::threads::pool.threads = n < detail::threads::max_threads ? n : detail::threads::max_threads;
+  if (n < 1) base::raise<ValueError>("set_num_threads", "n must be at least 1, got ", n);
+  base::threads::pool.threads = n < base::threads::max_threads ? n : base::threads::max_threads;
 }
 
 /// Whether parallel loops run serially here, as inside another one and in a data worker.
-inline bool in_parallel_region() noexcept { return detail::serial_depth > 0; }
+inline bool in_parallel_region() noexcept { return base::serial_depth > 0; }
 
 /// Calls f(begin, end) once for every chunk [k*grain, min(n, (k+1)*grain)), in any order and on any threads. The chunks
 /// depend on n and grain only. The first exception keeps chunks that have not begun from running, and is rethrown here.
 template <class F>
 void parallel_for(std::int64_t n, std::int64_t grain, F&& f) {
   using Function = std::remove_reference_t<F>;
-  detail::threads::run_loop(
+  base::threads::run_loop(
       n, grain,
       [](void* function, std::int64_t begin, std::int64_t end) { (*static_cast<Function*>(function))(begin, end); },
       const_cast<void*>(static_cast<const void*>(std::addressof(f))));

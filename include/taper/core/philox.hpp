@@ -13,7 +13,7 @@ namespace taper::inline TAPER_ABI {
 /// 128 random bits as four words.
 using PhiloxBlock = std::array<std::uint32_t, 4>;
 
-namespace detail {
+namespace base {
 
 struct PhiloxState {
   std::uint32_t c0, c1, c2, c3, k0, k1;
@@ -43,16 +43,16 @@ TAPER_HD TAPER_INLINE constexpr PhiloxState philox_start(std::uint64_t seed, std
           static_cast<std::uint32_t>(seed),   static_cast<std::uint32_t>(seed >> 32)};
 }
 
-}  // namespace detail
+}  // namespace base
 
 /// Block `index` of the stream (seed, offset): the key is the seed, the counter is (index, offset).
 /// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 TAPER_HD constexpr PhiloxBlock philox(std::uint64_t seed, std::uint64_t offset, std::uint64_t index) {
-  const detail::PhiloxState s = detail::philox_rounds(detail::philox_start(seed, offset, index));
+  const base::PhiloxState s = base::philox_rounds(base::philox_start(seed, offset, index));
   return {s.c0, s.c1, s.c2, s.c3};
 }
 
-namespace detail::random {
+namespace base::random {
 
 // Which bits belong to output i. Sixteen blocks stand side by side, so that a vector of neighbours in the output is a
 // vector of neighbours in the counter and nothing is shuffled: of 64 outputs of 32 bits, l + 16 w has word w of block
@@ -105,6 +105,6 @@ TAPER_HD constexpr std::uint64_t bernoulli_threshold(double p) {
 }
 TAPER_HD TAPER_INLINE constexpr bool bernoulli(std::uint32_t bits, std::uint64_t threshold) { return bits < threshold; }
 
-}  // namespace detail::random
+}  // namespace base::random
 
 }  // namespace taper::inline TAPER_ABI

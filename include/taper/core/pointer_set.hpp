@@ -4,7 +4,7 @@
 
 #include <taper/core/pool_allocator.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_ABI::base {
 
 class PointerSet {
  public:
@@ -37,4 +37,4 @@ class PointerSet {
   std::size_t count_ = 0;
 };
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_ABI::base

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_ABI::base {
 
 template <class T>
 struct PoolAllocator {
@@ -14,8 +14,8 @@ struct PoolAllocator {
   PoolAllocator() = default;
   template <class U>
   PoolAllocator(const PoolAllocator<U>&) noexcept {}
-  T* allocate(std::size_t n) { return static_cast<T*>(detail::allocate_object(n * sizeof(T))); }
-  void deallocate(T* p, std::size_t n) noexcept { detail::deallocate_object(p, n * sizeof(T)); }
+  T* allocate(std::size_t n) { return static_cast<T*>(base::allocate_object(n * sizeof(T))); }
+  void deallocate(T* p, std::size_t n) noexcept { base::deallocate_object(p, n * sizeof(T)); }
   friend bool operator==(const PoolAllocator&, const PoolAllocator&) noexcept { return true; }
 };
 
@@ -23,4 +23,4 @@ struct PoolAllocator {
 template <class T>
 using PoolVector = std::vector<T, PoolAllocator<T>>;
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_ABI::base

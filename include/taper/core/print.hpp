@@ -5,7 +5,7 @@
 #include <taper/core/elements.hpp>
 #include <taper/core/print_number.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -209,4 +209,4 @@ S& operator<<(S& stream, DType dtype) {
   return detail::write_text(stream, to_string(dtype));
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

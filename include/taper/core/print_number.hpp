@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// How tensors are printed; PyTorch's names and defaults.
 struct PrintOptions {
@@ -77,4 +77,4 @@ inline std::string complex_text(const NumberFormat& real, const NumberFormat& im
 
 }  // namespace detail
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

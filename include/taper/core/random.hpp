@@ -5,7 +5,7 @@
 #include <taper/core/factory.hpp>
 #include <taper/core/generator.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -175,4 +175,4 @@ auto randint_like(const X& x, std::int64_t high, Generator& generator = default_
   return randint<detail::or_t<T, value_t<X>>, device_t<X>>(0, high, x.shape(), generator);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -13,7 +13,9 @@
 #include <limits>
 #include <type_traits>
 
-namespace taper::inline TAPER_ABI::detail::random {
+namespace taper::inline TAPER_CODE::detail::random {
+
+using base::random::lanes;
 
 // Sixteen neighbouring blocks, word by word.
 struct alignas(64) Blocks {
@@ -283,9 +285,9 @@ TAPER_KERNEL void fill(T* out, std::int64_t first, std::int64_t n, std::uint64_t
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::random
+}  // namespace taper::inline TAPER_CODE::detail::random
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// Outputs first .. first + n of the stream (seed, offset), uniform in [low, high).
 template <Floating T, class A = Abi>
@@ -327,4 +329,4 @@ void fill_permutation(std::int64_t* out, std::int64_t n, std::uint64_t seed, std
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -7,7 +7,7 @@
 #include <taper/core/storage.hpp>
 #include <taper/core/view.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_ABI::base {
 
 /// What core knows of a gradient slot: that it is counted and how it goes away.
 struct SlotBase {
@@ -57,14 +57,14 @@ inline void destroy(TensorRecord* r) noexcept {
     if (r->link) {
       parent = r->link->parent;
       r->link->~ViewLink();
-      detail::deallocate_object(r->link, sizeof(ViewLink));
+      base::deallocate_object(r->link, sizeof(ViewLink));
     }
     if (r->slot) release(r->slot);
     Storage* storage = r->storage;
     const bool in_storage = r->in_storage;
     r->~TensorRecord();
     if (in_storage) heap::poison(r, sizeof(TensorRecord));  // views may keep the block for long
-    else detail::deallocate_object(r, sizeof(TensorRecord));
+    else base::deallocate_object(r, sizeof(TensorRecord));
     if (storage) release(storage);
     r = parent && parent->refs.fetch_sub(1, std::memory_order_acq_rel) == 1 ? parent : nullptr;
   }
@@ -103,7 +103,7 @@ class RecordPtr {
 
 /// A record over storage (one reference to it is taken over) with the given geometry.
 inline RecordPtr make_record(DType dtype, Storage* storage, const Geometry& g) {
-  auto* r = ::new (detail::allocate_object(sizeof(TensorRecord))) TensorRecord;
+  auto* r = ::new (base::allocate_object(sizeof(TensorRecord))) TensorRecord;
   r->dtype = dtype;
   r->storage = storage;
   r->data = storage->data + g.offset * static_cast<std::int64_t>(size_of(dtype));
@@ -136,7 +136,7 @@ RecordPtr make_dense(DType dtype, const Shape& shape) {
     };
   } else {
     storage = make_storage<D>(bytes);
-    place = detail::allocate_object(sizeof(TensorRecord));
+    place = base::allocate_object(sizeof(TensorRecord));
   }
   return RecordPtr(::new (place) TensorRecord{.dtype = dtype,
                                               .in_storage = std::same_as<D, Cpu>,
@@ -162,7 +162,7 @@ inline RecordPtr make_view(TensorRecord* r, const ViewOp& op) {
   RecordPtr out = make_alias(*r, apply(op, geometry_of(*r)));
   if constexpr (!inference_only) {
     if (r->dtype >= DType::float16 && grad_mode()) {
-      out->link = ::new (detail::allocate_object(sizeof(ViewLink))) ViewLink{r, op, r->epoch - 1};
+      out->link = ::new (base::allocate_object(sizeof(ViewLink))) ViewLink{r, op, r->epoch - 1};
       retain(r);
     }
   }
@@ -203,4 +203,4 @@ inline bool unsafe_overlap(const TensorRecord& target, const TensorRecord& sourc
   return a < b + extent_bytes(source) && b < a + extent_bytes(target);
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_ABI::base

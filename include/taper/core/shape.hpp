@@ -72,7 +72,7 @@ class Dims {
 
  private:
   [[noreturn]] static void too_long(std::size_t n) {
-    detail::raise<ShapeError>("shape", "a tensor has at most 8 dimensions, not ", n);
+    base::raise<ShapeError>("shape", "a tensor has at most 8 dimensions, not ", n);
   }
 
   std::int64_t v_[max_rank] = {};
@@ -87,12 +87,12 @@ inline std::string to_string(const Dims& dims) {
   std::string out = "(";
   for (int i = 0; i < dims.size(); ++i) {
     if (i > 0) out += ", ";
-    detail::append(out, dims[i]);
+    base::append(out, dims[i]);
   }
   return out + (dims.size() == 1 ? ",)" : ")");
 }
 
-namespace detail {
+namespace base {
 
 /// Strides of a dense row-major tensor.
 constexpr Strides contiguous_strides(const Shape& shape) {
@@ -159,6 +159,6 @@ constexpr Strides broadcast_strides(const Shape& from, const Strides& strides, c
   return out;
 }
 
-}  // namespace detail
+}  // namespace base
 
 }  // namespace taper::inline TAPER_ABI

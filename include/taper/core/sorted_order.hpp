@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// The numbers 0 .. n - 1, ordered so that what they stand for is sorted; equal ones keep their order.
 TAPER_RARE inline std::vector<std::size_t> sorted_order(std::size_t n, FunctionRef<bool(std::size_t, std::size_t)> less) {
@@ -36,4 +36,4 @@ const String* find_duplicate(const std::vector<String>& names) {
   return nullptr;
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -28,7 +28,7 @@ class StateDict {
   /// Throws: StateError where there is no such name.
   const AnyTensor& at(std::string_view name) const {
     const AnyTensor* found = find(name);
-    if (!found) detail::raise<StateError>("state_dict", "there is no tensor named '", name, "'");
+    if (!found) base::raise<StateError>("state_dict", "there is no tensor named '", name, "'");
     return *found;
   }
   /// Adds a tensor whose name is known to be new.

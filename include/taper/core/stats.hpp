@@ -14,7 +14,7 @@ struct Stats {
   std::int64_t allocations = 0;  // blocks asked of the caching allocator, by all threads
 };
 
-namespace detail {
+namespace base {
 inline thread_local Stats thread_stats;
 inline thread_local std::int64_t allocations_at_reset = 0;
 
@@ -24,18 +24,18 @@ inline void count_launch(std::int64_t bytes) {
   thread_stats.bytes += bytes;
 }
 inline void count_pass() { ++thread_stats.passes; }
-}  // namespace detail
+}  // namespace base
 
 /// This thread's counts.
 inline Stats stats() {
-  Stats out = detail::thread_stats;
-  out.allocations = allocator_stats().allocations - detail::allocations_at_reset;
+  Stats out = base::thread_stats;
+  out.allocations = allocator_stats().allocations - base::allocations_at_reset;
   return out;
 }
 /// Sets this thread's counts to zero.
 inline void reset_stats() {
-  detail::thread_stats = {};
-  detail::allocations_at_reset = allocator_stats().allocations;
+  base::thread_stats = {};
+  base::allocations_at_reset = allocator_stats().allocations;
 }
 
 }  // namespace taper::inline TAPER_ABI

@@ -10,7 +10,7 @@
 #include <new>
 #include <utility>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_ABI::base {
 
 /// One block of memory and who may free it. Tensors and their views share it; in-place writes count its version up.
 struct Storage {
@@ -34,12 +34,12 @@ inline void release(Storage* s) noexcept {
 template <Device D>
 Storage* make_storage(std::size_t bytes) {
   auto* data = static_cast<std::byte*>(D::allocate(bytes));
-  auto* s = ::new (detail::allocate_object(sizeof(Storage))) Storage;
+  auto* s = ::new (base::allocate_object(sizeof(Storage))) Storage;
   s->data = data;
   s->bytes = bytes;
   s->release = [](Storage* self) noexcept {
     D::deallocate(self->data, self->bytes);
-    detail::deallocate_object(self, sizeof(Storage));
+    base::deallocate_object(self, sizeof(Storage));
   };
   return s;
 }
@@ -52,7 +52,7 @@ Storage* adopt_storage(void* data, std::size_t bytes, Deleter deleter) {
     explicit Adopted(Deleter d) : deleter(std::move(d)) {}
   };
   static_assert(alignof(Adopted) <= 64);
-  auto* s = ::new (detail::allocate_object(sizeof(Adopted))) Adopted(std::move(deleter));
+  auto* s = ::new (base::allocate_object(sizeof(Adopted))) Adopted(std::move(deleter));
   s->data = static_cast<std::byte*>(data);
   s->bytes = bytes;
   s->has_slack = false;
@@ -60,9 +60,9 @@ Storage* adopt_storage(void* data, std::size_t bytes, Deleter deleter) {
     auto* self = static_cast<Adopted*>(base);
     self->deleter(static_cast<void*>(self->data));
     self->~Adopted();
-    detail::deallocate_object(self, sizeof(Adopted));
+    base::deallocate_object(self, sizeof(Adopted));
   };
   return s;
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_ABI::base

@@ -38,7 +38,7 @@ struct BackwardOptions {
   bool create_graph = false;  // record the backward itself, for higher-order gradients; keeps the graph as well
 };
 
-namespace detail {
+namespace base {
 template <class From, class To>
 struct error_cannot_convert_between_dtypes_write_cast;  // left incomplete: its name is the diagnostic
 struct error_a_tensor_has_no_truth_value_use_all_any_equal_or_item;
@@ -49,13 +49,13 @@ struct error_only_floating_and_complex_tensors_have_a_gradient;
 
 // Beside backward(): a tensor or expression of integers or bools has none.
 #define TAPER_REFUSE_GRADIENT(T)                                                                          \
-  template <class... A, class Fault = detail::error_only_floating_and_complex_tensors_have_a_gradient<T>> \
+  template <class... A, class Fault = base::error_only_floating_and_complex_tensors_have_a_gradient<T>> \
     requires(!Differentiable<T>)                                                                          \
   Fault backward(const A&...) const = delete;
 
 /// An n-dimensional array of T on device D.
 template <Scalar T, Device D>
-class Tensor : public detail::Methods<Tensor<T, D>> {
+class Tensor : public base::Methods<Tensor<T, D>> {
  public:
   using value_type = T;
   using device_type = D;
@@ -64,7 +64,7 @@ class Tensor : public detail::Methods<Tensor<T, D>> {
 
   /// An undefined tensor: every use of it but assignment and defined() throws.
   Tensor() = default;
-  explicit Tensor(detail::RecordPtr record) noexcept : record_(std::move(record)) {}
+  explicit Tensor(base::RecordPtr record) noexcept : record_(std::move(record)) {}
   Tensor(const Tensor&) = default;
   Tensor(Tensor&&) noexcept = default;
   ~Tensor() = default;
@@ -72,12 +72,12 @@ class Tensor : public detail::Methods<Tensor<T, D>> {
   /// Evaluates an expression of the same dtype and device in one kernel.
   template <ExprLike E>
     requires std::same_as<value_t<E>, T> && std::same_as<device_t<E>, D>
-  Tensor(E&& expr);
-  template <TensorLike E, class Fault = detail::error_cannot_convert_between_dtypes_write_cast<value_t<E>, T>>
+  TAPER_COMPUTES Tensor(E&& expr);
+  template <TensorLike E, class Fault = base::error_cannot_convert_between_dtypes_write_cast<value_t<E>, T>>
     requires(!std::same_as<value_t<E>, T>)
   Tensor(E&& expr) = delete;
   /// There is no constructor from sizes or values: zeros<float>({2, 3}), tensor<float>({1, 2, 3}).
-  template <ScalarLike... S, class Fault = detail::error_a_tensor_is_made_by_tensor_zeros_ones_full_or_empty>
+  template <ScalarLike... S, class Fault = base::error_a_tensor_is_made_by_tensor_zeros_ones_full_or_empty>
     requires(sizeof...(S) > 0)
   explicit Tensor(S...) = delete;
 
@@ -85,11 +85,11 @@ class Tensor : public detail::Methods<Tensor<T, D>> {
   Tensor& operator=(const Tensor&) & = default;
   Tensor& operator=(Tensor&&) & noexcept = default;
   /// Assigning to an unnamed one, such as x[0] or x(Slice{1, 3}), writes into its elements.
-  void operator=(const Tensor& value) && { assign(value); }
-  void operator=(Tensor&& value) && { assign(value); }
+  TAPER_COMPUTES void operator=(const Tensor& value) && { assign(value); }
+  TAPER_COMPUTES void operator=(Tensor&& value) && { assign(value); }
   template <class X>
     requires(!std::same_as<std::remove_cvref_t<X>, Tensor> && (TensorLike<X> || ScalarLike<std::remove_cvref_t<X>>))
-  void operator=(X&& value) && {
+  TAPER_COMPUTES void operator=(X&& value) && {
     assign(std::forward<X>(value));
   }
 
@@ -97,11 +97,11 @@ class Tensor : public detail::Methods<Tensor<T, D>> {
   const Shape& shape() const { return record().shape; }
   const Shape& sizes() const { return record().shape; }
   /// The size along an axis; negative axes count from the back.
-  std::int64_t size(std::int64_t axis) const { return shape()[detail::wrap_axis("size", axis, dim())]; }
+  std::int64_t size(std::int64_t axis) const { return shape()[base::wrap_axis("size", axis, dim())]; }
   int dim() const { return record().shape.size(); }
   std::int64_t numel() const { return record().numel; }
   const Strides& strides() const { return record().strides; }
-  std::int64_t stride(std::int64_t axis) const { return strides()[detail::wrap_axis("stride", axis, dim())]; }
+  std::int64_t stride(std::int64_t axis) const { return strides()[base::wrap_axis("stride", axis, dim())]; }
   bool is_contiguous() const { return record().contiguous; }
   static constexpr DType dtype() { return dtype_of<T>; }
   /// How often the storage was written in place.
@@ -112,7 +112,7 @@ class Tensor : public detail::Methods<Tensor<T, D>> {
   T* data_ptr() { return reinterpret_cast<T*>(record().data); }
 
   /// The only element of a one-element tensor.
-  T item() const;
+  TAPER_COMPUTES T item() const;
 
   /// x[i]: one index along the first axis. Writable: x[i] = value.
   Tensor operator[](std::int64_t index) { return at_first(index); }
@@ -120,78 +120,78 @@ class Tensor : public detail::Methods<Tensor<T, D>> {
   /// x[Slice{1, 3}], x[index_tensor], x[mask]: as x(...) with this one index.
   template <class I>
     requires(!std::convertible_to<const I&, std::int64_t>)
-  decltype(auto) operator[](const I& index) {
+  TAPER_COMPUTES decltype(auto) operator[](const I& index) {
     return (*this)(index);
   }
   template <class I>
     requires(!std::convertible_to<const I&, std::int64_t>)
-  decltype(auto) operator[](const I& index) const {
+  TAPER_COMPUTES decltype(auto) operator[](const I& index) const {
     return (*this)(index);
   }
   /// x(0, Slice{1, 3}, ellipsis, none, index_tensor, mask).
   template <class... I>
-  decltype(auto) operator()(const I&... indices);
+  TAPER_COMPUTES decltype(auto) operator()(const I&... indices);
   template <class... I>
-  decltype(auto) operator()(const I&... indices) const;
+  TAPER_COMPUTES decltype(auto) operator()(const I&... indices) const;
 
   // The tape. Bodies in eval/.
-  bool requires_grad() const
+  TAPER_COMPUTES bool requires_grad() const
     requires Differentiable<T>;
-  Tensor& requires_grad_(bool value = true) &
+  TAPER_COMPUTES Tensor& requires_grad_(bool value = true) &
     requires Differentiable<T>;
-  Tensor requires_grad_(bool value = true) &&
+  TAPER_COMPUTES Tensor requires_grad_(bool value = true) &&
     requires Differentiable<T>;
-  bool is_leaf() const;
-  Tensor grad() const
+  TAPER_COMPUTES bool is_leaf() const;
+  TAPER_COMPUTES Tensor grad() const
     requires Differentiable<T>;
-  void set_grad(const Tensor& gradient) const
+  TAPER_COMPUTES void set_grad(const Tensor& gradient) const
     requires Differentiable<T>;
-  Tensor& retain_grad()
+  TAPER_COMPUTES Tensor& retain_grad()
     requires Differentiable<T>;
-  void backward(const BackwardOptions& options = {}) const
+  TAPER_COMPUTES void backward(const BackwardOptions& options = {}) const
     requires Differentiable<T>;
-  void backward(const Tensor& gradient, const BackwardOptions& options = {}) const
+  TAPER_COMPUTES void backward(const Tensor& gradient, const BackwardOptions& options = {}) const
     requires Differentiable<T>;
   template <class Hook>
-  auto register_hook(Hook hook) const
+  TAPER_COMPUTES auto register_hook(Hook hook) const
     requires Differentiable<T>;
   TAPER_REFUSE_GRADIENT(T)
-  template <class Fault = detail::error_only_floating_and_complex_tensors_have_a_gradient<T>>
+  template <class Fault = base::error_only_floating_and_complex_tensors_have_a_gradient<T>>
     requires(!Differentiable<T>)
   Fault requires_grad_(bool = true) const = delete;
-  template <class Fault = detail::error_only_floating_and_complex_tensors_have_a_gradient<T>>
+  template <class Fault = base::error_only_floating_and_complex_tensors_have_a_gradient<T>>
     requires(!Differentiable<T>)
   Fault grad() const = delete;
 
   // In place.
   template <class X>
-  Tensor& copy_(const X& source);
-  Tensor& fill_(T value);
-  Tensor& zero_() { return fill_(T(0)); }
+  TAPER_COMPUTES Tensor& copy_(const X& source);
+  TAPER_COMPUTES Tensor& fill_(T value);
+  TAPER_COMPUTES Tensor& zero_() { return fill_(T(0)); }
 
-  detail::TensorRecord& record() const {
+  base::TensorRecord& record() const {
     if (!record_) undefined();
     return *record_;
   }
-  const detail::RecordPtr& handle() const noexcept { return record_; }
+  const base::RecordPtr& handle() const noexcept { return record_; }
 
-  template <class Fault = detail::error_a_tensor_has_no_truth_value_use_all_any_equal_or_item>
+  template <class Fault = base::error_a_tensor_has_no_truth_value_use_all_any_equal_or_item>
   explicit operator bool() const = delete;
 
  private:
   [[noreturn]] TAPER_COLD static void undefined() {
-    detail::raise<ValueError>("tensor", "this tensor is undefined: it was default-constructed, moved from, or a gradient that "
+    base::raise<ValueError>("tensor", "this tensor is undefined: it was default-constructed, moved from, or a gradient that "
                                         "does not exist yet");
   }
   Tensor at_first(std::int64_t index) const {
-    if (dim() == 0) detail::raise<IndexError>("index", "a 0-dim tensor cannot be indexed: use item()");
-    return Tensor(detail::make_view(&record(), detail::resolve("index", index, 0, shape()[0])));
+    if (dim() == 0) base::raise<IndexError>("index", "a 0-dim tensor cannot be indexed: use item()");
+    return Tensor(base::make_view(&record(), base::resolve("index", index, 0, shape()[0])));
   }
   template <class X>
-  void assign(X&& value);
+  TAPER_COMPUTES void assign(X&& value);
 
  protected:
-  detail::RecordPtr record_;
+  base::RecordPtr record_;
 };
 
 template <ExprLike E>

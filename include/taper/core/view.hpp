@@ -4,7 +4,7 @@
 
 #include <taper/core/shape.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_ABI::base {
 
 /// Where a tensor's elements lie in its storage, in elements.
 struct Geometry {
@@ -149,4 +149,4 @@ inline Geometry apply(const ViewOp& op, const Geometry& g) {
   return out;
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_ABI::base

@@ -12,7 +12,7 @@
 #include <tuple>
 #include <vector>
 
-namespace taper::inline TAPER_ABI::data {
+namespace taper::inline TAPER_CODE::data {
 
 /// Many samples as one batch: tensors are stacked along a new first axis, numbers become a tensor, the fields of tuples
 /// and aggregates are collated one by one into a tuple, anything else into a std::vector.
@@ -98,4 +98,4 @@ struct DefaultCollate {
   }
 };
 
-}  // namespace taper::inline TAPER_ABI::data
+}  // namespace taper::inline TAPER_CODE::data

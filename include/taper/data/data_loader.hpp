@@ -16,7 +16,7 @@
 #include <thread>
 #include <variant>
 
-namespace taper::inline TAPER_ABI::data {
+namespace taper::inline TAPER_CODE::data {
 
 /// What a DataLoader may be told; names and defaults are PyTorch's.
 struct DataLoaderOptions {
@@ -309,4 +309,4 @@ DataLoader(D, DataLoaderOptions, S) -> DataLoader<D, S>;
 template <Dataset D, class S, class C>
 DataLoader(D, DataLoaderOptions, S, C) -> DataLoader<D, S, C>;
 
-}  // namespace taper::inline TAPER_ABI::data
+}  // namespace taper::inline TAPER_CODE::data

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace taper::inline TAPER_ABI::data {
+namespace taper::inline TAPER_CODE::data {
 
 namespace internal {
 template <class D>
@@ -201,4 +201,4 @@ std::vector<Subset<D>> random_split(const D& dataset, const std::vector<double>&
   return out;
 }
 
-}  // namespace taper::inline TAPER_ABI::data
+}  // namespace taper::inline TAPER_CODE::data

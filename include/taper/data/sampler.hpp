@@ -10,7 +10,7 @@
 #include <concepts>
 #include <vector>
 
-namespace taper::inline TAPER_ABI::data {
+namespace taper::inline TAPER_CODE::data {
 
 /// Anything that makes an epoch's list of indices from a generator.
 template <class S>
@@ -128,4 +128,4 @@ struct BatchSampler {
 template <Sampler S>
 BatchSampler(S, std::int64_t, bool) -> BatchSampler<S>;
 
-}  // namespace taper::inline TAPER_ABI::data
+}  // namespace taper::inline TAPER_CODE::data

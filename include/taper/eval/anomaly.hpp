@@ -4,7 +4,7 @@
 
 #include <taper/autograd/engine.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// Checks every gradient of the backward passes that this thread runs in its scope. Slow.
 class [[nodiscard]] DetectAnomaly {
@@ -18,4 +18,4 @@ class [[nodiscard]] DetectAnomaly {
   bool before_;
 };
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -6,7 +6,7 @@
 #include <taper/eval/record.hpp>
 #include <taper/eval/tensor.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// f(inputs...) without keeping what happens inside; backward computes it again, with the default generator as it was.
 /// Trades one more forward for memory. Gradients also reach the parameters that f uses.
@@ -58,4 +58,4 @@ auto checkpoint(F f, const X&... inputs) {
   return out;
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -6,7 +6,7 @@
 #include <taper/eval/slot_of.hpp>
 #include <taper/expr/basic_ops.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -149,6 +149,10 @@ Leaf<T, D> plain_leaf(const RecordPtr& r) {
 
 }  // namespace detail
 
+}  // namespace taper::inline TAPER_CODE
+
+namespace taper::inline TAPER_ABI {
+
 template <Scalar T, Device D>
 template <ExprLike E>
   requires std::same_as<value_t<E>, T> && std::same_as<device_t<E>, D>
@@ -158,3 +162,4 @@ Tensor<T, D>::Tensor(E&& expr) {
 }
 
 }  // namespace taper::inline TAPER_ABI
+

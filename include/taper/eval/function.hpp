@@ -7,7 +7,7 @@
 
 #include <tuple>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -139,4 +139,4 @@ auto apply_function(F f, X&&... x) {
   }(detail::function_argument(std::forward<X>(x))...);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

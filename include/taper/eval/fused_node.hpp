@@ -5,13 +5,13 @@
 #include <taper/autograd/engine.hpp>
 #include <taper/eval/sink.hpp>
 
-namespace taper::inline TAPER_ABI::autograd {
+namespace taper::inline TAPER_CODE::autograd {
 
 class FusedNode;
 
-}  // namespace taper::inline TAPER_ABI::autograd
+}  // namespace taper::inline TAPER_CODE::autograd
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// How an expression is replayed op by op, each op recorded: for create_graph and for naming the op in anomaly mode.
 struct GraphOps {
@@ -20,9 +20,9 @@ struct GraphOps {
   void (*explain_nan)(autograd::FusedNode& node, const RecordPtr& gradient);
 };
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail
 
-namespace taper::inline TAPER_ABI::autograd {
+namespace taper::inline TAPER_CODE::autograd {
 
 using detail::MapOperand;
 using detail::MapOutput;
@@ -254,4 +254,4 @@ class FusedNode final : public Node {
   }
 };
 
-}  // namespace taper::inline TAPER_ABI::autograd
+}  // namespace taper::inline TAPER_CODE::autograd

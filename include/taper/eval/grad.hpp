@@ -7,7 +7,7 @@
 #include <tuple>
 #include <vector>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// What grad() may be told.
 struct GradOptions {
@@ -110,4 +110,4 @@ auto grad(E&& output, const In& inputs, const std::type_identity_t<tensor_t<E>>&
   return grad(tensor_t<E>(std::forward<E>(output)), inputs, gradient, options);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/eval/reduce.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// a + b as one recorded op.
 template <class Op, Scalar T, Device D>
@@ -93,4 +93,4 @@ struct GradOpsFor {
   static constexpr autograd::GradOps ops{&empty, &full, &set_zero, &add_into, &has_nan, &add, &scale, &clone, &sum_to, &without_region};
 };
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

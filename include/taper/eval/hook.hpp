@@ -4,7 +4,7 @@
 
 #include <taper/eval/tensor.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// Takes a hook off again. The hook stays where the handle is dropped.
 class HookHandle {
@@ -83,6 +83,10 @@ HookHandle add_hook(std::string_view op, const Tensor<T, D>& x, F f, bool after,
 
 }  // namespace detail
 
+}  // namespace taper::inline TAPER_CODE
+
+namespace taper::inline TAPER_ABI {
+
 /// f(gradient) is called with the whole gradient of this tensor in each backward; it may return another in its place.
 template <Scalar T, Device D>
 template <class Hook>
@@ -91,6 +95,10 @@ auto Tensor<T, D>::register_hook(Hook hook) const
 {
   return detail::add_hook("register_hook", *this, std::move(hook), false, false);
 }
+
+}  // namespace taper::inline TAPER_ABI
+
+namespace taper::inline TAPER_CODE {
 
 /// f(grad) is called after a leaf's gradient was added to its .grad.
 template <class F, Differentiable T, Device D>
@@ -112,4 +120,4 @@ std::string_view grad_fn(const Tensor<T, D>& x) {
   return x.is_leaf() ? std::string_view() : autograd::slot_of(x.record())->producer->name();
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

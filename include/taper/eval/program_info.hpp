@@ -4,7 +4,7 @@
 
 #include <taper/eval/fused_node.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 template <class P>
 constexpr bool any_gradient() {
@@ -96,4 +96,4 @@ struct Lowering {
   explicit Lowering(const N& node) { collect<0, 0, 0>(node, leaves, data); }
 };
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -6,7 +6,7 @@
 
 #include <optional>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// A tensor kept for backward. get() throws where it was changed in place since.
 template <Scalar T, Device D = Cpu>
@@ -157,4 +157,4 @@ Tensor<T, D> record_op_list(std::string_view name, Tensor<T, D> out, F backward,
   return out;
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

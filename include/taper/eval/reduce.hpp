@@ -4,7 +4,7 @@
 
 #include <taper/eval/evaluate.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// What reductions of T give: int64 for sums and products of integers, T itself otherwise.
 template <class T>
@@ -61,4 +61,4 @@ RecordPtr fold(std::string_view op, X&& x, const Dims& axes, bool keepdim) {
   return reduce_program<R<C>, C, Out, device_t<X>>(ReducedInfoFor<typename decltype(low)::P>::info, low.leaves, low.settings(), shape, reduced, 1.0);
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

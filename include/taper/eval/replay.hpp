@@ -5,7 +5,7 @@
 
 #include <taper/eval/grad_ops.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// One instruction as data. `operand` numbers registers; r holds a tensor for each register that is at hand.
 struct ReplayStep {
@@ -232,4 +232,4 @@ struct Replay {
   static constexpr GraphOps ops{&name, &backward, &explain_nan};
 };
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -5,7 +5,7 @@
 #include <taper/backend/cpu/map_small.hpp>
 #include <taper/backend/cpu/reduce.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// A typed sink for the gradient of a leaf that was broadcast, or is stored in 16 bits: see eval/sink.hpp.
 struct SinkOps;
@@ -208,4 +208,4 @@ void run_reduce(const ProgramInfo& info, const LeafRef* leaves, const void* data
   for (std::int64_t i = 0; i < plan.outputs; ++i) out[i] = narrow_result<Out>(results[i], factor);
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

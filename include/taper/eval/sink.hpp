@@ -4,7 +4,7 @@
 
 #include <taper/eval/run.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// A leaf type's sink, as data: sums values of compute_t<T> over broadcast axes and stores or adds them as T.
 struct SinkOps {
@@ -44,4 +44,4 @@ constexpr const SinkOps* sink_of() {
   else return nullptr;
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -6,7 +6,7 @@
 
 #include <mutex>
 
-namespace taper::inline TAPER_ABI::autograd {
+namespace taper::inline TAPER_CODE::autograd {
 
 using detail::RecordPtr;
 using detail::TensorRecord;
@@ -203,4 +203,4 @@ inline void rebase(TensorRecord& r, const SlotPtr& slot) {
   set_slot(r, slot);
 }
 
-}  // namespace taper::inline TAPER_ABI::autograd
+}  // namespace taper::inline TAPER_CODE::autograd

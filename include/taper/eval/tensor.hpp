@@ -4,12 +4,16 @@
 
 #include <taper/eval/grad_ops.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 template <Differentiable T, Device D>
 void backward(const Tensor<T, D>& output, const Tensor<T, D>& gradient, const BackwardOptions& options = {});
 template <Differentiable T, Device D>
 void backward(const Tensor<T, D>& output, const BackwardOptions& options = {});
+
+}  // namespace taper::inline TAPER_CODE
+
+namespace taper::inline TAPER_ABI {
 
 template <Scalar T, Device D>
 T Tensor<T, D>::item() const {
@@ -101,6 +105,10 @@ void Tensor<T, D>::backward(const Tensor& gradient, const BackwardOptions& optio
   taper::backward(*this, gradient, options);
 }
 
+}  // namespace taper::inline TAPER_ABI
+
+namespace taper::inline TAPER_CODE {
+
 namespace detail {
 
 /// The same storage outside the tape.
@@ -151,6 +159,10 @@ void backward(const Tensor<T, D>& output, const BackwardOptions& options) {
   backward(output, Tensor<T, D>(), options);
 }
 
+}  // namespace taper::inline TAPER_CODE
+
+namespace taper::inline TAPER_ABI {
+
 template <Scalar T, Device D>
 template <class X>
 void Tensor<T, D>::assign(X&& value) {
@@ -188,3 +200,4 @@ Tensor<T, D>& Tensor<T, D>::fill_(T value) {
 }
 
 }  // namespace taper::inline TAPER_ABI
+

@@ -4,7 +4,7 @@
 
 #include <taper/expr/expr.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// x + y; of bools x or y.
 struct Add : PromotingOp {
@@ -71,4 +71,4 @@ struct Cast {
   TAPER_HD TAPER_INLINE V vjp(V, W, W g) const { return convert<scalar_of<V>>(g); }
 };
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

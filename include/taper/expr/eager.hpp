@@ -5,7 +5,7 @@
 #include <taper/core/tensor.hpp>
 #include <taper/expr/pack.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// A tensor in the role of an op's operand. Bodies of its operations are in ops/eager.hpp.
 template <Scalar T, Device D = Cpu>
@@ -120,4 +120,4 @@ template <EagerValue V>
 rebind<V, std::complex<scalar_of<V>>> complex(const V& re, const V& im);
 }  // namespace math
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

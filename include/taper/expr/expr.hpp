@@ -6,7 +6,7 @@
 
 #include <atomic>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -277,4 +277,4 @@ decltype(auto) eval(X&& x) {
   }
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

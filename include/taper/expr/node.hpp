@@ -8,7 +8,7 @@
 
 #include <type_traits>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// What a pointwise function takes beside tensors.
 template <class X>
@@ -122,4 +122,4 @@ struct Let {
 /// The most ops that one full expression may hold.
 inline constexpr int max_ops = 64;
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -9,7 +9,7 @@
 #include <concepts>
 #include <cstdint>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// Bits of Op::reads[i]: what the partial of operand i reads. A node keeps just what its partials read.
 enum Reads : std::uint8_t { reads_nothing = 0, reads_x0 = 1, reads_x1 = 2, reads_x2 = 4, reads_x3 = 8, reads_output = 128 };
@@ -62,4 +62,4 @@ concept HasVjp = requires(const Op& op, const A&... a) { op.template vjp<I>(a...
 template <class Op>
 concept DifferentiableOp = requires { Op::reads[0]; };
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

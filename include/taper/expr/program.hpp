@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 template <class...>
 struct List {};
@@ -362,4 +362,4 @@ void collect_operands(const Operands<A, B, E, G>& o, LeafRef* leaves, Data& data
       o.d, leaves, data);
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -6,7 +6,7 @@
 
 #include <Eigen/Core>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -136,4 +136,4 @@ Tensor<typename M::Scalar> from_eigen(M&& matrix) {
 template <detail::EigenDense M>
 detail::error_a_const_matrix_cannot_back_a_tensor_pass_a_copy_of_it from_eigen(const M& matrix) = delete;
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

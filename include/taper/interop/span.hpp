@@ -6,7 +6,7 @@
 
 #include <span>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -51,4 +51,4 @@ Tensor<T> from_span(std::span<T> values) {
   return from_blob(values.data(), {static_cast<std::int64_t>(values.size())});
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace io {
 
@@ -81,4 +81,4 @@ inline void copy_elements(Bytes from, DType dtype, bool big_endian, std::byte* o
 }
 
 }  // namespace io
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

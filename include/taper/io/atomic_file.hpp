@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -161,4 +161,4 @@ TAPER_RARE inline void write_file(const std::string& path, Bytes bytes) {
 }
 
 }  // namespace io
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

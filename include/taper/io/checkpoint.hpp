@@ -10,7 +10,7 @@
 #include <bit>
 #include <functional>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -182,4 +182,4 @@ class Checkpoint {
   std::vector<Part> parts_;
 };
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 /// Set by io/gzip.hpp where a program includes it.
@@ -31,4 +31,4 @@ TAPER_RARE inline std::vector<std::byte> read_file_or_gzip(const std::string& pa
 }
 
 }  // namespace io
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -8,7 +8,7 @@
 #include <charconv>
 #include <vector>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace io {
 
@@ -263,4 +263,4 @@ inline CsvTable read_csv(const std::string& path, const CsvOptions& options = {}
 }
 
 }  // namespace io
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

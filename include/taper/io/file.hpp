@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -95,4 +95,4 @@ TAPER_RARE inline std::vector<std::byte> read_file(const std::string& path) {
 }
 
 }  // namespace io
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -15,7 +15,7 @@
 
 #include <zlib.h>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -101,4 +101,4 @@ inline std::vector<std::byte> gunzip_for_hook(io::Bytes file, const std::string&
 inline const bool gunzip_registered = (gunzip_hook = &gunzip_for_hook, true);
 }  // namespace detail
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

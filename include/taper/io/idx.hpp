@@ -4,7 +4,7 @@
 
 #include <taper/io/array.hpp>
 
-namespace taper::inline TAPER_ABI::io::idx {
+namespace taper::inline TAPER_CODE::io::idx {
 
 /// Reads the header of an IDX file.
 ///
@@ -65,4 +65,4 @@ TAPER_RARE inline ArrayInFile parse(Bytes file, const std::string& name) {
   return array;
 }
 
-}  // namespace taper::inline TAPER_ABI::io::idx
+}  // namespace taper::inline TAPER_CODE::io::idx

@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -381,4 +381,4 @@ TAPER_RARE inline void Writer::string(std::string_view text) {
 }
 
 }  // namespace io::json
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

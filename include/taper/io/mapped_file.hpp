@@ -9,7 +9,7 @@
 
 #include <sys/mman.h>
 
-namespace taper::inline TAPER_ABI::io {
+namespace taper::inline TAPER_CODE::io {
 
 /// A private mapping of a whole file: pages are read when they are first used, and writes into it stay in this process.
 /// Copies of the handle share the mapping; the last one unmaps. Replacing the file with write_atomically leaves the
@@ -66,4 +66,4 @@ class MappedFile {
   Mapping* mapping_ = nullptr;
 };
 
-}  // namespace taper::inline TAPER_ABI::io
+}  // namespace taper::inline TAPER_CODE::io

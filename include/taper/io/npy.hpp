@@ -5,7 +5,7 @@
 #include <taper/io/array.hpp>
 #include <taper/io/atomic_file.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -205,4 +205,4 @@ inline void write(const std::string& path, DType dtype, const Shape& shape, Byte
 }
 
 }  // namespace io::npy
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace taper::inline TAPER_ABI::io::safetensors {
+namespace taper::inline TAPER_CODE::io::safetensors {
 
 /// Free-form text beside the tensors, in the file's order.
 using Metadata = std::vector<std::pair<std::string, std::string>>;
@@ -43,9 +43,9 @@ struct Item {
   Bytes data;
 };
 
-}  // namespace taper::inline TAPER_ABI::io::safetensors
+}  // namespace taper::inline TAPER_CODE::io::safetensors
 
-namespace taper::inline TAPER_ABI::detail::safetensors {
+namespace taper::inline TAPER_CODE::detail::safetensors {
 
 inline constexpr std::string_view op = "safetensors";
 inline constexpr std::uint64_t max_header = 100'000'000;  // the reference implementation's limit
@@ -139,9 +139,9 @@ TAPER_RARE inline void refuse_duplicates(const std::string& file, std::string_vi
     raise<ValueError>(op, "'", file, "': two ", what, " '", *twice, "'");
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::safetensors
+}  // namespace taper::inline TAPER_CODE::detail::safetensors
 
-namespace taper::inline TAPER_ABI::io::safetensors {
+namespace taper::inline TAPER_CODE::io::safetensors {
 
 /// Reads a file's header. Everything the format demands is checked, so that every entry can be used as it is.
 ///
@@ -253,4 +253,4 @@ TAPER_RARE inline void write(const std::string& path, const std::vector<Item>& i
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::io::safetensors
+}  // namespace taper::inline TAPER_CODE::io::safetensors

@@ -9,7 +9,7 @@
 #include <taper/io/npy.hpp>
 #include <taper/io/safetensors.hpp>
 
-namespace taper::inline TAPER_ABI::io {
+namespace taper::inline TAPER_CODE::io {
 
 using Metadata = safetensors::Metadata;
 
@@ -116,4 +116,4 @@ TAPER_RARE inline AnyTensor load_idx(const std::string& path) {
   return load_idx(file, path);
 }
 
-}  // namespace taper::inline TAPER_ABI::io
+}  // namespace taper::inline TAPER_CODE::io

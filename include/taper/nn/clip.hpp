@@ -9,7 +9,7 @@
 #include <cmath>
 #include <limits>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -167,4 +167,4 @@ void clip_grad_value_(const ParameterRefs<P...>& parameters, double clip_value) 
 }
 
 }  // namespace nn
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -6,7 +6,7 @@
 #include <taper/nn/sequential.hpp>
 #include <taper/ops/cast.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -144,4 +144,4 @@ auto to(const M& module) {
   return detail::convert_field<To>(module);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

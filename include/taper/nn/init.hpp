@@ -14,7 +14,7 @@
 #include <cmath>
 #include <vector>
 
-namespace taper::inline TAPER_ABI::nn::init {
+namespace taper::inline TAPER_CODE::nn::init {
 
 /// What follows a layer, for calculate_gain.
 enum class Nonlinearity {
@@ -251,4 +251,4 @@ W sparse_(W&& w, double sparsity, double std = 0.01, Generator& generator = defa
   return std::forward<W>(w);
 }
 
-}  // namespace taper::inline TAPER_ABI::nn::init
+}  // namespace taper::inline TAPER_CODE::nn::init

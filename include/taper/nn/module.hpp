@@ -13,7 +13,7 @@
 #include <tuple>
 #include <vector>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -325,4 +325,4 @@ void zero_grad(M& module) {
 }
 
 }  // namespace nn
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/core/tensor.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 template <class M>
 inline constexpr char module_tag = 0;  // its address tells a module from its first field, which lies at the same address
@@ -24,4 +24,4 @@ TAPER_INLINE void report(const M* layer, const Y& result) {
   if (layer_observer) [[unlikely]] layer_observer->saw(layer, &module_tag<M>, result.shape());
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -5,7 +5,7 @@
 #include <taper/eval/tensor.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 /// What Parameter and Buffer share. Copying copies the elements; moving is cheap. Assigning a value of the same shape
 /// writes into the existing record, so that optimizers and other handles stay valid.
@@ -94,4 +94,4 @@ struct Mode {
   bool training = true;
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

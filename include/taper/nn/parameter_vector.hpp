@@ -5,7 +5,7 @@
 #include <taper/nn/parameters.hpp>
 #include <taper/ops/join.hpp>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 /// The elements of all parameters one after another.
 /// Shapes: (number of elements).
@@ -32,4 +32,4 @@ void vector_to_parameters(const Tensor<T, D>& vector, const ParameterRefs<Tensor
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

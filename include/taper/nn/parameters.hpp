@@ -6,7 +6,7 @@
 
 #include <initializer_list>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 template <class... P>
 class ParameterRefs;
@@ -193,4 +193,4 @@ namespace nn {
 using taper::parameters;
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

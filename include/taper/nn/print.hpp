@@ -5,7 +5,7 @@
 #include <taper/core/print.hpp>
 #include <taper/nn/sequential.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -153,4 +153,4 @@ S& operator<<(S& stream, const M& module) {
 using nn::operator<<;
 using nn::to_string;
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -15,7 +15,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -128,4 +128,4 @@ template <class T, class F>
 reflect_error_t<T> for_each_field(T& object, F&& f) = delete;
 
 }  // namespace detail
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <optional>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 inline std::string repr(bool value) { return value ? "True" : "False"; }
 inline std::string repr(std::int64_t value) { return concat(value); }
@@ -37,4 +37,4 @@ std::string repr(const std::optional<T>& value) {
   return value ? repr(*value) : "None";
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -5,7 +5,7 @@
 #include <taper/io/tensors.hpp>
 #include <taper/nn/state_dict.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// Writes a module's parameters and buffers as safetensors, atomically. PyTorch loads the file by the same names.
 template <nn::Module M>
@@ -20,4 +20,4 @@ LoadResult load(M& module, const std::string& path, const LoadOptions& options =
   return nn::load_state_dict(module, io::map(path), options);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

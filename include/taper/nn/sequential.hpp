@@ -4,7 +4,7 @@
 
 #include <taper/nn/module.hpp>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 /// Calls its modules one after another. Anything callable may be one; rvalues are passed on, so that pointwise neighbours
 /// fuse. Children are named 0, 1, 2, ... as in PyTorch.
@@ -151,4 +151,4 @@ class ParameterList {
   using members = Members<&ParameterList::parameters_>;
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

@@ -5,7 +5,7 @@
 #include <taper/core/state_dict.hpp>
 #include <taper/nn/module.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// What load_state_dict found: names the module has and the dictionary lacks, the reverse, and what does not fit.
 struct LoadResult {
@@ -132,4 +132,4 @@ LoadResult load_state_dict(M& module, const StateDict& state, const LoadOptions&
 }
 
 }  // namespace nn
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

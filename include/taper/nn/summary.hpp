@@ -8,7 +8,7 @@
 
 #include <optional>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace nn {
 
@@ -169,4 +169,4 @@ S& operator<<(S& stream, const Summary& s) {
 }
 
 }  // namespace nn
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/ops/operands.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// max(x, 0). Gradient: 1 where y > 0, 0 elsewhere, from the output alone.
 struct Relu : PromotingOp {
@@ -170,4 +170,4 @@ auto threshold(X&& x, double threshold, double value) {
   return apply("threshold", Threshold{{}, threshold, value}, std::forward<X>(x));
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -7,7 +7,7 @@
 #include <taper/ops/exponential.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// x where x > 0, weight x elsewhere.
 /// Shapes: x any; weight one element, or one for each channel, axis 1 of x. Dtypes: floating.
@@ -43,4 +43,4 @@ auto glu(X&& x, std::int64_t dim = -1) {
   return narrow(t, dim, 0, size / 2) * sigmoid(narrow(t, dim, size / 2, size / 2));
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

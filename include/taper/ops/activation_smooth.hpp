@@ -6,7 +6,7 @@
 #include <taper/ops/exponential.hpp>
 #include <taper/ops/hyperbolic.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// positive x above 0, negative (e^(rate x) - 1) elsewhere: elu, selu and celu.
 /// Gradient: positive, negative rate e^(rate x).
@@ -199,4 +199,4 @@ template <class X>
   requires FloatingOperands<X>
 auto tanhshrink(X&& x) { return apply("tanhshrink", Tanhshrink{}, std::forward<X>(x)); }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

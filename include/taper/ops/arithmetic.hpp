@@ -4,7 +4,7 @@
 
 #include <taper/ops/operands.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// x / y. Gradient: g / y, -g (x / y) / y.
 struct Div : FloatingOp {
@@ -145,4 +145,4 @@ template <class X, class Fault = detail::error_a_bool_tensor_cannot_be_negated_u
   requires(PointwiseOperands<X> && !NumericOperands<X>)
 Fault operator-(X&&) = delete;
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

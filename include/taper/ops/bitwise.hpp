@@ -4,7 +4,7 @@
 
 #include <taper/ops/operands.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// The bits set in both.
 struct BitwiseAnd : PromotingOp {
@@ -161,4 +161,4 @@ TAPER_REFUSE_FLOATING_BITS(operator|)
 TAPER_REFUSE_FLOATING_BITS(operator^)
 #undef TAPER_REFUSE_FLOATING_BITS
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

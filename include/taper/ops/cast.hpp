@@ -4,7 +4,7 @@
 
 #include <taper/ops/operands.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// x as elements of U: cast<double>(x). To integers: truncated, out of range the nearest end of U, NaN gives 0; between
 /// integers it wraps; to bool: x != 0; from complex to real: the real part. Gradient: g cast back.
@@ -17,4 +17,4 @@ template <class X, TensorLike Y>
   requires PointwiseOperands<X>
 auto type_as(X&& x, const Y&) { return cast<value_t<Y>>(std::forward<X>(x)); }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

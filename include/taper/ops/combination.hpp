@@ -4,7 +4,7 @@
 
 #include <taper/ops/exponential.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// x + weight (y - x), from the nearer end. Gradient: 1 - weight, weight, y - x.
 struct Lerp : FloatingOp {
@@ -121,4 +121,4 @@ auto ldexp(X&& x, Y&& y) {
 TAPER_REFUSE_TWO_DEVICES(copysign)
 TAPER_REFUSE_TWO_DEVICES(heaviside)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

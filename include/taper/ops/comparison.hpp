@@ -4,7 +4,7 @@
 
 #include <taper/ops/operands.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// x == y.
 struct Eq : ComparisonOp {
@@ -123,4 +123,4 @@ TAPER_REFUSE_TWO_DEVICES(ne)
 TAPER_REFUSE_TWO_DEVICES(operator==)
 TAPER_REFUSE_TWO_DEVICES(operator!=)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

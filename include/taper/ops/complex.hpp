@@ -4,7 +4,7 @@
 
 #include <taper/ops/operands.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// The real part. Gradient: g, as a real number.
 struct Real {
@@ -104,4 +104,4 @@ template <class X>
   requires PointwiseOperands<X>
 auto angle(X&& x) { return apply("angle", Angle{}, std::forward<X>(x)); }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

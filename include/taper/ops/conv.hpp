@@ -8,7 +8,7 @@
 #include <taper/ops/structural.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// How a 1-d convolution moves over its input.
 struct Conv1dFuncOptions {
@@ -278,4 +278,4 @@ TAPER_REFUSE_TWO_DTYPES(conv2d)
 TAPER_REFUSE_TWO_DTYPES(conv_transpose1d)
 TAPER_REFUSE_TWO_DTYPES(conv_transpose2d)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

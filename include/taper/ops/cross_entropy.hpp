@@ -6,7 +6,7 @@
 #include <taper/ops/loss_pointwise.hpp>
 #include <taper/ops/softmax.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// Settings of nll_loss.
 struct NLLLossFuncOptions {
@@ -196,4 +196,4 @@ template <TensorLike X, TensorLike Y, class... Rest>
   requires(!std::same_as<value_t<Y>, std::int64_t>)
 detail::error_the_target_must_be_int64_classes_write_cast<value_t<Y>> nll_loss(X&&, Y&&, const Rest&...) = delete;
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/ops/arithmetic.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -129,4 +129,4 @@ TAPER_REFUSE_TWO_DEVICES(remainder)
 TAPER_REFUSE_TWO_DEVICES(fmod)
 TAPER_REFUSE_TWO_DEVICES(operator%)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

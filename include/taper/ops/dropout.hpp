@@ -6,7 +6,7 @@
 #include <taper/ops/operands.hpp>
 #include <taper/ops/structural.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// scale x where kept, 0 elsewhere. Gradient: scale g where kept.
 struct Dropout {
@@ -74,4 +74,4 @@ TAPER_REFUSE_NOT_FLOATING(dropout)
 TAPER_REFUSE_NOT_FLOATING(dropout1d)
 TAPER_REFUSE_NOT_FLOATING(dropout2d)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -5,7 +5,7 @@
 #include <taper/eval/replay.hpp>
 #include <taper/ops/pointwise.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 template <TensorLike X>
@@ -102,7 +102,7 @@ template <EagerValue V>
 V floor_divide(const V& x, const V& y) { return detail::eager(taper::floor_divide(x.tensor, y.tensor)); }
 }  // namespace math
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE
 
 #undef TAPER_EAGER_UNARY
 #undef TAPER_EAGER_PART

@@ -5,7 +5,7 @@
 #include <taper/ops/matmul.hpp>
 #include <taper/ops/reduction.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -274,4 +274,4 @@ tensor_t<X> tensordot(X&& a, Y&& b, int axes = 2) {
   return tensordot(std::forward<X>(a), std::forward<Y>(b), left, right);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

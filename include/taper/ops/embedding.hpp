@@ -6,7 +6,7 @@
 #include <taper/ops/structural.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -100,4 +100,4 @@ template <TensorLike X, TensorLike W, class... Rest>
   requires(!detail::EmbeddingIndex<value_t<X>>)
 detail::error_the_indices_of_embedding_must_be_int64_or_int32_write_cast<value_t<X>> embedding(X&&, W&&, const Rest&...) = delete;
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -6,7 +6,7 @@
 
 #include <limits>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 template <class X>
   requires RealOperands<X>
@@ -193,4 +193,4 @@ template <class X>
   requires FloatingOperands<X>
 auto entr(X&& x) { return apply("entr", Entr{}, std::forward<X>(x)); }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/ops/operands.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// e^x. Gradient: y.
 struct Exp : FloatingOp {
@@ -247,4 +247,4 @@ TAPER_REFUSE_TWO_DEVICES(logaddexp2)
 TAPER_REFUSE_TWO_DEVICES(xlogy)
 TAPER_REFUSE_TWO_DEVICES(xlog1py)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -5,7 +5,7 @@
 #include <taper/ops/index_at.hpp>
 #include <taper/ops/pad.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -281,4 +281,4 @@ tensor_t<X> take(X&& x, const I& index) {
   return detail::index_at("take", flat, detail::plan_along("take", flat.shape(), 0, i.handle(), true));
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

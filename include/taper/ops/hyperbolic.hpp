@@ -4,7 +4,7 @@
 
 #include <taper/ops/operands.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// sinh x. Gradient: cosh x.
 struct Sinh : FloatingOp {
@@ -99,4 +99,4 @@ template <class X>
   requires PointwiseOperands<X>
 auto atanh(X&& x) { return apply("atanh", Atanh{}, std::forward<X>(x)); }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

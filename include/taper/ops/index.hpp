@@ -6,7 +6,7 @@
 #include <taper/ops/index_at.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -100,6 +100,10 @@ class IndexedView : public Expr<detail::Produced<detail::IndexProducer<T, D>>> {
   }
 };
 
+}  // namespace taper::inline TAPER_CODE
+
+namespace taper::inline TAPER_ABI {
+
 /// x(indices...): a view of x where they are integers, slices, ellipsis and none; with index tensors or masks among
 /// them an expression of the chosen elements, which may also be assigned to.
 template <Scalar T, Device D>
@@ -128,6 +132,10 @@ decltype(auto) Tensor<T, D>::operator()(const I&... indices) const {
   if constexpr ((TensorLike<I> || ...)) return produce(detail::IndexProducer<T, D>(std::move(r)));
   else return static_cast<const Tensor>(Tensor(std::move(r.view)));
 }
+
+}  // namespace taper::inline TAPER_ABI
+
+namespace taper::inline TAPER_CODE {
 
 /// x(indices...) with a list: index(x, {0, Slice{1, 3}, mask}). A view where no index tensor or mask is among them.
 /// Gradient: added up at the chosen places. Throws: IndexError for an index out of range, too many indices, a mask that
@@ -162,4 +170,4 @@ tensor_t<X> index_put(X&& x, std::initializer_list<TensorIndex> indices, const V
   return out;
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -7,7 +7,7 @@
 #include <taper/ops/selection.hpp>
 #include <taper/ops/structural.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// Writes values (dense, of the plan's result shape, or one element) to the planned places. Nothing is recorded.
 inline void replace_at(TensorRecord& x, const IndexPlan& plan, const RecordPtr& values, bool one_value) {
@@ -169,4 +169,4 @@ void index_write_at(std::string_view name, Tensor<T, D> x, const IndexPlan& plan
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -7,7 +7,7 @@
 #include <taper/core/pool_allocator.hpp>
 #include <taper/expr/expr.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -286,4 +286,4 @@ Resolved resolve_indices(const RecordPtr& x, std::span<const TensorIndex> items)
 
 }  // namespace detail
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

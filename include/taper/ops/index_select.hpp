@@ -4,7 +4,7 @@
 
 #include <taper/ops/gather.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -96,4 +96,4 @@ TAPER_REFUSE_SOURCE(index_add_)
 TAPER_REFUSE_SOURCE(index_copy)
 TAPER_REFUSE_SOURCE(index_copy_)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/ops/pointwise.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -153,4 +153,4 @@ TAPER_IN_PLACE(logical_not)
 #undef TAPER_IN_PLACE
 #undef TAPER_IN_PLACE_AS
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -7,7 +7,7 @@
 #include <taper/ops/tensor_list.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -161,6 +161,6 @@ TAPER_OF_TENSOR_LIST(dstack)
 /// cat along axis 1, where vectors are columns.
 TAPER_OF_TENSOR_LIST(column_stack)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE
 
 #undef TAPER_OF_TENSOR_LIST

@@ -5,7 +5,7 @@
 #include <taper/backend/cpu/rows.hpp>
 #include <taper/ops/matmul.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -93,4 +93,4 @@ auto linear(X&& x, W&& weight, const std::type_identity_t<tensor_t<X>>& bias = {
 }
 TAPER_REFUSE_TWO_DTYPES(linear)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

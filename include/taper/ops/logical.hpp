@@ -6,7 +6,7 @@
 
 #include <limits>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// x and y.
 struct LogicalAnd : LogicalOp {
@@ -198,4 +198,4 @@ TAPER_REFUSE_TWO_DEVICES(logical_or)
 TAPER_REFUSE_TWO_DEVICES(logical_xor)
 TAPER_REFUSE_TWO_DEVICES(isclose)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -6,7 +6,7 @@
 #include <taper/ops/reduction.hpp>
 #include <taper/ops/structural.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// What becomes of the losses of single elements. batchmean is the sum over the first size, for kl_div.
 enum class Reduction { none, mean, sum, batchmean };
@@ -268,4 +268,4 @@ TAPER_REFUSE_TWO_DTYPES(binary_cross_entropy)
 TAPER_REFUSE_TWO_DTYPES(binary_cross_entropy_with_logits)
 TAPER_REFUSE_TWO_DTYPES(kl_div)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -6,7 +6,7 @@
 #include <taper/ops/index_at.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -111,4 +111,4 @@ Tensor<std::int64_t, device_t<X>> argwhere(X&& x) {
   return nonzero(std::forward<X>(x));
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

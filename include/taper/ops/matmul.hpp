@@ -7,7 +7,7 @@
 #include <taper/ops/structural.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -286,4 +286,4 @@ TAPER_REFUSE_TWO_DTYPES(mv)
 TAPER_REFUSE_TWO_DTYPES(dot)
 TAPER_REFUSE_TWO_DTYPES(outer)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -5,7 +5,7 @@
 #include <taper/ops/tensor_list.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// ij: axis k of every grid belongs to vector k; xy: the first two are swapped, as on paper.
 enum class GridIndexing : std::uint8_t { ij, xy };
@@ -47,4 +47,4 @@ auto meshgrid(const R& vectors, GridIndexing indexing = GridIndexing::ij) {
   return detail::meshgrid_of(std::span(list.data(), list.size()), indexing);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -17,7 +17,7 @@
 #include <taper/ops/variance.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_ABI::base {
 
 #define TAPER_METHOD(NAME)                                                         \
   template <class Self>                                                            \
@@ -46,4 +46,4 @@ namespace taper::inline TAPER_ABI::detail {
 #undef TAPER_METHOD
 #undef TAPER_METHOD_DIMS
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_ABI::base

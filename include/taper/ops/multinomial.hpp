@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -111,4 +111,4 @@ Tensor<std::int64_t, device_t<X>> multinomial(const X& weights, std::int64_t n, 
   return out;
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -6,7 +6,7 @@
 #include <taper/ops/reduction.hpp>
 #include <taper/ops/structural.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -320,4 +320,4 @@ TAPER_REFUSE_NOT_FLOATING(layer_norm)
 TAPER_REFUSE_NOT_FLOATING(group_norm)
 TAPER_REFUSE_NOT_FLOATING(rms_norm)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/ops/gather.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// y[.., c] = 1 where x[..] is c, 0 elsewhere. Shapes: (..) -> (.., classes); where their number is not given, the
 /// largest class and one more.
@@ -32,4 +32,4 @@ Tensor<std::int64_t, device_t<X>> one_hot(X&& x, std::int64_t classes = -1) {
   return out;
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

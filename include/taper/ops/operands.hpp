@@ -5,7 +5,7 @@
 #include <taper/expr/basic_ops.hpp>
 #include <taper/expr/math/complex_inverse.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -76,4 +76,4 @@ struct FlatOp {
   TAPER_HD TAPER_INLINE V vjp(V, V, V) const { return V(0); }
 };
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// What a border is made of: `value`; the inside mirrored at the edge; the edge repeated; the inside wrapped around.
 enum class PadMode : std::uint8_t { constant, reflect, replicate, circular };
@@ -164,4 +164,4 @@ tensor_t<X> pad(X&& x, const Padding& amounts, const PadOptions& options = {}) {
   return detail::pad_tensor(tensor_t<X>(eval(std::forward<X>(x))), amounts, options);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

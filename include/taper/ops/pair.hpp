@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// Height and width: 3 stands for {3, 3}.
 struct Pair {
@@ -51,4 +51,4 @@ struct Padding2d {
   constexpr Padding2d(const char (&name)[N]) : same(detail::padding_is_same(name)) {}
 };
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -8,7 +8,7 @@
 #include <taper/ops/structural.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// How max_pool1d moves over its input. stride 0 stands for the kernel's size.
 struct MaxPool1dFuncOptions {
@@ -314,4 +314,4 @@ TAPER_REFUSE_NOT_FLOATING(avg_pool2d)
 TAPER_REFUSE_NOT_FLOATING(adaptive_avg_pool1d)
 TAPER_REFUSE_NOT_FLOATING(adaptive_avg_pool2d)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

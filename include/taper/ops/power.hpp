@@ -4,7 +4,7 @@
 
 #include <taper/ops/operands.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// x x. Gradient: 2 x.
 struct Square {
@@ -177,4 +177,4 @@ auto hypot(X&& x, Y&& y) { return apply("hypot", Hypot{}, std::forward<X>(x), st
 TAPER_REFUSE_TWO_DEVICES(pow)
 TAPER_REFUSE_TWO_DEVICES(hypot)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

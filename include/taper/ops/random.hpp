@@ -9,7 +9,7 @@
 #include <taper/eval/tensor.hpp>
 #include <taper/ops/operands.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -357,4 +357,4 @@ auto normal(const M& mean, const S& deviation, Generator& generator = default_ge
                                                          detail::ShiftAndScale<T, M, S>{&m, &s}));
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

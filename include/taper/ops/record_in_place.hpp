@@ -4,7 +4,7 @@
 
 #include <taper/eval/record.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// To be called before the first write: a target that overlaps itself, or a leaf that wants a gradient, is refused.
 template <Scalar T, Device D>
@@ -35,4 +35,4 @@ void record_in_place(std::string_view name, Tensor<T, D>& target, F backward, co
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

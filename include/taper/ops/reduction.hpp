@@ -15,7 +15,7 @@
 #include <taper/ops/values_indices.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// The axes of a reduction: one number, a list, or nothing for all of them.
 struct Axes : Dims {
@@ -370,4 +370,4 @@ tensor_t<X> logsumexp(X&& x, const Axes& axes = {}, bool keepdim = false) {
   return record_op("logsumexp", std::move(out), true, std::move(backward), t);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

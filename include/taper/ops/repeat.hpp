@@ -6,7 +6,7 @@
 #include <taper/ops/join.hpp>
 #include <taper/ops/split.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// x repeated along every axis; more counts than axes add axes in front. Shapes: (n, ..) -> (n * count, ..).
 /// Gradient: summed over the copies. Throws: ShapeError for a negative count or fewer counts than axes.
@@ -161,4 +161,4 @@ tensor_t<X> rot90(X&& x, std::int64_t k = 1, std::int64_t axis0 = 0, std::int64_
   }
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/ops/operands.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// The largest integer not above x. Gradient: 0.
 struct Floor : PromotingOp, FlatOp {
@@ -102,4 +102,4 @@ template <class X>
   requires FloatingOperands<X>
 auto frac(X&& x) { return apply("frac", Frac{}, std::forward<X>(x)); }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -7,7 +7,7 @@
 #include <taper/ops/gather.hpp>
 #include <taper/ops/values_indices.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -133,4 +133,4 @@ ValuesIndices<tensor_t<X>, device_t<X>> cummin(X&& x, std::int64_t axis) {
   return detail::cumulative_extreme<false>("cummin", std::forward<X>(x), axis);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -6,7 +6,7 @@
 
 #include <limits>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// x where the condition holds, y elsewhere. Gradient: g there, 0 elsewhere.
 struct Where {
@@ -258,4 +258,4 @@ TAPER_REFUSE_TWO_DEVICES(fmin)
 TAPER_REFUSE_TWO_DEVICES(clamp_min)
 TAPER_REFUSE_TWO_DEVICES(clamp_max)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -6,7 +6,7 @@
 #include <taper/ops/reduction.hpp>
 #include <taper/ops/structural.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -70,4 +70,4 @@ TAPER_REFUSE_NOT_FLOATING(softmax)
 TAPER_REFUSE_NOT_FLOATING(log_softmax)
 TAPER_REFUSE_NOT_FLOATING(softmin)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

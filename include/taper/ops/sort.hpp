@@ -6,7 +6,7 @@
 #include <taper/ops/gather.hpp>
 #include <taper/ops/values_indices.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -83,4 +83,4 @@ ValuesIndices<tensor_t<X>, device_t<X>> kthvalue(X&& x, std::int64_t k, std::int
   return found;
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -7,7 +7,7 @@
 
 #include <array>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -123,4 +123,4 @@ std::array<tensor_t<X>, N> unbind(X&& x, std::int64_t axis = 0) {
   return detail::array_of<N>("unbind", unbind(t, axis), t.shape(), detail::split_axis("unbind", t, axis));
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

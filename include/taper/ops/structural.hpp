@@ -4,7 +4,7 @@
 
 #include <taper/eval/record.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -117,4 +117,4 @@ inline std::int64_t row_grain(std::int64_t elements) { return 1 + (std::int64_t{
     requires(!Floating<value_t<X>>)                                                                                \
   detail::error_this_function_needs_a_floating_dtype_write_cast<value_t<X>> function(X&&, const Rest&...) = delete;
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -9,7 +9,7 @@
 #include <iterator>
 #include <span>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// Several tensors of one dtype: what split, chunk and unbind give.
 template <Scalar T, Device D = Cpu>
@@ -59,4 +59,4 @@ struct error_the_tensors_of_a_list_must_have_one_dtype_and_device_write_cast_and
   detail::error_the_tensors_of_a_list_must_have_one_dtype_and_device_write_cast_and_Tensor_around_expressions NAME(   \
       std::initializer_list<detail::AnyTensor>, std::int64_t = 0) = delete;
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -5,7 +5,7 @@
 #include <taper/ops/index_at.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -122,4 +122,4 @@ tensor_t<X> diagflat(X&& x, std::int64_t offset = 0) {
   return diag_embed(reshape(std::forward<X>(x), {-1}), offset);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

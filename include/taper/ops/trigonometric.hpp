@@ -4,7 +4,7 @@
 
 #include <taper/ops/operands.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// sin x. Gradient: cos x.
 struct Sin : FloatingOp {
@@ -154,4 +154,4 @@ auto rad2deg(X&& x) { return apply("rad2deg", Mul{}, std::forward<X>(x), 0x1.ca5
 
 TAPER_REFUSE_TWO_DEVICES(atan2)
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -5,7 +5,7 @@
 #include <taper/ops/sort.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// auto [values, inverse, counts] = unique(x).
 template <class Values, Device D = Cpu>
@@ -58,4 +58,4 @@ UniqueResult<tensor_t<X>, device_t<X>> unique_consecutive(X&& x) {
   return detail::unique_runs(tensor_t<X>(eval(std::forward<X>(x))), nullptr);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/core/tensor.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// Values and where they were found: auto [values, indices] = sort(x).
 template <class Values, Device D = Cpu>
@@ -13,4 +13,4 @@ struct ValuesIndices {
   Tensor<std::int64_t, D> indices;
 };
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

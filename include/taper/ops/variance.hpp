@@ -5,7 +5,7 @@
 #include <taper/ops/complex.hpp>
 #include <taper/ops/reduction.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 /// What var and std divide by: n - correction.
 struct VarOptions {
@@ -68,4 +68,4 @@ requires Complex<value_t<X>> Tensor<real_t<value_t<X>>, device_t<X>> std(X&& x, 
   return where(variance == R(0), R(0), sqrt(where(variance == R(0), R(1), variance)));
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

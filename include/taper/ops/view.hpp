@@ -5,7 +5,7 @@
 #include <taper/eval/record.hpp>
 #include <taper/eval/tensor.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -277,4 +277,4 @@ tensor_t<X> movedim(X&& x, std::int64_t source, std::int64_t destination) {
   return permute(t, order);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/optim/optimizer.hpp>
 
-namespace taper::inline TAPER_ABI::optim {
+namespace taper::inline TAPER_CODE::optim {
 
 struct AdagradOptions {
   double lr = 1e-2;
@@ -62,4 +62,4 @@ class Adagrad : public RuleOptimizer<internal::AdagradRule, P...> {
 };
 TAPER_OPTIMIZER_GUIDES(Adagrad, AdagradOptions)
 
-}  // namespace taper::inline TAPER_ABI::optim
+}  // namespace taper::inline TAPER_CODE::optim

@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-namespace taper::inline TAPER_ABI::optim {
+namespace taper::inline TAPER_CODE::optim {
 
 struct AdamOptions {
   double lr = 1e-3;
@@ -102,4 +102,4 @@ class AdamW : public RuleOptimizer<internal::AdamRule<AdamWOptions, true>, P...>
 };
 TAPER_OPTIMIZER_GUIDES(AdamW, AdamWOptions)
 
-}  // namespace taper::inline TAPER_ABI::optim
+}  // namespace taper::inline TAPER_CODE::optim

@@ -7,7 +7,7 @@
 #include <taper/ops/eager.hpp>
 #include <taper/optim/state.hpp>
 
-namespace taper::inline TAPER_ABI::optim {
+namespace taper::inline TAPER_CODE::optim {
 
 /// What training loops and schedulers ask of an optimizer.
 template <class O>
@@ -287,4 +287,4 @@ class RuleOptimizer {
   std::vector<Update> updates_;
 };
 
-}  // namespace taper::inline TAPER_ABI::optim
+}  // namespace taper::inline TAPER_CODE::optim

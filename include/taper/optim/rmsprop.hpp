@@ -4,7 +4,7 @@
 
 #include <taper/optim/optimizer.hpp>
 
-namespace taper::inline TAPER_ABI::optim {
+namespace taper::inline TAPER_CODE::optim {
 
 struct RMSpropOptions {
   double lr = 1e-2;
@@ -69,4 +69,4 @@ class RMSprop : public RuleOptimizer<internal::RMSpropRule, P...> {
 };
 TAPER_OPTIMIZER_GUIDES(RMSprop, RMSpropOptions)
 
-}  // namespace taper::inline TAPER_ABI::optim
+}  // namespace taper::inline TAPER_CODE::optim

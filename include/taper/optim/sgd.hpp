@@ -4,7 +4,7 @@
 
 #include <taper/optim/optimizer.hpp>
 
-namespace taper::inline TAPER_ABI::optim {
+namespace taper::inline TAPER_CODE::optim {
 
 struct SGDOptions {
   double lr = 1e-3;
@@ -64,4 +64,4 @@ class SGD : public RuleOptimizer<internal::SGDRule, P...> {
 };
 TAPER_OPTIMIZER_GUIDES(SGD, SGDOptions)
 
-}  // namespace taper::inline TAPER_ABI::optim
+}  // namespace taper::inline TAPER_CODE::optim

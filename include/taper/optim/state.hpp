@@ -8,7 +8,7 @@
 #include <array>
 #include <optional>
 
-namespace taper::inline TAPER_ABI::optim::internal {
+namespace taper::inline TAPER_CODE::optim::internal {
 
 inline void put(StateDict& out, std::string key, double value) { out.set(std::move(key), tensor<double>(value)); }
 inline void put(StateDict& out, std::string key, bool value) { out.set(std::move(key), tensor<bool>(value)); }
@@ -81,4 +81,4 @@ void require(bool ok, std::string_view op, std::string_view what, const T& value
   if (!ok) detail::raise<ValueError>(op, what, ", got ", value);
 }
 
-}  // namespace taper::inline TAPER_ABI::optim::internal
+}  // namespace taper::inline TAPER_CODE::optim::internal

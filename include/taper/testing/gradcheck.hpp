@@ -7,7 +7,7 @@
 #include <cmath>
 #include <tuple>
 
-namespace taper::inline TAPER_ABI::testing {
+namespace taper::inline TAPER_CODE::testing {
 
 /// eps is the step of the central difference; a derivative passes where |a - n| <= atol + rtol |n|.
 struct GradcheckOptions {
@@ -118,4 +118,4 @@ bool gradgradcheck(F f, const Tensor<double>& input, const GradcheckOptions& opt
   return gradgradcheck(std::move(f), std::tuple(input), options);
 }
 
-}  // namespace taper::inline TAPER_ABI::testing
+}  // namespace taper::inline TAPER_CODE::testing

@@ -14,7 +14,7 @@
 
 #include <unistd.h>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -128,4 +128,4 @@ Progress<Range> progress(Range&& range, std::string label = {}) {
   return Progress<Range>(std::forward<Range>(range), std::move(label));
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -7,7 +7,7 @@
 
 #include <limits>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 namespace attending {
 
 using namespace lanes;
@@ -215,4 +215,4 @@ void attention_backward(const attending::Args<T>& a, const T* out, const T* g, c
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 namespace convolution {
 
 template <class T>
@@ -182,4 +182,4 @@ TAPER_KERNEL void conv2d_bias_gradient(std::int64_t n, std::int64_t oc, std::int
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -9,7 +9,7 @@
 #include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
-namespace taper::inline TAPER_ABI::detail::convolution {
+namespace taper::inline TAPER_CODE::detail::convolution {
 
 /// Adds taps (channels * kh * kw) x pixels of the block at (y0, x0) to the channels of an image.
 template <class T, class A>
@@ -64,4 +64,4 @@ void columns_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx)
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::convolution
+}  // namespace taper::inline TAPER_CODE::detail::convolution

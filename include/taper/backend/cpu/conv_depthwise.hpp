@@ -14,7 +14,7 @@
 #pragma nv_diag_suppress 1675  // the unroll pragmas are for the host compiler, and reach it
 #endif
 
-namespace taper::inline TAPER_ABI::detail::convolution {
+namespace taper::inline TAPER_CODE::detail::convolution {
 
 /// A channel with its padding, as far as the windows reach, and where in it the taps of the first window lie.
 template <class T>
@@ -119,7 +119,7 @@ void depthwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T*
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::convolution
+}  // namespace taper::inline TAPER_CODE::detail::convolution
 
 #if TAPER_NVCC
 #pragma nv_diagnostic pop

@@ -9,7 +9,7 @@
 #include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
-namespace taper::inline TAPER_ABI::detail::convolution {
+namespace taper::inline TAPER_CODE::detail::convolution {
 
 /// Where in its row of the image the taps of one result pixel lie.
 struct Window {
@@ -140,4 +140,4 @@ void rows_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) {
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::convolution
+}  // namespace taper::inline TAPER_CODE::detail::convolution

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// Images (n, c, h, w), weights (oc, c / groups, kh, kw), results (n, oc, oh, ow), all contiguous.
 struct Conv2dShape {
@@ -29,4 +29,4 @@ struct Conv2dShape {
   }
 };
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

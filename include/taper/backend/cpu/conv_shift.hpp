@@ -10,7 +10,7 @@
 #include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
-namespace taper::inline TAPER_ABI::detail::convolution {
+namespace taper::inline TAPER_CODE::detail::convolution {
 
 using tiles::Index;
 using tiles::Scratch;
@@ -212,4 +212,4 @@ void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::convolution
+}  // namespace taper::inline TAPER_CODE::detail::convolution

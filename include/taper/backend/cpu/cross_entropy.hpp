@@ -4,7 +4,7 @@
 
 #include <taper/backend/cpu/softmax.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// Logits (outer, classes, inner) dense; targets (outer, inner); class weights or null. The target of a sample is the
 /// distribution w[t] ((1 - smoothing) [c == t] + smoothing / classes), or nothing where t is ignored.
@@ -156,4 +156,4 @@ TAPER_KERNEL void negative_log_likelihood(const CrossEntropyArgs<T>& a) {
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

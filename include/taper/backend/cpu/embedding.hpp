@@ -5,7 +5,7 @@
 #include <taper/core/dtype.hpp>
 #include <taper/core/parallel.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// y (count, width) = rows `index` of table (rows, width).
 template <class T, class I, class A = Abi>
@@ -37,4 +37,4 @@ void add_rows_at(std::int64_t count, std::int64_t rows, std::int64_t width, cons
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 namespace tiles {
 
 /// f(i) for every product of a batch: few large ones are each cut among the threads, others are dealt out whole.
@@ -95,4 +95,4 @@ void batched_gemm(std::int64_t batch, std::int64_t m, std::int64_t n, std::int64
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

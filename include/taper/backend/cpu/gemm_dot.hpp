@@ -11,7 +11,7 @@
 #pragma nv_diag_suppress 1675  // the unroll pragmas are for the host compiler, and reach it
 #endif
 
-namespace taper::inline TAPER_ABI::detail::tiles {
+namespace taper::inline TAPER_CODE::detail::tiles {
 
 /// Rows of A and of B, both with unit stride along k.
 template <class T>
@@ -144,7 +144,7 @@ TAPER_KERNEL [[gnu::noinline]] void dot_product(Index m, Index n, const DotArgs<
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::tiles
+}  // namespace taper::inline TAPER_CODE::detail::tiles
 
 #if TAPER_NVCC
 #pragma nv_diagnostic pop

@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace taper::inline TAPER_ABI::detail::tiles {
+namespace taper::inline TAPER_CODE::detail::tiles {
 
 template <class T>
 inline constexpr bool is_half = std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>;
@@ -87,4 +87,4 @@ void generic_product(const P& g) {
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::tiles
+}  // namespace taper::inline TAPER_CODE::detail::tiles

@@ -12,7 +12,7 @@
 #pragma nv_diag_suppress 1675  // the unroll pragmas are for the host compiler, and reach it
 #endif
 
-namespace taper::inline TAPER_ABI::detail::tiles {
+namespace taper::inline TAPER_CODE::detail::tiles {
 
 using Index = std::int64_t;
 
@@ -212,7 +212,7 @@ Kernel<T> choose_kernel(Index rows, Index columns) {
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::tiles
+}  // namespace taper::inline TAPER_CODE::detail::tiles
 
 #if TAPER_NVCC
 #pragma nv_diagnostic pop

@@ -14,7 +14,7 @@
 #pragma nv_diag_suppress 1675  // the unroll pragmas are for the host compiler, and reach it
 #endif
 
-namespace taper::inline TAPER_ABI::detail::tiles {
+namespace taper::inline TAPER_CODE::detail::tiles {
 
 /// Rows cut into tiles of falling height: sixes, and at the end what the other heights (4, 3, 2, 1) make of the rest
 /// without a tile much lower than they: 32 is 6, 6, 6, 6, 4, 4. There is no kernel of five rows.
@@ -126,7 +126,7 @@ TAPER_KERNEL [[gnu::noinline]] void pack_left(const T* a, Index row, Index colum
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::tiles
+}  // namespace taper::inline TAPER_CODE::detail::tiles
 
 #if TAPER_NVCC
 #pragma nv_diagnostic pop

@@ -9,7 +9,7 @@
 #include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
-namespace taper::inline TAPER_ABI::detail::tiles {
+namespace taper::inline TAPER_CODE::detail::tiles {
 
 template <class T>
 struct Problem {
@@ -225,4 +225,4 @@ void multiply(Problem<T> g) {
   packed_product<T, A>(g);
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::tiles
+}  // namespace taper::inline TAPER_CODE::detail::tiles

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstring>
 
-namespace taper::inline TAPER_ABI::detail::tiles {
+namespace taper::inline TAPER_CODE::detail::tiles {
 
 /// A, as the tiles read it. `packed`: tile after tile, each k x height. C starts from the bias of its row.
 template <class T>
@@ -89,4 +89,4 @@ TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Lef
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::tiles
+}  // namespace taper::inline TAPER_CODE::detail::tiles

@@ -4,7 +4,7 @@
 
 #include <taper/backend/cpu/points.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// to += value, as scatters add: integers wrap, sums of bools are "or".
 template <class T>
@@ -241,4 +241,4 @@ TAPER_KERNEL void write_positions(const std::uint8_t* mask, const Shape& shape, 
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

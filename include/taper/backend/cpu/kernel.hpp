@@ -4,7 +4,7 @@
 
 #include <taper/expr/program.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// What the driver hands to a kernel. Each operand has a pointer and a step in bytes per pack (0 where it is constant).
 /// forward: in = leaves, out[0] = result.  vjp: in = leaves, result, its gradient, then what each leaf's gradient is added
@@ -185,4 +185,4 @@ TAPER_KERNEL void vjp_kernel(const KernelArgs& args) {
                               std::make_integer_sequence<int, P::count>{});
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -4,7 +4,7 @@
 
 #include <taper/expr/math.hpp>
 
-namespace taper::inline TAPER_ABI::detail::lanes {
+namespace taper::inline TAPER_CODE::detail::lanes {
 
 /// Terms that are summed apart before they join the total: long sums stay exact.
 inline constexpr std::int64_t block = 32;
@@ -45,4 +45,4 @@ TAPER_INLINE scalar_of<V> max_of_lanes(const V& x) {
   return lanes[0];
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::lanes
+}  // namespace taper::inline TAPER_CODE::detail::lanes

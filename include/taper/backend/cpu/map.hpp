@@ -8,7 +8,7 @@
 #include <taper/core/parallel.hpp>
 #include <taper/core/stats.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// An operand of a kernel over an iteration space: memory, strides in elements at that space, bytes per element.
 struct MapOperand {
@@ -318,4 +318,4 @@ void run_map(const MapJob& job) {
   parallel_for(n, plan.grain, [&plan](std::int64_t first, std::int64_t last) { MapChunk<A>(plan, first, last).run(); });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -9,7 +9,7 @@
 #include <taper/core/pool_allocator.hpp>
 #include <taper/core/stats.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 inline constexpr int max_list_operands = 6;
 inline constexpr std::int64_t list_grain = 16384;  // elements per chunk, a multiple of every pack
@@ -215,4 +215,4 @@ double fold_list(const ListJob& job, const F& f) {
   return out;
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

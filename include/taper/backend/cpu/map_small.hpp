@@ -5,7 +5,7 @@
 #include <taper/backend/cpu/map.hpp>
 #include <taper/backend/cpu/slack.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// An operand of a small job: dense, or one element for all. Without initialisers: most of an array of them is not used.
 struct SmallOperand {
@@ -78,4 +78,4 @@ void run_small(KernelFn kernel, const void* data, const SmallOperand* operands, 
     if (operands[i].data) std::memcpy(end[i], at[i], rest * operands[i].size);
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -5,7 +5,7 @@
 #include <taper/backend/cpu/lanes.hpp>
 #include <taper/core/parallel.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 namespace norming {
 
 using namespace lanes;
@@ -282,4 +282,4 @@ void layer_norm_rows_backward(std::int64_t m, std::int64_t n, const T* g, const 
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -7,7 +7,7 @@
 #include <taper/core/record.hpp>
 #include <taper/core/stats.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// The points of an iteration space in row-major order, with the offsets of N operands in step. Neighbouring dimensions
 /// that all operands walk as one are merged.
@@ -106,4 +106,4 @@ RecordPtr copy_of_record(const TensorRecord& x) {
   return out;
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 namespace pooling {
 
 /// What windows are summed in.
@@ -188,4 +188,4 @@ void adaptive_avg_pool2d_backward(std::int64_t planes, std::int64_t h, std::int6
   pooling::average_backward<T, A>(planes, pooling::Adaptive{h, w, oh, ow}, dy, dx);
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

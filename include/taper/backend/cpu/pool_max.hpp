@@ -11,7 +11,7 @@
 #include <limits>
 #include <type_traits>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 namespace pooling {
 
 using tiles::Native;
@@ -159,4 +159,4 @@ void adaptive_max_pool2d(std::int64_t planes, std::int64_t h, std::int64_t w, st
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

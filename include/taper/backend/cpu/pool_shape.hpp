@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// Planes (images times channels) of h x w pooled by windows of kh x kw.
 struct Pool2dShape {
@@ -68,4 +68,4 @@ inline bool next_vector(const Pool2dShape& s, const Taps& y, std::int64_t& x, st
 inline std::int64_t grain(std::int64_t pixels) { return 1 + (std::int64_t{1} << 15) / (pixels > 0 ? pixels : 1); }
 
 }  // namespace pooling
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -6,7 +6,7 @@
 
 #include <limits>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 template <class T>
 struct WideOf { using type = std::int64_t; };
@@ -176,4 +176,4 @@ class ReduceSink {
   Scratch scratch_;
 };
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -5,7 +5,7 @@
 #include <taper/core/parallel.hpp>
 #include <taper/expr/math.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// Every row of y (m, n) set to `row`.
 template <class T, class A = Abi>
@@ -60,4 +60,4 @@ TAPER_KERNEL void sum_rows(std::int64_t m, std::int64_t n, const T* x, T* sums, 
   }
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

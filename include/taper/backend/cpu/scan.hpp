@@ -5,7 +5,7 @@
 #include <taper/backend/cpu/points.hpp>
 #include <taper/expr/math.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// Element k of line (o, i) is at (o * size + k) * inner + i. Neighbouring lines run together in blocks,
 /// so that memory is read in order.
@@ -123,4 +123,4 @@ void scan_recurrence(const ScanLines& lines, const T* a, const T* b, T* y) {
   lines.for_each([&](std::int64_t at, std::int64_t width) { recurrence_block<T, A>(lines, at, width, a, b, y); });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

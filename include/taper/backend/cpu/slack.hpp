@@ -5,7 +5,7 @@
 #include <taper/core/record.hpp>
 #include <taper/expr/math/pack_type.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// True where a pack that runs over the end of a dense tensor of `size` bytes per element meets slack and nothing else.
 /// Not under address sanitizer, which would report it.
@@ -14,4 +14,4 @@ inline bool pack_fits_behind(const TensorRecord& r, std::size_t size) {
          r.data + static_cast<std::size_t>(r.numel) * size == r.storage->data + r.storage->bytes;
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

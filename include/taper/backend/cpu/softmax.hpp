@@ -7,7 +7,7 @@
 
 #include <limits>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 namespace softmaxing {
 
 using namespace lanes;
@@ -135,4 +135,4 @@ void softmax_backward(std::int64_t outer, std::int64_t n, std::int64_t inner, co
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

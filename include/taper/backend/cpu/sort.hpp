@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <bit>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 template <std::size_t Bytes>
 using unsigned_of = std::conditional_t<
@@ -103,4 +103,4 @@ void sort_lines(const SortLines& lines, const SortRequest& want, const T* x, std
   else sort_lines_as<T, SortPair, A>(lines, want, x, indices);
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

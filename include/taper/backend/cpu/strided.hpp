@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstring>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// A strided walk over an iteration space: neighbouring dimensions that can be walked as one are merged.
 struct Walk {
@@ -120,4 +120,4 @@ void scatter(std::byte* to, const std::byte* from, std::size_t size, const Walk&
   });
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

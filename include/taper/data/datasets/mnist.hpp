@@ -8,7 +8,7 @@
 #include <taper/ops/cast.hpp>
 #include <taper/ops/division.hpp>
 
-namespace taper::inline TAPER_ABI::data {
+namespace taper::inline TAPER_CODE::data {
 
 /// Which part of a dataset that comes in two.
 enum class Split { train, test };
@@ -44,4 +44,4 @@ TAPER_RARE inline ImageDataset mnist(const std::string& root, Split split = Spli
 /// Source: H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST, arXiv:1708.07747.
 inline ImageDataset fashion_mnist(const std::string& root, Split split = Split::train) { return mnist(root, split); }
 
-}  // namespace taper::inline TAPER_ABI::data
+}  // namespace taper::inline TAPER_CODE::data

@@ -4,7 +4,7 @@
 
 #include <taper/expr/math/define.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail::simd {
 
@@ -182,4 +182,4 @@ TAPER_MATH_TEST(isnan, IsNan, m > infinity) TAPER_MATH_TEST(isinf, IsInf, m == i
 
 }  // namespace math
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -8,7 +8,7 @@
 #include <taper/expr/math/power.hpp>
 #include <taper/expr/math/trigonometric.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 template <class V>
@@ -190,4 +190,4 @@ TAPER_PACK Pack<std::complex<R>, N, A> operator/(const Pack<std::complex<R>, N, 
   return math::divide(a, b);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

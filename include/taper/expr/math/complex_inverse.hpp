@@ -4,7 +4,7 @@
 
 #include <taper/expr/math/complex.hpp>
 
-namespace taper::inline TAPER_ABI::math {
+namespace taper::inline TAPER_CODE::math {
 
 template <ComplexValue Z>
 TAPER_INLINE TAPER_HD Z rsqrt(const Z& z) {
@@ -80,4 +80,4 @@ TAPER_INLINE TAPER_HD Z atan(const Z& z) {
   return complex(imag(a), real_of<Z>(-real(a)));
 }
 
-}  // namespace taper::inline TAPER_ABI::math
+}  // namespace taper::inline TAPER_CODE::math

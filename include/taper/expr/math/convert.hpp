@@ -6,7 +6,7 @@
 
 #include <limits>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail::simd {
 
@@ -197,4 +197,4 @@ TAPER_HD constexpr U convert(T x) {
     return static_cast<U>(x);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

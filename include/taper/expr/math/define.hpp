@@ -14,7 +14,7 @@
 #define TAPER_SCALAR_MATH(host, device) return host;
 #endif
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 template <class T>
 concept RealScalar = std::is_arithmetic_v<T> && !std::is_same_v<T, bool>;
 }
@@ -61,7 +61,7 @@ concept RealScalar = std::is_arithmetic_v<T> && !std::is_same_v<T, bool>;
 #define TAPER_MATH_UNARY(name, device) TAPER_MATH_UNARY_OF(std::floating_point, name, device)
 #define TAPER_MATH_BINARY(name, device) TAPER_MATH_BINARY_OF(std::floating_point, name, device)
 
-namespace taper::inline TAPER_ABI::detail::simd {
+namespace taper::inline TAPER_CODE::detail::simd {
 
 TAPER_PRECISE_BEGIN
 
@@ -196,4 +196,4 @@ TAPER_PACK Two<X> two_product(X a, X b) {
 
 TAPER_PRECISE_END
 
-}  // namespace taper::inline TAPER_ABI::detail::simd
+}  // namespace taper::inline TAPER_CODE::detail::simd

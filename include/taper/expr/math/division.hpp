@@ -4,7 +4,7 @@
 
 #include <taper/expr/math/basic.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail::simd {
 
@@ -86,4 +86,4 @@ requires(PackValue<V> || detail::RealScalar<V>) TAPER_INLINE TAPER_HD V floor_di
 
 }  // namespace math
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

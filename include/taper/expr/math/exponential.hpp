@@ -4,7 +4,7 @@
 
 #include <taper/expr/math/define.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail::simd {
 
@@ -154,4 +154,4 @@ TAPER_MATH_UNARY(tanh, ::tanh(x))
 TAPER_MATH_UNARY(sinh, ::sinh(x))
 TAPER_MATH_UNARY(cosh, ::cosh(x))
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

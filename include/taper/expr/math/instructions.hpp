@@ -4,7 +4,7 @@
 
 #include <taper/expr/math/native.hpp>
 
-namespace taper::inline TAPER_ABI::detail::simd {
+namespace taper::inline TAPER_CODE::detail::simd {
 
 TAPER_PRECISE_BEGIN
 
@@ -235,4 +235,4 @@ TAPER_PACK X sqrt(X x) {
 
 TAPER_PRECISE_END
 
-}  // namespace taper::inline TAPER_ABI::detail::simd
+}  // namespace taper::inline TAPER_CODE::detail::simd

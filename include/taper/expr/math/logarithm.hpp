@@ -4,7 +4,7 @@
 
 #include <taper/expr/math/exponential.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail::simd {
 
@@ -158,4 +158,4 @@ TAPER_MATH_UNARY(asinh, ::asinh(x))
 TAPER_MATH_UNARY(acosh, ::acosh(x))
 TAPER_MATH_UNARY(atanh, ::atanh(x))
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/expr/math/convert.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail::simd {
 
@@ -231,4 +231,4 @@ TAPER_HD void store(T* p, std::type_identity_t<compute_t<T>> x) {
   *p = static_cast<T>(x);
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

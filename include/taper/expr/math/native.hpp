@@ -36,7 +36,7 @@
 #define TAPER_PRECISE_END
 #endif
 
-namespace taper::inline TAPER_ABI::detail::simd {
+namespace taper::inline TAPER_CODE::detail::simd {
 
 #if TAPER_DEVICE_PASS
 template <class T, int L>
@@ -162,4 +162,4 @@ TAPER_PACK X barrier(X x) {
   return x;
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::simd
+}  // namespace taper::inline TAPER_CODE::detail::simd

@@ -6,7 +6,7 @@
 
 #include <concepts>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail::simd {
 
@@ -303,4 +303,4 @@ TAPER_HD constexpr bool all(M m) {
   return m;
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 inline constexpr int native_lanes4 = TAPER_VECTOR_BYTES / 4;
 /// The lane count of every program, whatever its dtypes: two natives of a 4-byte type.
@@ -166,4 +166,4 @@ requires std::is_arithmetic_v<S> TAPER_PACK Pack<T, N, A>::Pack(S s) {
   }
 }
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/expr/math/logarithm.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail::simd {
 
@@ -139,4 +139,4 @@ TAPER_MATH_BINARY(pow, ::pow(x, y))
 /// sqrt(x^2 + y^2) without overflow. Error: float 0.51 ULP, double 1.5.
 TAPER_MATH_BINARY(hypot, ::hypot(x, y))
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

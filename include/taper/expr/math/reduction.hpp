@@ -4,7 +4,7 @@
 
 #include <taper/expr/math/define.hpp>
 
-namespace taper::inline TAPER_ABI::detail::simd {
+namespace taper::inline TAPER_CODE::detail::simd {
 
 TAPER_PRECISE_BEGIN
 
@@ -164,4 +164,4 @@ TAPER_PACK Angle<X> reduce_pio2(X x) {
 
 TAPER_PRECISE_END
 
-}  // namespace taper::inline TAPER_ABI::detail::simd
+}  // namespace taper::inline TAPER_CODE::detail::simd

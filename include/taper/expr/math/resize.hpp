@@ -4,7 +4,7 @@
 
 #include <taper/expr/math/pack_type.hpp>
 
-namespace taper::inline TAPER_ABI::detail::simd {
+namespace taper::inline TAPER_CODE::detail::simd {
 
 // g++ 12 expands many vector conversions into scalar code, so on x86 it is told the instructions by name.
 #if defined(__x86_64__) && !TAPER_CLANG && !TAPER_DEVICE_PASS
@@ -204,4 +204,4 @@ TAPER_PACK Pack<U, N, A> resize(const Pack<T, N, A>& p) {
     return resize_of<R, fits>(iota<Layout<U, N>::count>(), p);
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::simd
+}  // namespace taper::inline TAPER_CODE::detail::simd

@@ -4,7 +4,7 @@
 
 #include <taper/expr/math/native.hpp>
 
-namespace taper::inline TAPER_ABI::detail::simd {
+namespace taper::inline TAPER_CODE::detail::simd {
 
 // f(i), f(i + 1), ...: cudafe++ loses a pack expansion among the arguments of __builtin_shufflevector.
 #define TAPER_LANES2(f, i) f(i), f((i) + 1)
@@ -91,4 +91,4 @@ TAPER_PACK bool any_lane(M m) {
 #endif
 }
 
-}  // namespace taper::inline TAPER_ABI::detail::simd
+}  // namespace taper::inline TAPER_CODE::detail::simd

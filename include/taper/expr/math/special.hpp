@@ -7,7 +7,7 @@
 #include <taper/expr/math/logarithm.hpp>
 #include <taper/expr/math/trigonometric.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail::simd {
 
@@ -160,4 +160,4 @@ TAPER_MATH_LANES(lgamma)
 
 }  // namespace math
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/expr/math/reduction.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail::simd {
 
@@ -177,4 +177,4 @@ TAPER_MATH_UNARY(atan, ::atan(x))
 /// The angle of (y, x): atan2(y, x).
 TAPER_MATH_BINARY(atan2, ::atan2(x, y))
 
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

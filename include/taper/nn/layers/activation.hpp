@@ -6,7 +6,7 @@
 #include <taper/nn/repr.hpp>
 #include <taper/ops/activation.hpp>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 /// max(x, 0).
 struct ReLU {
@@ -114,4 +114,4 @@ struct Threshold {
   std::string extra_repr() const { return detail::concat("threshold=", detail::repr(threshold), ", value=", detail::repr(value)); }
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

@@ -9,7 +9,7 @@
 #include <taper/ops/random.hpp>
 #include <taper/ops/selection.hpp>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 /// x where x > 0, weight x elsewhere; one weight for all channels, or one for each (axis 1).
 template <Scalar T = float, Device D = Cpu>
@@ -77,4 +77,4 @@ struct RReLU {
   }
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

@@ -6,7 +6,7 @@
 #include <taper/nn/repr.hpp>
 #include <taper/ops/activation_smooth.hpp>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 /// 1 / (1 + e^-x).
 struct Sigmoid {
@@ -141,4 +141,4 @@ struct Tanhshrink {
   }
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

@@ -9,7 +9,7 @@
 
 #include <optional>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace nn {
 
@@ -133,4 +133,4 @@ class BatchNorm2d : public detail::BatchNorm<T, D> {
 };
 
 }  // namespace nn
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -8,7 +8,7 @@
 #include <taper/ops/conv.hpp>
 #include <taper/ops/pad.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace nn {
 
@@ -192,4 +192,4 @@ class Conv2d {
 };
 
 }  // namespace nn
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

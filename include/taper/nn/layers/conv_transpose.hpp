@@ -4,7 +4,7 @@
 
 #include <taper/nn/layers/conv.hpp>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 struct ConvTranspose1dOptions {
   std::int64_t kernel_size = 0, stride = 1, padding = 0, output_padding = 0, groups = 1;
@@ -117,4 +117,4 @@ class ConvTranspose2d {
                           &ConvTranspose2d::dilation, &ConvTranspose2d::weight, &ConvTranspose2d::bias>;
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

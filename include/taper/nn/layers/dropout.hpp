@@ -6,7 +6,7 @@
 #include <taper/nn/repr.hpp>
 #include <taper/ops/dropout.hpp>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 /// In training each element is 0 with probability p, and x / (1 - p) otherwise. The result fuses like any expression.
 struct Dropout {
@@ -53,4 +53,4 @@ struct Dropout2d {
   std::string extra_repr() const { return detail::concat("p=", detail::repr(p), ", inplace=False"); }
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

@@ -10,7 +10,7 @@
 
 #include <optional>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 /// padding_idx: a row that starts as zeros and gets no gradient, counted from the back where negative. max_norm: rows that
 /// are looked up are first shortened to this norm, in place.
@@ -113,4 +113,4 @@ class Embedding {
                           &Embedding::norm_type, &Embedding::weight>;
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

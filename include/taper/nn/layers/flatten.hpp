@@ -6,7 +6,7 @@
 #include <taper/nn/repr.hpp>
 #include <taper/ops/view.hpp>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 /// Axes start_dim to end_dim made one. Shapes: by default (n, a, b, ..) -> (n, a b ..).
 struct Flatten {
@@ -35,4 +35,4 @@ struct Unflatten {
   std::string extra_repr() const { return detail::concat("dim=", dim, ", unflattened_size=", unflattened_size); }
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

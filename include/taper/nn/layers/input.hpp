@@ -7,7 +7,7 @@
 #include <taper/nn/observe.hpp>
 #include <taper/ops/eager.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -40,4 +40,4 @@ template <class T>
 concept ParameterScalar = Differentiable<T>;
 
 }  // namespace nn
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -9,7 +9,7 @@
 #include <taper/ops/linear.hpp>
 #include <taper/ops/reduction.hpp>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 struct LinearOptions {
   bool bias = true;
@@ -112,4 +112,4 @@ struct Identity {
   }
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

@@ -5,7 +5,7 @@
 #include <taper/nn/layers/input.hpp>
 #include <taper/ops/loss.hpp>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 /// (x - target)^2.
 struct MSELoss {
@@ -123,4 +123,4 @@ struct BCEWithLogitsLoss {
   TAPER_REFUSE_FOREIGN_INPUT(T, D)
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

@@ -9,7 +9,7 @@
 
 #include <optional>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 struct LayerNormOptions {
   double eps = 1e-5;
@@ -153,4 +153,4 @@ class RMSNorm {
   using members = Members<&RMSNorm::normalized_shape, &RMSNorm::eps, &RMSNorm::elementwise_affine, &RMSNorm::weight>;
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

@@ -6,7 +6,7 @@
 #include <taper/nn/repr.hpp>
 #include <taper/ops/pool.hpp>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 // MaxPool2d{2}, MaxPool2d{.kernel_size = 3, .stride = 2}: a stride of 0 stands for the kernel's size.
 
@@ -136,4 +136,4 @@ struct AdaptiveAvgPool2d {
   std::string extra_repr() const { return detail::concat("output_size=", detail::repr_short(output_size)); }
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

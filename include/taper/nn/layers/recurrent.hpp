@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace nn {
 
@@ -241,4 +241,4 @@ class Recurrent {
 };
 
 }  // namespace detail
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -4,7 +4,7 @@
 
 #include <taper/nn/layers/recurrent.hpp>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 struct RNNOptions {
   std::int64_t num_layers = 1;
@@ -110,4 +110,4 @@ class GRU : public detail::Recurrent<T, D> {
                           &GRU::bidirectional, &GRU::mode, &GRU::weights>;
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

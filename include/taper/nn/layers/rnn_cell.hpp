@@ -4,7 +4,7 @@
 
 #include <taper/nn/layers/recurrent.hpp>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
@@ -140,4 +140,4 @@ class GRUCell : public detail::RecurrentCell<T, D> {
 };
 
 }  // namespace nn
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -6,7 +6,7 @@
 #include <taper/nn/repr.hpp>
 #include <taper/ops/softmax.hpp>
 
-namespace taper::inline TAPER_ABI::nn {
+namespace taper::inline TAPER_CODE::nn {
 
 /// exp(x) / sum exp(x) along an axis.
 struct Softmax {
@@ -59,4 +59,4 @@ struct Softmax2d {
   }
 };
 
-}  // namespace taper::inline TAPER_ABI::nn
+}  // namespace taper::inline TAPER_CODE::nn

@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 // A T that is never constructed: only addresses inside it are taken, by the compiler. It is defined, because a declared
 // variable whose type has no linkage (a local class) is an error when nobody can define it.
@@ -70,4 +70,4 @@ struct AggregateFields {
   }
 };
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 /// The declared types of the fields of a reflected class, in their order, const and references included.
 template <class... Fields>
@@ -100,4 +100,4 @@ TAPER_BIND_ROW(7, i)
 #undef TAPER_BIND_2
 #undef TAPER_BIND_1
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

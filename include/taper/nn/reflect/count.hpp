@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <type_traits>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 inline constexpr std::size_t max_fields = 64;
 
@@ -193,4 +193,4 @@ consteval FieldCount count_aggregate() {
   return count;
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

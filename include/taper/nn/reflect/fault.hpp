@@ -5,7 +5,7 @@
 #include <taper/config.hpp>
 #include <taper/nn/reflect/count.hpp>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 // Never defined: an incomplete return type of a deleted function is the one place whose name every compiler prints.
 template <class T>
@@ -60,4 +60,4 @@ struct ReflectError<T, ReflectFault::inherited_members> {
   using type = error_the_members_are_those_of_the_base_list_all_fields_in_a_using_members_of_this_class<T>;
 };
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace taper::inline TAPER_ABI {
+namespace taper::inline TAPER_CODE {
 
 namespace nn {
 
@@ -84,4 +84,4 @@ struct ListedFields<T, nn::Members<Fields...>> {
 };
 
 }  // namespace detail
-}  // namespace taper::inline TAPER_ABI
+}  // namespace taper::inline TAPER_CODE

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace taper::inline TAPER_ABI::detail {
+namespace taper::inline TAPER_CODE::detail {
 
 // "... [with auto Entity = FieldAddress{((const void*)(& unconstructed<Net>.Unconstructed<Net>::object.Net::conv))}]",
 // "... [Entity = FieldAddress{&unconstructed.object.conv}]", "... [with auto Entity = &Net::conv]": the name comes last.
@@ -27,4 +27,4 @@ consteval auto last_name() {
   return std::string_view(text + begin, end - begin);
 }
 
-}  // namespace taper::inline TAPER_ABI::detail
+}  // namespace taper::inline TAPER_CODE::detail

@@ -6,7 +6,7 @@
 
 #include <numbers>
 
-namespace taper::inline TAPER_ABI::optim::inline lr_scheduler {
+namespace taper::inline TAPER_CODE::optim::inline lr_scheduler {
 
 struct CosineAnnealingLROptions {
   double eta_min = 0;
@@ -87,4 +87,4 @@ class CosineAnnealingWarmRestarts : public LRScheduler<CosineAnnealingWarmRestar
   double eta_min_;
 };
 
-}  // namespace taper::inline TAPER_ABI::optim::inline lr_scheduler
+}  // namespace taper::inline TAPER_CODE::optim::inline lr_scheduler

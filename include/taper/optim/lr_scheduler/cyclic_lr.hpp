@@ -4,7 +4,7 @@
 
 #include <taper/optim/lr_scheduler/momentum.hpp>
 
-namespace taper::inline TAPER_ABI::optim::inline lr_scheduler {
+namespace taper::inline TAPER_CODE::optim::inline lr_scheduler {
 
 /// How CyclicLR's height changes: not at all, halved with every cycle, or by gamma with every step.
 enum class CyclicMode { triangular, triangular2, exp_range };
@@ -63,4 +63,4 @@ class CyclicLR : public LRScheduler<CyclicLR<O>, O> {
   internal::MomentumRange momentum_;
 };
 
-}  // namespace taper::inline TAPER_ABI::optim::inline lr_scheduler
+}  // namespace taper::inline TAPER_CODE::optim::inline lr_scheduler

@@ -4,7 +4,7 @@
 
 #include <taper/optim/lr_scheduler/scheduler.hpp>
 
-namespace taper::inline TAPER_ABI::optim {
+namespace taper::inline TAPER_CODE::optim {
 
 namespace internal {
 
@@ -71,4 +71,4 @@ class MultiplicativeLR : public LRScheduler<MultiplicativeLR<O, F...>, O> {
 };
 
 }  // namespace lr_scheduler
-}  // namespace taper::inline TAPER_ABI::optim
+}  // namespace taper::inline TAPER_CODE::optim

@@ -4,7 +4,7 @@
 
 #include <taper/optim/lr_scheduler/scheduler.hpp>
 
-namespace taper::inline TAPER_ABI::optim::inline lr_scheduler {
+namespace taper::inline TAPER_CODE::optim::inline lr_scheduler {
 
 struct ConstantLROptions {
   double factor = 1.0 / 3;
@@ -86,4 +86,4 @@ class PolynomialLR : public LRScheduler<PolynomialLR<O>, O> {
   double total_, power_;
 };
 
-}  // namespace taper::inline TAPER_ABI::optim::inline lr_scheduler
+}  // namespace taper::inline TAPER_CODE::optim::inline lr_scheduler

@@ -4,7 +4,7 @@
 
 #include <taper/optim/lr_scheduler/scheduler.hpp>
 
-namespace taper::inline TAPER_ABI::optim::internal {
+namespace taper::inline TAPER_CODE::optim::internal {
 
 template <class Group>
 inline constexpr bool has_momentum = requires(Group& g) { g.momentum; } || requires(Group& g) { g.betas[0]; };
@@ -29,4 +29,4 @@ struct MomentumRange {
   explicit operator bool() const { return !base.empty(); }
 };
 
-}  // namespace taper::inline TAPER_ABI::optim::internal
+}  // namespace taper::inline TAPER_CODE::optim::internal

@@ -6,7 +6,7 @@
 
 #include <numbers>
 
-namespace taper::inline TAPER_ABI::optim::inline lr_scheduler {
+namespace taper::inline TAPER_CODE::optim::inline lr_scheduler {
 
 /// How OneCycleLR goes from one rate to the next.
 enum class AnnealStrategy { cos, linear };
@@ -93,4 +93,4 @@ class OneCycleLR : public LRScheduler<OneCycleLR<O>, O> {
   internal::MomentumRange momentum_;
 };
 
-}  // namespace taper::inline TAPER_ABI::optim::inline lr_scheduler
+}  // namespace taper::inline TAPER_CODE::optim::inline lr_scheduler

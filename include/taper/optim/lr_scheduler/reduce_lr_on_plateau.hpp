@@ -6,7 +6,7 @@
 
 #include <limits>
 
-namespace taper::inline TAPER_ABI::optim::inline lr_scheduler {
+namespace taper::inline TAPER_CODE::optim::inline lr_scheduler {
 
 /// Whether a smaller or a larger metric is the better one.
 enum class PlateauMode { min, max };
@@ -118,4 +118,4 @@ class ReduceLROnPlateau {
   std::vector<double> last_lr_;
 };
 
-}  // namespace taper::inline TAPER_ABI::optim::inline lr_scheduler
+}  // namespace taper::inline TAPER_CODE::optim::inline lr_scheduler

@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-namespace taper::inline TAPER_ABI::optim::inline lr_scheduler {
+namespace taper::inline TAPER_CODE::optim::inline lr_scheduler {
 
 /// A scheduler that needs nothing but step().
 template <class S>
@@ -144,4 +144,4 @@ class LRScheduler {
   bool initial_ = false;
 };
 
-}  // namespace taper::inline TAPER_ABI::optim::inline lr_scheduler
+}  // namespace taper::inline TAPER_CODE::optim::inline lr_scheduler

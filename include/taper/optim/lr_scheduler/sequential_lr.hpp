@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace taper::inline TAPER_ABI::optim {
+namespace taper::inline TAPER_CODE::optim {
 
 namespace internal {
 
@@ -194,4 +194,4 @@ class ChainedScheduler {
 };
 
 }  // namespace lr_scheduler
-}  // namespace taper::inline TAPER_ABI::optim
+}  // namespace taper::inline TAPER_CODE::optim

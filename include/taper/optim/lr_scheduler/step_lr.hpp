@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace taper::inline TAPER_ABI::optim::inline lr_scheduler {
+namespace taper::inline TAPER_CODE::optim::inline lr_scheduler {
 
 struct StepLROptions {
   double gamma = 0.1;
@@ -73,4 +73,4 @@ class ExponentialLR : public LRScheduler<ExponentialLR<O>, O> {
   double gamma_;
 };
 
-}  // namespace taper::inline TAPER_ABI::optim::inline lr_scheduler
+}  // namespace taper::inline TAPER_CODE::optim::inline lr_scheduler
