@@ -100,12 +100,18 @@ TAPER_KERNEL void take_elements(std::byte* to, const std::byte* x, const std::in
   for (std::int64_t i = 0; i < n; ++i) reinterpret_cast<U*>(to)[i] = reinterpret_cast<const U*>(x)[offsets[i]];
 }
 
+using TakeElements = void (*)(std::byte* to, const std::byte* x, const std::int64_t* offsets, std::int64_t n);
+template <class A>
+struct ElementTaker {
+  template <class U>
+  TakeElements operator()() const { return &take_elements<U, A>; }
+};
+
 /// The rows as a dense tensor; `bytes` is an element's size.
 template <class A = Abi>
 void take_rows(const IndexedRows& rows, std::int64_t bytes, const std::byte* x, std::byte* out) {
   if (rows.total() == 0) return;
-  using Take = void (*)(std::byte*, const std::byte*, const std::int64_t*, std::int64_t);
-  const Take take = dispatch_size(static_cast<std::size_t>(bytes), []<class U>() -> Take { return &take_elements<U, A>; });
+  const TakeElements take = dispatch_size(static_cast<std::size_t>(bytes), ElementTaker<A>{});
   const std::int64_t n = rows.inner.count();
   const Walk walk = rows.inner_walk();
   parallel_for(rows.outer.count() * rows.count, chunk_of(n), [&](std::int64_t first, std::int64_t last) {
@@ -205,14 +211,20 @@ inline void run_axis(const AxisLoop& loop, std::int64_t bytes, const std::int64_
     });
   });
 }
+template <class A>
+struct RowGatherer {
+  template <class U>
+  AxisRow operator()() const { return &gather_row<U, A>; }
+};
+template <class A>
+struct RowReplacer {
+  template <class U>
+  AxisRow operator()() const { return &replace_row<U, A>; }
+};
 template <class A = Abi>
-AxisRow row_gatherer(std::size_t size) {
-  return dispatch_size(size, []<class U>() -> AxisRow { return &gather_row<U, A>; });
-}
+AxisRow row_gatherer(std::size_t size) { return dispatch_size(size, RowGatherer<A>{}); }
 template <class A = Abi>
-AxisRow row_replacer(std::size_t size) {
-  return dispatch_size(size, []<class U>() -> AxisRow { return &replace_row<U, A>; });
-}
+AxisRow row_replacer(std::size_t size) { return dispatch_size(size, RowReplacer<A>{}); }
 
 template <class A = Abi>
 TAPER_KERNEL std::int64_t count_true(const std::uint8_t* mask, std::int64_t n) {

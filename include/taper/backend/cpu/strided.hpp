@@ -97,10 +97,13 @@ TAPER_KERNEL void copy_row(std::byte* to_bytes, std::int64_t to_step, const std:
     for (std::int64_t i = 0; i < n; ++i) to[i * to_step] = from[i * from_step];
   }
 }
+template <class A>
+struct RowCopier {
+  template <class U>
+  CopyRow operator()() const { return &copy_row<U, A>; }
+};
 template <class A = Abi>
-CopyRow row_copier(std::size_t size) {
-  return dispatch_size(size, []<class U>() -> CopyRow { return &copy_row<U, A>; });
-}
+CopyRow row_copier(std::size_t size) { return dispatch_size(size, RowCopier<A>{}); }
 
 /// The range [first, first + n) of a strided operand, made contiguous.
 template <class A = Abi>
