@@ -85,12 +85,12 @@ TEST_CASE("outputs use the words of their blocks") {
       const std::uint64_t at = static_cast<std::uint64_t>(first) + i;
       const PhiloxBlock block = philox(seed, offset, at / 64 * 16 + at % 16);
       const std::uint32_t word = block[at / 16 % 4];
-      REQUIRE(random::bits32(seed, offset, at) == word);
+      REQUIRE(taper::detail::random::bits32(seed, offset, at) == word);
       REQUIRE(f[i] == static_cast<float>(word >> 8) / 16777216.0f);
       REQUIRE(m[i] == (word < static_cast<std::uint64_t>(0.3 * 4294967296.0)));
       const PhiloxBlock pair = philox(seed, offset, at / 32 * 16 + at % 16);
       const std::uint64_t wide = pair[at / 16 % 2 * 2] | std::uint64_t{pair[at / 16 % 2 * 2 + 1]} << 32;
-      REQUIRE(random::bits64(seed, offset, at) == wide);
+      REQUIRE(taper::detail::random::bits64(seed, offset, at) == wide);
       REQUIRE(k[i] == -5 + static_cast<std::int64_t>(static_cast<long double>(wide) * 100 / 18446744073709551616.0L));
     }
   }
@@ -143,7 +143,7 @@ TEST_CASE("normals equal Box and Muller's formula") {
     const std::uint32_t a32 = i % 7 == 0 ? b[0] >> (i % 32) : b[0], t32 = b[1];
     const long double u32 = (static_cast<float>(a32 >> 1) + 1.0f) * 0x1p-31f;
     const long double exact32 = std::sqrt(-2 * std::log(u32)) * exact_turn(std::uint64_t{t32} << 32, odd);
-    const float got32 = random::normal<float>(a32, t32, odd);
+    const float got32 = taper::detail::random::normal<float>(a32, t32, odd);
     if (exact32 != 0)
       worst_float =
           std::max(worst_float, static_cast<double>(std::fabs(got32 - exact32)) / ulp(static_cast<float>(exact32)));
@@ -153,7 +153,7 @@ TEST_CASE("normals equal Box and Muller's formula") {
     const long double u64 = 1 - static_cast<long double>(a64 >> 12) / 4503599627370496.0L;
     // Fifty-four bits of the angle count.
     const long double exact64 = std::sqrt(-2 * std::log(u64)) * exact_turn(t64 >> 10 << 10, odd);
-    const double got64 = random::normal<double>(a64, t64, odd);
+    const double got64 = taper::detail::random::normal<double>(a64, t64, odd);
     if (exact64 != 0)
       worst_double =
           std::max(worst_double, static_cast<double>(std::fabs(got64 - exact64)) / ulp(static_cast<double>(exact64)));
@@ -165,9 +165,9 @@ TEST_CASE("normals equal Box and Muller's formula") {
   // The ends of the uniform: no infinity and no NaN.
   for (const std::uint32_t a : {0u, 1u, 0x7fffffffu, 0xffffffffu})
     for (const std::uint32_t t : {0u, 0x20000000u, 0x40000000u, 0x80000000u, 0xc0000000u, 0xffffffffu}) {
-      REQUIRE(std::isfinite(random::normal<float>(a, t, false)));
+      REQUIRE(std::isfinite(taper::detail::random::normal<float>(a, t, false)));
       const std::uint64_t wide = std::uint64_t{a} << 32 | a;
-      REQUIRE(std::isfinite(random::normal<double>(wide, std::uint64_t{t} << 32, true)));
+      REQUIRE(std::isfinite(taper::detail::random::normal<double>(wide, std::uint64_t{t} << 32, true)));
     }
 }
 
@@ -220,8 +220,8 @@ TEST_CASE("integers are even over their range, at any range") {
       REQUIRE(v < range);
     }
   }
-  REQUIRE(random::multiply_high(~0ull, ~0ull) == ~0ull - 1);
-  REQUIRE(random::multiply_high(0x123456789abcdef0, 0xfedcba9876543210) == 0x121fa00ad77d7422);
+  REQUIRE(taper::detail::random::multiply_high(~0ull, ~0ull) == ~0ull - 1);
+  REQUIRE(taper::detail::random::multiply_high(0x123456789abcdef0, 0xfedcba9876543210) == 0x121fa00ad77d7422);
 }
 
 TEST_CASE("Bernoulli masks have their probability, and are certain at 0 and 1") {
