@@ -36,9 +36,12 @@ class OwnCounter {
   std::atomic<T> value_{0};
 };
 
+// A thread's free blocks of one class. It keeps as many as it has shown to need: `room` grows when it runs out, so that a
+// thread that only gives back what others allocate (batches from data workers) passes it on soon.
 struct Bin {
   void* head = nullptr;
   OwnCounter<std::uint32_t> count;
+  std::uint32_t room = 4;
 };
 
 struct ThreadCache {
@@ -134,9 +137,12 @@ TAPER_COLD inline ThreadCache* attach_thread() noexcept {
   cache->net.add(bytes);
   cache->allocations.add(1);
   publish(*cache);
+  if (c >= cached_classes) return p;
+  Bin& bin = cache->bins[c];
+  const std::uint32_t wanted = c < slab_classes ? 2 * bin.room : bin.room + 1;
+  bin.room = wanted < bin_limit(c) ? wanted : bin_limit(c);
   if (c < slab_classes) {  // single allocations are fetched one by one: what is not needed is not asked of the system
-    Bin& bin = cache->bins[c];
-    for (std::uint32_t i = bin_limit(c) / 2; i > 1; --i) {
+    for (std::uint32_t i = bin.room / 2; i > 1; --i) {
       void* q = take(c);
       if (!q) break;
       next_block(q, c) = bin.head;
@@ -154,7 +160,7 @@ TAPER_COLD inline ThreadCache* attach_thread() noexcept {
   if (cache) {
     cache->net.add(-bytes);
     publish(*cache);
-    if (c < cached_classes) spill(*cache, c, bin_limit(c) / 2);
+    if (c < cached_classes) spill(*cache, c, cache->bins[c].room / 2);
   } else {
     central.late_net -= bytes;
     publish(-bytes);
@@ -210,7 +216,7 @@ inline void deallocate_object(void* p, std::size_t bytes) noexcept {
   poison(p, class_bytes(c));
   unpoison(&next_block(p, c), sizeof(void*));
   ThreadCache* cache = thread_cache;
-  if (cache && c < cached_classes && cache->bins[c].count.get() < bin_limit(c)) [[likely]] {
+  if (cache && c < cached_classes && cache->bins[c].count.get() < cache->bins[c].room) [[likely]] {
     Bin& bin = cache->bins[c];
     next_block(p, c) = bin.head;
     bin.head = p;

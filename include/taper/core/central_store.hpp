@@ -41,19 +41,11 @@ constexpr std::size_t class_bytes(unsigned c) noexcept {
   const unsigned step = c - small_classes;
   return std::size_t{5 + step % 4} << (step / 4 + 8);
 }
-// How many blocks a thread keeps of one class, and how many move at once between it and the central store. A table: each
-// block given back asks for it.
-struct BinLimits {
-  std::uint32_t of[cached_classes] = {};
-  constexpr BinLimits() {
-    for (unsigned c = 0; c < cached_classes; ++c) {
-      const std::size_t n = (std::size_t{128} << 10) / class_bytes(c);
-      of[c] = static_cast<std::uint32_t>(n < 4 ? 4 : n > 256 ? 256 : n);
-    }
-  }
-};
-inline constexpr BinLimits bin_limits;
-constexpr std::uint32_t bin_limit(unsigned c) noexcept { return bin_limits.of[c]; }
+// How many free blocks of one class a thread keeps at most.
+constexpr std::uint32_t bin_limit(unsigned c) noexcept {
+  const std::size_t n = (std::size_t{128} << 10) / class_bytes(c);
+  return static_cast<std::uint32_t>(n < 4 ? 4 : n > 256 ? 256 : n);
+}
 
 // The link to the next free block lies in the block: in its first word, which is touched next anyway; under address
 // sanitizer in its last, so that all that a user could see is poisoned while the leak checker can follow the chain.

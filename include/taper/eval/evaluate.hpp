@@ -59,11 +59,9 @@ inline autograd::FusedNode* record_program(const ProgramInfo& info, const LeafRe
 template <Device D>
 RecordPtr evaluate_program(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, const autograd::GradOps* ops) {
   RecordPtr out = run_forward<D>(info, leaves, data, shape);
-  if constexpr (!inference_only) {
-    if (ops && wants_node(info, leaves)) {
-      autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, leaves, data, shape, out.get()));
-      autograd::set_slot(*out, autograd::make_only_output(std::move(recorded), ops, shape));
-    }
+  if (ops && wants_node(info, leaves)) {
+    autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, leaves, data, shape, out.get()));
+    autograd::set_slot(*out, autograd::make_only_output(std::move(recorded), ops, shape));
   }
   return out;
 }
@@ -79,7 +77,8 @@ RecordPtr evaluate(const N& node, const Shape& shape) {
   using D = typename N::device_type;
   using P = typename Lowering<N>::P;
   const Lowering<N> low(node);
-  return evaluate_program<D>(InfoFor<P>::info, low.leaves, low.settings(), shape, grad_ops_for<P, typename N::value_type, D>());
+  if constexpr (inference_only) return run_forward<D>(InfoFor<P>::info, low.leaves, low.settings(), shape);
+  else return evaluate_program<D>(InfoFor<P>::info, low.leaves, low.settings(), shape, grad_ops_for<P, typename N::value_type, D>());
 }
 /// A producer alone is its own value.
 template <class P>
@@ -111,13 +110,14 @@ void keep_overwritten(autograd::FusedNode& node, const TensorRecord& target) {
   }
 }
 
+inline void check_fits(const Shape& value, const Shape& target) {
+  if (!(value == target) && !(broadcast_shapes("copy_", value, target) == target))
+    raise<ShapeError>("copy_", "a value of shape ", value, " does not fit a target of shape ", target);
+}
+
 /// Runs a program into `target`, in place: recorded where gradients are wanted. `ops` is null where T has no gradient.
 template <Device D>
-void evaluate_program_into(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, TensorRecord& target,
-                           const autograd::GradOps* ops) {
-  if (!(shape == target.shape) && !(broadcast_shapes("copy_", shape, target.shape) == target.shape))
-    raise<ShapeError>("copy_", "a value of shape ", shape, " does not fit a target of shape ", target.shape);
-  if constexpr (inference_only) return run_into(info, leaves, data, target);
+void evaluate_program_into(const ProgramInfo& info, const LeafRef* leaves, const void* data, TensorRecord& target, const autograd::GradOps* ops) {
   const bool target_wants = ops && autograd::wants_gradient(target);
   if (ops) check_in_place(target);
   if (!ops || !grad_mode()) return run_into(info, leaves, data, target);
@@ -137,9 +137,12 @@ void evaluate_program_into(const ProgramInfo& info, const LeafRef* leaves, const
 /// Writes the value of an expression into `target`, in place.
 template <class N>
 void evaluate_into(const N& node, const Shape& shape, TensorRecord& target) {
+  using D = typename N::device_type;
   const Lowering<N> low(node);
-  evaluate_program_into<typename N::device_type>(InfoFor<typename Lowering<N>::P>::info, low.leaves, low.settings(), shape, target,
-                                                 grad_ops_of<typename N::value_type, typename N::device_type>());
+  constexpr const ProgramInfo& info = InfoFor<typename Lowering<N>::P>::info;
+  check_fits(shape, target.shape);
+  if constexpr (inference_only) run_into(info, low.leaves, low.settings(), target);
+  else evaluate_program_into<D>(info, low.leaves, low.settings(), target, grad_ops_of<typename N::value_type, D>());
 }
 
 template <Scalar T, Device D>

@@ -32,7 +32,7 @@ inline void record_sum(TensorRecord& out, const ProgramInfo& info, const LeafRef
 
 /// factor * sum of a node's values over axes, recorded as one node of the tape.
 template <class N>
-RecordPtr sum_node(std::string_view op, const N& node, const Shape& shape, const Dims& axes, bool keepdim, bool mean) {
+RecordPtr sum_values(std::string_view op, const N& node, const Shape& shape, const Dims& axes, bool keepdim, bool mean) {
   using T = typename N::value_type;
   using D = typename N::device_type;
   using P = typename Lowering<N>::P;
@@ -47,7 +47,7 @@ RecordPtr sum_node(std::string_view op, const N& node, const Shape& shape, const
 template <TensorLike X>
 RecordPtr sum_scaled(std::string_view op, X&& x, const Dims& axes, bool keepdim, bool mean) {
   const Shape shape = x.shape();
-  return sum_node(op, as_node<value_t<X>>(std::forward<X>(x)), shape, axes, keepdim, mean);
+  return sum_values(op, as_node<value_t<X>>(std::forward<X>(x)), shape, axes, keepdim, mean);
 }
 
 /// Folds with R, not recorded.
