@@ -12,6 +12,7 @@ compared. A ratio is the median of PyTorch's time over Taper's, sample by sample
 import argparse
 import datetime
 import json
+import math
 import os
 import pathlib
 import platform
@@ -115,7 +116,7 @@ def measure(taper, peer, case, threads, options, folder):
     taper.ask("check", results)
     contenders, differences = {"Taper": taper.sample}, {}
     for variant in variants:
-        if variant == "compiled" and options.no_compile:
+        if variant.startswith("compiled") and options.no_compile:
             continue
         try:
             differences[variant] = peer.ask("prepare", variant, results)
@@ -126,10 +127,10 @@ def measure(taper, peer, case, threads, options, folder):
     medians = {name: statistics.median(times) for name, times in samples.items()}
     ratios = {name: statistics.median(p / t for p, t in zip(samples[name], samples["Taper"]))
               for name in contenders if name != "Taper"}
-    eager = min((name for name in ratios if name != "compiled"), key=ratios.get, default=None)
-    return {"case": case, "threads": threads, "taper": medians["Taper"], "eager": eager, "medians": medians,
-            "ratios": ratios, "difference": max(differences.values(), default=float("nan")),
-            "samples": len(samples["Taper"])}
+    best = {way: min((name for name in ratios if name.startswith(way)), key=ratios.get, default=None)
+            for way in ("eager", "compiled")}
+    return {"case": case, "best": best, "medians": medians, "ratios": ratios,
+            "ratio": ratios.get(best["eager"], math.nan), "difference": max(differences.values(), default=math.nan)}
 
 
 def microseconds(nanoseconds):
@@ -142,15 +143,16 @@ def number(value):
 
 
 def table_row(row):
-    def time_and_ratio(name):
-        if name not in row["ratios"]:
+    def time_and_ratio(way):
+        name = row["best"][way]
+        if name is None:
             return "- | -"
-        mark = " (nhwc)" if "channels last" in name else ""
+        mark = f" ({name.split(', ', 1)[1]})" if ", " in name else ""
         return f"{microseconds(row['medians'][name])}{mark} | {number(row['ratios'][name])}"
 
     target = row["case"]["target"]
     wrong = "" if row["difference"] <= TOLERANCE else " **differs**"
-    return (f"| {row['case']['name']} | {microseconds(row['taper'])} | {time_and_ratio(row['eager'])} | "
+    return (f"| {row['case']['name']} | {microseconds(row['medians']['Taper'])} | {time_and_ratio('eager')} | "
             f"{time_and_ratio('compiled')} | {target or '-'} | {row['difference']:.0e}{wrong} |")
 
 
@@ -159,13 +161,23 @@ HEAD = ("| case | Taper, us | eager, us | ratio | torch.compile, us | ratio | ta
 TOLERANCE = 1e-4  # of results in float, relative to their norm
 
 
-def geometric_means(rows):
-    lines = []
+def summary(rows):
+    """Geometric means of the groups, and the cases that miss their targets, the worst first."""
+    lines, means = [], []
     for group in dict.fromkeys(row["case"]["group"] for row in rows):
-        ratios = [row["ratios"][row["eager"]] for row in rows if row["case"]["group"] == group and row["eager"]]
-        if len(ratios) > 1:
-            lines.append(f"{group} {number(statistics.geometric_mean(ratios))} ({len(ratios)})")
-    return "Geometric means of the ratio to eager: " + ", ".join(lines) + "." if lines else ""
+        some = [row for row in rows if row["case"]["group"] == group]
+        if len(some) > 1:
+            target = some[0]["case"]["mean"]
+            means.append(f"{group} {number(statistics.geometric_mean(row['ratio'] for row in some))}"
+                         + (f" (target {target})" if target else ""))
+    if means:
+        lines.append("Geometric means of the ratio to eager: " + ", ".join(means) + ".")
+    behind = [row for row in rows if row["case"]["target"] and not row["ratio"] >= row["case"]["target"]]
+    behind.sort(key=lambda row: row["ratio"] / row["case"]["target"])
+    if behind:
+        lines.append("Behind their targets, the farthest first: " +
+                     "; ".join(f"{row['case']['name']} {number(row['ratio'])}" for row in behind) + ".")
+    return "\n\n".join(lines)
 
 
 def build_worker():
@@ -227,8 +239,8 @@ def main():
                 except Failure as failure:
                     say(f"| {case['name']} | failed: {failure} |")
                     disagree = True
-        if means := geometric_means(rows):
-            say(f"\n{means}")
+        if rows:
+            say("\n" + summary(rows))
         taper.close()
         peer.close()
     return 1 if disagree else 0

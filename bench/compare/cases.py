@@ -2,9 +2,8 @@
 """The cases that compare.py measures: their inputs, and PyTorch's side of each.
 
 A case's inputs go into a file that Taper's side reads, together with its kind and settings; a case's variants are the
-ways in which PyTorch can do the work (eager, eager with channels last, torch.compile), each with memory of its own.
+ways in which PyTorch can do the work, each with memory of its own. Names of variants begin with "eager" or "compiled".
 """
-import copy
 import math
 from typing import Callable, NamedTuple
 
@@ -12,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+# What the geometric mean of a group wants to reach.
+MEANS = {"gemm": 1.05, "conv forward": 1.0, "conv gradients": 1.0}
 # As in networks.cpp: large for the results that are compared, small while time is taken.
 RATE_OF_RESULTS, RATE_OF_SAMPLES, STEPS_OF_RESULTS = 1e-3, 1e-6, 3
 
@@ -41,6 +42,15 @@ def last(t):
     return t.contiguous(memory_format=torch.channels_last) if t.dim() == 4 else t
 
 
+def layouts(make, channels_last, compiled=True):
+    """Variants by layout: make(compiled, nhwc)."""
+    out = {}
+    for way in ("eager", "compiled") if compiled else ("eager",):
+        for layout in ("", ", nhwc") if channels_last else ("",):
+            out[way + layout] = lambda c=way == "compiled", n=bool(layout): make(c, n)
+    return out
+
+
 def own(tensors, channels_last=False):
     return {k: last(v.clone()) if channels_last else v.clone() for k, v in tensors.items()}
 
@@ -56,14 +66,14 @@ def training(make, loss_of, optimizer, data, name, group, target, kind, channels
         tensors |= {"net." + k: v for k, v in make().state_dict().items()}
         return tensors
 
-    def variant(tensors, compiled, nhwc):
+    def variant(tensors, compiled, nhwc, fused=True):
         tensors = own(tensors, nhwc)
         net = make()
         net.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("net.")})
         if nhwc:
             net = net.to(memory_format=torch.channels_last)
         loss = torch.compile(loss_of) if compiled else loss_of
-        opt = optimizer(net.parameters(), lr=RATE_OF_RESULTS, fused=True)
+        opt = optimizer(net.parameters(), lr=RATE_OF_RESULTS, fused=fused)
 
         def run():
             opt.zero_grad()
@@ -81,11 +91,8 @@ def training(make, loss_of, optimizer, data, name, group, target, kind, channels
         return Variant(run, results)
 
     def variants(tensors):
-        out = {"eager": lambda: variant(tensors, False, False)}
-        if channels_last:
-            out["eager, channels last"] = lambda: variant(tensors, False, True)
-        out["compiled"] = lambda: variant(tensors, True, channels_last)
-        return out
+        out = layouts(lambda compiled, nhwc: variant(tensors, compiled, nhwc), channels_last)
+        return out | {"eager, optimizer not fused": lambda: variant(tensors, False, False, None)}
 
     return Case(name, group, target, kind, inputs, variants)
 
@@ -202,11 +209,7 @@ def with_backward(name, group, target, kind, inputs, f, leaves, channels_last=Fa
         return Variant(run, results)
 
     def variants(tensors):
-        out = {"eager": lambda: variant(tensors, False, False)}
-        if channels_last:
-            out["eager, channels last"] = lambda: variant(tensors, False, True)
-        out["compiled"] = lambda: variant(tensors, True, channels_last)
-        return out
+        return layouts(lambda compiled, nhwc: variant(tensors, compiled, nhwc), channels_last)
 
     return Case(name, group, target, kind, inputs, variants, {}, random)
 
@@ -271,7 +274,7 @@ def pointwise():
 
 
 def forward(name, group, target, kind, inputs, f, settings={}, channels_last=False, recorded=False):
-    def variant(tensors, nhwc):
+    def variant(tensors, _, nhwc):
         t = own(tensors, nhwc)
         if recorded:
             t["a"].requires_grad_()
@@ -282,10 +285,7 @@ def forward(name, group, target, kind, inputs, f, settings={}, channels_last=Fal
         return Variant(lambda: f(t), results, not recorded)
 
     def variants(tensors):
-        out = {"eager": lambda: variant(tensors, False)}
-        if channels_last:
-            out["eager, channels last"] = lambda: variant(tensors, True)
-        return out
+        return layouts(lambda compiled, nhwc: variant(tensors, compiled, nhwc), channels_last, compiled=False)
 
     return Case(name, group, target, kind, inputs, variants, settings)
 
@@ -327,7 +327,7 @@ def convolution(n, c, size, out, kernel, stride, padding, groups=1):
             t = data()
             return t | {"g": normal(*f(t).shape)}
 
-        def variant(tensors, nhwc):
+        def variant(tensors, _, nhwc):
             t = own(tensors, nhwc)
             t[of].requires_grad_()
             y = f(t)
@@ -338,11 +338,11 @@ def convolution(n, c, size, out, kernel, stride, padding, groups=1):
             return Variant(run, lambda: {"d." + of: run()})
 
         def variants(tensors):
-            return {"eager": lambda: variant(tensors, False), "eager, channels last": lambda: variant(tensors, True)}
+            return layouts(lambda compiled, nhwc: variant(tensors, compiled, nhwc), True, compiled=False)
 
-        return Case(f"{name}, d{of}", "conv", 0.8, "conv_gradient", inputs, variants, settings | {"of": of})
+        return Case(f"{name}, d{of}", "conv gradients", 0.8, "conv_gradient", inputs, variants, settings | {"of": of})
 
-    return [forward(f"{name}, forward", "conv", 0.8, "conv_forward", data, f, settings, channels_last=True),
+    return [forward(f"{name}, forward", "conv forward", 0.8, "conv_forward", data, f, settings, channels_last=True),
             gradient("x"), gradient("w")]
 
 
