@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The same work in Taper and in PyTorch, in turn, sample by sample: medians, ratios, and whether the results agree.
 
-    bench/compare.py [--only PATTERN] [--threads 1,2] [--seconds PER_CASE] [--no-compile] [--markdown FILE]
+    bench/compare.py [--only PATTERN] [--threads 1,2] [--seconds PER_CASE] [--no-compile] [--processor-time]
+                     [--markdown FILE]
 
 Taper's side is the program of bench/compare/*.cpp, built here by the release preset; PyTorch's is bench/compare/peer.py,
 a process for each number of threads. Both are warmed up, and both read the same inputs. PyTorch keeps its memory
@@ -60,8 +61,8 @@ class Taper(Process):
             raise Failure(answer[6:])
         return answer
 
-    def sample(self, count):
-        return int(self.ask("sample", count)) / count
+    def contender(self, clock):
+        return lambda count: int(self.ask("sample", count).split()[clock]) / count
 
 
 class Peer(Process):
@@ -71,8 +72,8 @@ class Peer(Process):
             raise Failure(answer["error"])
         return answer
 
-    def contender(self, variant):
-        return lambda count: self.ask("sample", variant, count) / count
+    def contender(self, clock, variant):
+        return lambda count: self.ask("sample", variant, count)[clock] / count
 
 
 def peer_environment(threads):
@@ -114,13 +115,14 @@ def measure(taper, peer, case, threads, options, folder):
     variants = peer.ask("case", case["number"], inputs)
     taper.ask("case", inputs, threads)
     taper.ask("check", results)
-    contenders, differences = {"Taper": taper.sample}, {}
+    clock = 1 if options.processor_time and threads == 1 else 0
+    contenders, differences = {"Taper": taper.contender(clock)}, {}
     for variant in variants:
         if variant.startswith("compiled") and options.no_compile:
             continue
         try:
             differences[variant] = peer.ask("prepare", variant, results)
-            contenders[variant] = peer.contender(variant)
+            contenders[variant] = peer.contender(clock, variant)
         except Failure as failure:
             print(f"{case['name']}: {variant} is left out: {failure}", file=sys.stderr)
     samples = contest(contenders, options.seconds)
@@ -202,6 +204,8 @@ def arguments():
     parser.add_argument("--threads", default="1,2", help="numbers of threads, a table for each (default: 1,2)")
     parser.add_argument("--seconds", type=float, default=2, help="seconds for each case (default: 2)")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
+    parser.add_argument("--processor-time", action="store_true",
+                        help="with one thread: count the time on a processor only, for a machine that is busy")
     parser.add_argument("--python", default=sys.executable, help="the Python that has PyTorch (default: this one)")
     parser.add_argument("--markdown", type=pathlib.Path, metavar="FILE", help="also write the tables there")
     return parser.parse_args()
@@ -227,7 +231,8 @@ def main():
         about, rows = peer.ask("about"), []
         say(f"{'' if len(text) == 0 else chr(10)}{threads} thread{'s' if threads > 1 else ''}, "
             f"{datetime.datetime.now():%Y-%m-%d %H:%M}, load {os.getloadavg()[0]:.1f}, {processor()}; PyTorch "
-            f"{about['torch']} ({about['kernels']}, {about['blas']}, {about['threads']} threads)\n\n{HEAD}")
+            f"{about['torch']} ({about['kernels']}, {about['blas']}, threads: {about['threads']})"
+            f"{'; processor time' if options.processor_time and threads == 1 else ''}\n\n{HEAD}")
         with tempfile.TemporaryDirectory() as folder:
             for case in peer.ask("list"):
                 if not wanted.search(case["name"]) and not wanted.search(case["group"]):

@@ -6,7 +6,8 @@
     list                     every case's number, name, group, target, and the target of its group's mean
     case NUMBER FILE         makes the case's inputs and writes them into FILE for Taper; answers with its variants
     prepare VARIANT FILE     readies a variant and compares its results with Taper's in FILE; answers with the worst
-    sample VARIANT N         runs the variant N times; answers with the nanoseconds that all of them took
+    sample VARIANT N         runs the variant N times; answers with the nanoseconds that all of them took, by the
+                             clock and of the processor
 
 What goes wrong is answered with {"error": text}. Argument: the number of threads.
 """
@@ -84,10 +85,10 @@ class Server:
         ready = self.ready[variant]
         run = ready.run
         with torch.inference_mode(ready.inference):
-            start = time.perf_counter_ns()
+            used, start = time.process_time_ns(), time.perf_counter_ns()
             for _ in range(int(count)):
                 run()
-            return time.perf_counter_ns() - start
+            return time.perf_counter_ns() - start, time.process_time_ns() - used
 
     def answer(self, line):
         command, *rest = line.rstrip("\n").split("\t")

@@ -3,11 +3,14 @@
 //   list                  the kinds of cases
 //   case FILE THREADS     makes the case that FILE (safetensors; its setting "kind") describes; answers ok
 //   check FILE            writes the case's results into FILE; answers ok
-//   sample N              runs the case N times; answers with the nanoseconds that all of them took
+//   sample N              runs the case N times; answers with the nanoseconds that all of them took, by the clock and
+//   of
+//                         the processor
 // What goes wrong is answered with a line that begins with "error ". A case keeps its state between samples.
 #include "case.hpp"
 
 #include <chrono>
+#include <ctime>
 #include <iostream>
 #include <sstream>
 
@@ -30,10 +33,20 @@ Case make(const std::string& path) {
   throw ValueError("compare: there is no kind of case named '" + wanted + "'");
 }
 
-std::int64_t sample(const Case& c, std::int64_t n) {
-  const auto start = std::chrono::steady_clock::now();
+/// What the threads of this process have used of the processors, in nanoseconds.
+std::int64_t processor_time() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+std::string sample(const Case& c, std::int64_t n) {
+  using std::chrono::steady_clock;
+  const std::int64_t used = processor_time();
+  const auto start = steady_clock::now();
   for (std::int64_t i = 0; i < n; ++i) c.run();
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start).count();
+  const std::int64_t taken = std::chrono::nanoseconds(steady_clock::now() - start).count();
+  return std::to_string(taken) + " " + std::to_string(processor_time() - used);
 }
 
 std::string answer(Case& current, std::istringstream& line) {
@@ -56,7 +69,7 @@ std::string answer(Case& current, std::istringstream& line) {
     io::save(current.results(), path);
     return "ok";
   }
-  if (command == "sample" && line >> number && number > 0) return std::to_string(sample(current, number));
+  if (command == "sample" && line >> number && number > 0) return sample(current, number);
   throw ValueError("compare: the commands are list, case FILE THREADS, check FILE, sample N");
 }
 
