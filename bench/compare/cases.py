@@ -13,6 +13,9 @@ from torch.nn import functional as F
 
 # What the geometric mean of a group wants to reach.
 MEANS = {"gemm": 1.05, "conv forward": 1.0, "conv gradients": 1.0}
+# How far results may be from each other, relative to their norm. A ReLU whose argument is rounded to the other side of
+# zero changes a gradient, and Adam makes steps of one size of gradients of any: its networks need more.
+TOLERANCE, TOLERANCE_RELU_ADAM = 1e-4, 2e-3
 # As in networks.cpp: large for the results that are compared, small while time is taken.
 RATE_OF_RESULTS, RATE_OF_SAMPLES, STEPS_OF_RESULTS = 1e-3, 1e-6, 3
 
@@ -32,6 +35,7 @@ class Case(NamedTuple):
     variants: Callable  # (tensors) -> {name: () -> Variant}
     settings: dict = {}
     random: bool = False  # results are random: compared by what must hold for each
+    tolerance: float = TOLERANCE
 
 
 def normal(*shape):
@@ -58,7 +62,8 @@ def own(tensors, channels_last=False):
 # Training steps
 
 
-def training(make, loss_of, optimizer, data, name, group, target, kind, channels_last=False):
+def training(make, loss_of, optimizer, data, name, group, target, kind, channels_last=False,
+             tolerance=TOLERANCE):
     """make() is the network; loss_of(network, tensors) the loss; data() the other inputs."""
 
     def inputs():
@@ -94,7 +99,7 @@ def training(make, loss_of, optimizer, data, name, group, target, kind, channels
         out = layouts(lambda compiled, nhwc: variant(tensors, compiled, nhwc), channels_last)
         return out | {"eager, optimizer not fused": lambda: variant(tensors, False, False, None)}
 
-    return Case(name, group, target, kind, inputs, variants)
+    return Case(name, group, target, kind, inputs, variants, tolerance=tolerance)
 
 
 def classified(net, t):
@@ -120,6 +125,28 @@ class Named(nn.Module):
 
 def mlp():
     return Named(lambda n, x: n.fc2(F.relu(n.fc1(x))), fc1=nn.Linear(784, 128), fc2=nn.Linear(128, 10))
+
+
+def deep_mlp():
+    return Named(lambda n, x: n.fc3(F.relu(n.fc2(F.relu(n.fc1(x))))), fc1=nn.Linear(784, 512), fc2=nn.Linear(512, 512),
+                 fc3=nn.Linear(512, 10))
+
+
+def block(width=128, heads=4):
+    """A block of a transformer, norms first."""
+
+    def attention(n, x):
+        size, tokens, _ = x.shape
+        q, k, v = n.qkv(x).reshape(size, tokens, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return n.proj(mixed.transpose(1, 2).reshape(size, tokens, width))
+
+    def forward(n, x):
+        h = x + attention(n, n.norm1(x))
+        return h + n.fc2(F.gelu(n.fc1(n.norm2(h))))
+
+    return Named(forward, norm1=nn.LayerNorm(width), norm2=nn.LayerNorm(width), qkv=nn.Linear(width, 3 * width),
+                 proj=nn.Linear(width, width), fc1=nn.Linear(width, 4 * width), fc2=nn.Linear(4 * width, width))
 
 
 def tiny():
@@ -172,11 +199,16 @@ def adam_alone():
 def training_steps():
     adam, sgd = torch.optim.Adam, torch.optim.SGD
     return [
-        training(mlp, classified, adam, labelled(64, 784), "MLP 784-128-10, batch 64, Adam", "training", 1.5, "mlp"),
+        training(mlp, classified, adam, labelled(64, 784), "MLP 784-128-10, batch 64, Adam", "training", 1.5, "mlp",
+                 tolerance=TOLERANCE_RELU_ADAM),
+        training(deep_mlp, classified, adam, labelled(64, 784), "MLP 784-512-512-10, batch 64, Adam", "training", None,
+                 "deep_mlp", tolerance=TOLERANCE_RELU_ADAM),
         training(lenet, classified, adam, labelled(64, 1, 28, 28), "LeNet-5, batch 64, Adam", "training", 1.5, "lenet",
-                 channels_last=True),
+                 channels_last=True, tolerance=TOLERANCE_RELU_ADAM),
         training(lstm, fitted, adam, lambda: {"x": normal(64, 32, 128), "target": normal(64, 32, 128)},
                  "LSTM 2x128, 64 steps, batch 32, Adam", "training", 1.5, "lstm"),
+        training(block, fitted, adam, lambda: {"x": normal(8, 128, 128), "target": normal(8, 128, 128)},
+                 "transformer block, d 128, 4 heads, 128 tokens, batch 8, Adam", "training", 1.5, "block"),
         training(tiny, fitted, sgd, lambda: {"x": normal(1, 4), "target": normal(1, 2)}, "MLP 4-8-2, batch 1, SGD",
                  "training", 60, "tiny"),
         *adam_alone(),

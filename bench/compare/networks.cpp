@@ -5,6 +5,7 @@
 #include <taper/nn.hpp>
 #include <taper/optim.hpp>
 
+#include <cmath>
 #include <memory>
 
 namespace compare {
@@ -63,6 +64,11 @@ struct Mlp {
   auto operator()(const Tensor<float>& x) const { return fc2(relu(fc1(x))); }
 };
 
+struct DeepMlp {
+  nn::Linear<float> fc1{784, 512}, fc2{512, 512}, fc3{512, 10};
+  auto operator()(const Tensor<float>& x) const { return fc3(relu(fc2(relu(fc1(x))))); }
+};
+
 struct LeNet {
   nn::Conv2d<float> conv1{1, 6, {.kernel_size = 5, .padding = 2}}, conv2{6, 16, {.kernel_size = 5}};
   nn::Linear<float> fc1{400, 120}, fc2{120, 84}, fc3{84, 10};
@@ -77,12 +83,34 @@ struct Recurrent {
   Tensor<float> operator()(const Tensor<float>& x) const { return lstm(x).output; }
 };
 
+/// A block of a transformer, norms first: x (n, tokens, width).
+struct Block {
+  static constexpr std::int64_t width = 128, heads = 4;
+  nn::LayerNorm<float> norm1{width}, norm2{width};
+  nn::Linear<float> qkv{width, 3 * width}, proj{width, width}, fc1{width, 4 * width}, fc2{4 * width, width};
+
+  Tensor<float> attention(const Tensor<float>& x) const {
+    const std::int64_t n = x.size(0), tokens = x.size(1), size = width / heads;
+    const Tensor<float> parts = permute(reshape(qkv(x), {n, tokens, 3, heads, size}), {2, 0, 3, 1, 4});
+    const Tensor<float> q = select(parts, 0, 0), k = select(parts, 0, 1), v = select(parts, 0, 2);
+    const Tensor<float> scores = matmul(q, transpose(k, -2, -1)) * (1 / std::sqrt(static_cast<double>(size)));
+    const Tensor<float> mixed = matmul(softmax(scores, -1), v);
+    return proj(reshape(transpose(mixed, 1, 2), {n, tokens, width}));
+  }
+  Tensor<float> operator()(const Tensor<float>& x) const {
+    const Tensor<float> h = x + attention(norm1(x));
+    return h + fc2(gelu(fc1(norm2(h))));
+  }
+};
+
 struct Tiny {
   nn::Linear<float> fc1{4, 8}, fc2{8, 2};
   auto operator()(const Tensor<float>& x) const { return fc2(relu(fc1(x))); }
 };
 
 Case mlp(const Inputs& in) { return training<Mlp, optim::Adam>(in, classified(in)); }
+Case deep_mlp(const Inputs& in) { return training<DeepMlp, optim::Adam>(in, classified(in)); }
+Case block(const Inputs& in) { return training<Block, optim::Adam>(in, fitted(in)); }
 Case lenet(const Inputs& in) { return training<LeNet, optim::Adam>(in, classified(in)); }
 Case lstm(const Inputs& in) { return training<Recurrent, optim::Adam>(in, fitted(in)); }
 Case tiny(const Inputs& in) { return training<Tiny, optim::SGD>(in, fitted(in)); }
@@ -113,7 +141,8 @@ Case adam(const Inputs& in) {
 }  // namespace
 
 std::vector<Kind> networks() {
-  return {{"mlp", mlp}, {"lenet", lenet}, {"lstm", lstm}, {"tiny", tiny}, {"adam", adam}};
+  return {{"mlp", mlp},   {"deep_mlp", deep_mlp}, {"block", block}, {"lenet", lenet},
+          {"lstm", lstm}, {"tiny", tiny},         {"adam", adam}};
 }
 
 }  // namespace compare

@@ -3,7 +3,7 @@
 """Serves PyTorch's side of compare.py: one command a line on standard input, one line of JSON on standard output.
 
     about                    version, kernels and threads
-    list                     every case's number, name, group, target, and the target of its group's mean
+    list                     every case's number, name, group, target, tolerance, and the target of its group's mean
     case NUMBER FILE         makes the case's inputs and writes them into FILE for Taper; answers with its variants
     prepare VARIANT FILE     readies a variant and compares its results with Taper's in FILE; answers with the worst
     sample VARIANT N         runs the variant N times; answers with the nanoseconds that all of them took, by the
@@ -55,7 +55,7 @@ class Server:
 
     def list(self):
         return [{"number": i, "name": c.name, "group": c.group, "target": c.target,
-                 "mean": cases.MEANS.get(c.group)} for i, c in enumerate(self.cases)]
+                 "mean": cases.MEANS.get(c.group), "tolerance": c.tolerance} for i, c in enumerate(self.cases)]
 
     def choose(self, number, path):
         self.case, self.ready = self.cases[int(number)], {}
