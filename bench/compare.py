@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The same work in Taper and in PyTorch, in turn, sample by sample: medians, ratios, and whether the results agree.
+
+    bench/compare.py [--only PATTERN] [--threads 1,2] [--seconds PER_CASE] [--no-compile] [--processor-time]
+                     [--markdown FILE]
+
+Taper's side is the program of bench/compare/*.cpp, built here by the release preset; PyTorch's is bench/compare/peer.py,
+a process for each number of threads. Both are warmed up, and both read the same inputs. PyTorch keeps its memory
+instead of giving it back to the system, and runs convolutions with channels last as well: the faster way is the one
+compared. A ratio is the median of PyTorch's time over Taper's, sample by sample: above 1, Taper is faster.
+"""
+import argparse
+import datetime
+import json
+import math
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+SAMPLE = 0.01  # seconds that a sample takes, unless one run takes longer
+PAUSE = 0.002  # between samples, so that a pool of threads that spins has gone to sleep
+LEAST = 5  # samples of each, whatever time they take
+
+
+class Failure(Exception):
+    """What one side answered instead of a result."""
+
+
+class Process:
+    """A program that answers each line with one line."""
+
+    def __init__(self, command, environment):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env=environment)
+
+    def ask(self, *words, separator=" "):
+        self.process.stdin.write(separator.join(map(str, words)) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"compare.py: {self.process.args[0]} ended with status {self.process.wait()}")
+        return line.rstrip("\n")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Taper(Process):
+    def ask(self, *words):
+        answer = super().ask(*words)
+        if answer.startswith("error "):
+            raise Failure(answer[6:])
+        return answer
+
+    def contender(self, clock):
+        return lambda count: int(self.ask("sample", count).split()[clock]) / count
+
+
+class Peer(Process):
+    def ask(self, *words):
+        answer = json.loads(super().ask(*words, separator="\t"))
+        if isinstance(answer, dict) and "error" in answer:
+            raise Failure(answer["error"])
+        return answer
+
+    def contender(self, clock, variant):
+        return lambda count: self.ask("sample", variant, count)[clock] / count
+
+
+def peer_environment(threads):
+    """Without settings that choose slower kernels, and with a malloc that keeps what it has."""
+    unwanted = ("OPENBLAS_", "MKL_", "DNNL_", "ONEDNN_", "OMP_", "GOMP_", "KMP_", "ATEN_", "MALLOC_")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}
+    return environment | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "CUDA_VISIBLE_DEVICES": "",
+                          "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+                          "MALLOC_TOP_PAD_": str(64 << 20)}
+
+
+def runs_per_sample(contender):
+    """Also warms up: as many runs as take SAMPLE seconds."""
+    runs = 1
+    while True:
+        taken = contender(runs) * runs / 1e9
+        if taken >= SAMPLE / 2 or runs >= 1 << 20:
+            return max(1, round(runs * SAMPLE / max(taken, 1e-9)))
+        runs *= 2
+
+
+def contest(contenders, seconds):
+    """Samples of each contender in turn, in nanoseconds per run. A run before each sample is not counted."""
+    runs = {name: runs_per_sample(contender) for name, contender in contenders.items()}
+    samples = {name: [] for name in contenders}
+    end = time.monotonic() + seconds
+    while min(map(len, samples.values())) < LEAST or time.monotonic() < end:
+        for name, contender in contenders.items():
+            time.sleep(PAUSE)
+            if runs[name] > 1:
+                contender(1)
+            samples[name].append(contender(runs[name]))
+    return samples
+
+
+def measure(taper, peer, case, threads, options, folder):
+    """One row of the table; says on standard error what could not be measured."""
+    inputs, results = folder / "inputs.safetensors", folder / "results.safetensors"
+    variants = peer.ask("case", case["number"], inputs)
+    taper.ask("case", inputs, threads)
+    taper.ask("check", results)
+    clock = 1 if options.processor_time and threads == 1 else 0
+    contenders, differences = {"Taper": taper.contender(clock)}, {}
+    for variant in variants:
+        if variant.startswith("compiled") and options.no_compile:
+            continue
+        try:
+            differences[variant] = peer.ask("prepare", variant, results)
+            contenders[variant] = peer.contender(clock, variant)
+        except Failure as failure:
+            print(f"{case['name']}: {variant} is left out: {failure}", file=sys.stderr)
+    samples = contest(contenders, options.seconds)
+    medians = {name: statistics.median(times) for name, times in samples.items()}
+    ratios = {name: statistics.median(p / t for p, t in zip(samples[name], samples["Taper"]))
+              for name in contenders if name != "Taper"}
+    best = {way: min((name for name in ratios if name.startswith(way)), key=ratios.get, default=None)
+            for way in ("eager", "compiled")}
+    return {"case": case, "best": best, "medians": medians, "ratios": ratios,
+            "ratio": ratios.get(best["eager"], math.nan), "difference": max(differences.values(), default=math.nan)}
+
+
+def microseconds(nanoseconds):
+    us = nanoseconds / 1e3
+    return f"{us:.3f}" if us < 10 else f"{us:.1f}" if us < 1000 else f"{us:,.0f}"
+
+
+def number(value):
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def agrees(row):
+    return row["difference"] <= row["case"]["tolerance"]
+
+
+def table_row(row):
+    def time_and_ratio(way):
+        name = row["best"][way]
+        if name is None:
+            return "- | -"
+        mark = f" ({name.split(', ', 1)[1]})" if ", " in name else ""
+        return f"{microseconds(row['medians'][name])}{mark} | {number(row['ratios'][name])}"
+
+    target = row["case"]["target"]
+    wrong = "" if agrees(row) else " **differs**"
+    return (f"| {row['case']['name']} | {microseconds(row['medians']['Taper'])} | {time_and_ratio('eager')} | "
+            f"{time_and_ratio('compiled')} | {target or '-'} | {row['difference']:.0e}{wrong} |")
+
+
+HEAD = ("| case | Taper, us | eager, us | ratio | torch.compile, us | ratio | target | difference |\n"
+        "| --- | --: | --: | --: | --: | --: | --: | --: |")
+
+
+def summary(rows):
+    """Geometric means of the groups, and the cases that miss their targets, the worst first."""
+    lines, means = [], []
+    for group in dict.fromkeys(row["case"]["group"] for row in rows):
+        some = [row for row in rows if row["case"]["group"] == group]
+        if len(some) > 1:
+            target = some[0]["case"]["mean"]
+            means.append(f"{group} {number(statistics.geometric_mean(row['ratio'] for row in some))}"
+                         + (f" (target {target})" if target else ""))
+    if means:
+        lines.append("Geometric means of the ratio to eager: " + ", ".join(means) + ".")
+    behind = [row for row in rows if row["case"]["target"] and not row["ratio"] >= row["case"]["target"]]
+    behind.sort(key=lambda row: row["ratio"] / row["case"]["target"])
+    if behind:
+        lines.append("Behind their targets, the farthest first: " +
+                     "; ".join(f"{row['case']['name']} {number(row['ratio'])}" for row in behind) + ".")
+    return "\n\n".join(lines)
+
+
+def build_worker():
+    root = HERE.parent
+    subprocess.run(["cmake", "--preset", "release", "-DTAPER_BUILD_TESTS=OFF", "--log-level=WARNING"], cwd=root,
+                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", "--preset", "release", "--target", "bench.compare"], cwd=root, check=True,
+                   stdout=subprocess.DEVNULL)
+    return root / "build/release/bench/compare_worker"
+
+
+def processor():
+    try:
+        return re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())[1]
+    except (OSError, TypeError):
+        return platform.machine()
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", metavar="PATTERN", help="cases whose name or group this finds (a regex)")
+    parser.add_argument("--threads", default="1,2", help="numbers of threads, a table for each (default: 1,2)")
+    parser.add_argument("--seconds", type=float, default=2, help="seconds for each case (default: 2)")
+    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
+    parser.add_argument("--processor-time", action="store_true",
+                        help="with one thread: count the time on a processor only, for a machine that is busy")
+    parser.add_argument("--python", default=sys.executable, help="the Python that has PyTorch (default: this one)")
+    parser.add_argument("--markdown", type=pathlib.Path, metavar="FILE", help="also write the tables there")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    if subprocess.run([options.python, "-c", "import torch, safetensors"], stderr=subprocess.DEVNULL).returncode:
+        raise SystemExit("compare.py: PyTorch is missing: python3 -m venv DIR && DIR/bin/pip install torch numpy "
+                         "safetensors, then compare.py --python DIR/bin/python")
+    worker, wanted, text = build_worker(), re.compile(options.only), []
+    disagree = False
+
+    def say(line):
+        print(line, flush=True)
+        text.append(line)
+        if options.markdown:
+            options.markdown.write_text("\n".join(text) + "\n")
+
+    for threads in map(int, options.threads.split(",")):
+        peer = Peer([options.python, HERE / "compare/peer.py", str(threads)], peer_environment(threads))
+        taper = Taper([worker], os.environ)
+        about, rows = peer.ask("about"), []
+        say(f"{'' if len(text) == 0 else chr(10)}{threads} thread{'s' if threads > 1 else ''}, "
+            f"{datetime.datetime.now():%Y-%m-%d %H:%M}, load {os.getloadavg()[0]:.1f}, {processor()}; PyTorch "
+            f"{about['torch']} ({about['kernels']}, {about['blas']}, threads: {about['threads']})"
+            f"{'; processor time' if options.processor_time and threads == 1 else ''}\n\n{HEAD}")
+        with tempfile.TemporaryDirectory() as folder:
+            for case in peer.ask("list"):
+                if not wanted.search(case["name"]) and not wanted.search(case["group"]):
+                    continue
+                try:
+                    rows.append(measure(taper, peer, case, threads, options, pathlib.Path(folder)))
+                    say(table_row(rows[-1]))
+                    disagree |= not agrees(rows[-1])
+                except Failure as failure:
+                    say(f"| {case['name']} | failed: {failure} |")
+                    disagree = True
+        if rows:
+            say("\n" + summary(rows))
+        taper.close()
+        peer.close()
+    return 1 if disagree else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// Serves Taper's side of compare.py: one command a line on standard input, one line of answer on standard output.
+//   list                  the kinds of cases
+//   case FILE THREADS     makes the case that FILE (safetensors; its setting "kind") describes; answers ok
+//   check FILE            writes the case's results into FILE; answers ok
+//   sample N              runs the case N times; answers with the nanoseconds that all of them took, by the clock and
+//   of
+//                         the processor
+// What goes wrong is answered with a line that begins with "error ". A case keeps its state between samples.
+#include "case.hpp"
+
+#include <chrono>
+#include <ctime>
+#include <iostream>
+#include <sstream>
+
+namespace {
+
+using namespace compare;
+
+std::vector<Kind> kinds() {
+  std::vector<Kind> all;
+  for (const auto& some : {networks(), layers(), kernels()}) all.insert(all.end(), some.begin(), some.end());
+  return all;
+}
+
+Case make(const std::string& path) {
+  Inputs inputs;
+  inputs.tensors = io::load(path, &inputs.settings);
+  const std::string wanted = inputs.text("kind");
+  for (const Kind& kind : kinds())
+    if (wanted == kind.name) return kind.make(inputs);
+  throw ValueError("compare: there is no kind of case named '" + wanted + "'");
+}
+
+/// What the threads of this process have used of the processors, in nanoseconds.
+std::int64_t processor_time() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+std::string sample(const Case& c, std::int64_t n) {
+  using std::chrono::steady_clock;
+  const std::int64_t used = processor_time();
+  const auto start = steady_clock::now();
+  for (std::int64_t i = 0; i < n; ++i) c.run();
+  const std::int64_t taken = std::chrono::nanoseconds(steady_clock::now() - start).count();
+  return std::to_string(taken) + " " + std::to_string(processor_time() - used);
+}
+
+std::string answer(Case& current, std::istringstream& line) {
+  std::string command, path;
+  std::int64_t number = 0;
+  line >> command;
+  if (command == "list") {
+    std::string names;
+    for (const Kind& kind : kinds()) names += (names.empty() ? "" : " ") + std::string(kind.name);
+    return names;
+  }
+  if (command == "case" && line >> path >> number) {
+    current = {};
+    set_num_threads(static_cast<int>(number));
+    current = make(path);
+    return "ok";
+  }
+  if (!current.run) throw ValueError("compare: choose a case first");
+  if (command == "check" && line >> path) {
+    io::save(current.results(), path);
+    return "ok";
+  }
+  if (command == "sample" && line >> number && number > 0) return sample(current, number);
+  throw ValueError("compare: the commands are list, case FILE THREADS, check FILE, sample N");
+}
+
+}  // namespace
+
+int main() {
+  Case current;
+  for (std::string text; std::getline(std::cin, text);) {
+    std::istringstream line(text);
+    try {
+      std::cout << answer(current, line) << std::endl;
+    } catch (const std::exception& e) {
+      std::cout << "error " << e.what() << std::endl;
+    }
+  }
+}
