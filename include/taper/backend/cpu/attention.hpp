@@ -45,7 +45,7 @@ template <class T, class A>
 class Transposes {
  public:
   static constexpr Index width = tiles::Tile<T, A>::columns;
-  static_assert(key_block % width == 0 && key_block % pack_lanes == 0);
+  static_assert(key_block % width == 0 && key_block % pack_lanes == 0 && query_block % pack_lanes == 0);
 
   Transposes(const Rows<T>& x, Index items, Index keys, Index columns)
       : columns_(columns),
@@ -119,13 +119,31 @@ void block_product(const Block& b, Index k, const T* x, Index x_row, const tiles
   for (Index r = 0; r < b.rows; ++r) std::fill_n(s + r * key_block, b.columns, T(0));
 }
 
-/// to = scale * rows of x, dense.
+/// What is left of a row behind its whole packs goes by fours: features are often fewer than a pack's lanes.
+template <class T, class A>
+using Four = Pack<T, 4, A>;
+
+/// to = scale * rows of x.
 template <class T, class A>
 TAPER_KERNEL void scaled_rows(Index rows, Index n, T scale, const T* x, Index x_row, T* to, Index to_row) {
   using V = PackFor<T, A>;
-  for (Index r = 0; r < rows; ++r, x += x_row, to += to_row)
-    for (Index c = 0; c < n; c += pack_lanes) store_some(to + c, n - c, load_some<V>(x + c, n - c, 0) * V(scale));
+  using U = Four<T, A>;
+  for (Index r = 0; r < rows; ++r, x += x_row, to += to_row) {
+    Index c = 0;
+    for (; c + pack_lanes <= n; c += pack_lanes) store(to + c, load<V>(x + c) * V(scale));
+    for (; c + 4 <= n; c += 4) store(to + c, load<U>(x + c) * U(scale));
+    for (; c < n; ++c) to[c] = x[c] * scale;
+  }
 }
+
+/// A pack of lanes that are true, then one of lanes that are not.
+struct LanesBefore {
+  bool lane[2 * pack_lanes];
+  constexpr LanesBefore() : lane() {
+    for (int i = 0; i < pack_lanes; ++i) lane[i] = true;
+  }
+};
+inline constexpr LanesBefore lanes_before;
 
 /// Row r of the scores, masked: what does not count becomes -infinity, up to a whole number of packs. Their count.
 template <class T, class A>
@@ -133,7 +151,10 @@ TAPER_INLINE Index mask_row(const Args<T>& a, Index item, const Block& b, Index 
   using V = PackFor<T, A>;
   constexpr T low = -std::numeric_limits<T>::infinity();
   const Index n = b.valid(r, a.causal), whole = (n + pack_lanes - 1) / pack_lanes * pack_lanes;
-  for (Index c = n; c < whole; ++c) s[c] = low;
+  if (n < whole) {
+    const auto inside = load<PackFor<bool, A>>(lanes_before.lane + pack_lanes - (n - (whole - pack_lanes)));
+    store(s + whole - pack_lanes, select(inside, load<V>(s + whole - pack_lanes), V(low)));
+  }
   if (a.add.data) {
     const T* m = a.add.of(item) + (b.i + r) * a.add.row + b.j;
     for (Index c = 0; c < n; c += pack_lanes) store(s + c, load<V>(s + c) + load_some<V>(m + c, n - c, 0));
@@ -175,12 +196,17 @@ TAPER_KERNEL void online_softmax(const Args<T>& a, Index item, const Block& b, T
 }
 
 /// The rows of o divided by their sums; lse = the logarithm of a row's sum of exponentials, infinite where it is empty.
+/// m and l have whole packs.
 template <class T, class A>
 TAPER_KERNEL void finish_rows(Index rows, Index values, const T* m, const T* l, T* o, T* lse) {
+  using V = PackFor<T, A>;
+  const V inf(std::numeric_limits<T>::infinity());
+  for (Index r = 0; r < rows; r += pack_lanes) {
+    const V sum = load<V>(l + r);
+    store_some(lse + r, rows - r, select(sum == V(0), inf, load<V>(m + r) + math::log(sum)));
+  }
   for (Index r = 0; r < rows; ++r, o += values) {
-    const bool empty = l[r] == T(0);
-    lse[r] = empty ? std::numeric_limits<T>::infinity() : m[r] + math::log(l[r]);
-    if (empty)
+    if (l[r] == T(0))
       std::fill_n(o, values, T(0));
     else
       scaled_rows<T, A>(1, values, T(1) / l[r], o, 0, o, 0);
@@ -208,8 +234,8 @@ void attention(const attending::Args<T>& a, T* out, T* lse) {
       const Index item = first / blocks, i = first % blocks * query_block, rows = at_most(query_block, a.queries - i);
       T* o = out + (item * a.queries + i) * a.values;
       scaled_rows<T, A>(rows, a.features, a.scale, a.q.of(item) + i * a.q.row, a.q.row, q, a.features);
-      std::fill_n(m, rows, -std::numeric_limits<T>::infinity());
-      std::fill_n(l, rows, T(0));
+      std::fill_n(m, query_block, -std::numeric_limits<T>::infinity());
+      std::fill_n(l, query_block, T(0));
       for_key_blocks(i, rows, a.keys, a.causal, [&](const Block& b) {
         if (packed)
           block_product<T, A>(b, a.features, q, a.features, kt.from(item, b.j), s);

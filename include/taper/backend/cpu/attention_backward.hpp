@@ -27,11 +27,16 @@ TAPER_KERNEL void score_gradients(const Args<T>& a, Index item, const Block& b, 
 template <class T, class A>
 TAPER_KERNEL void row_dots(Index rows, Index n, const T* x, const T* y, Index y_row, T* out) {
   using V = PackFor<T, A>;
+  using U = Four<T, A>;
   for (Index r = 0; r < rows; ++r, x += n, y += y_row) {
     V total(0);
-    for (Index c = 0; c < n; c += pack_lanes)
-      total = total + load_some<V>(x + c, n - c, 0) * load_some<V>(y + c, n - c, 0);
-    out[r] = sum_of_lanes(total);
+    U fours(0);
+    T rest = 0;
+    Index c = 0;
+    for (; c + pack_lanes <= n; c += pack_lanes) total = total + load<V>(x + c) * load<V>(y + c);
+    for (; c + 4 <= n; c += 4) fours = fours + load<U>(x + c) * load<U>(y + c);
+    for (; c < n; ++c) rest += x[c] * y[c];
+    out[r] = sum_of_lanes(total) + (sum_of_lanes(fours) + rest);
   }
 }
 
