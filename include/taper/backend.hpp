@@ -2,6 +2,8 @@
 // The primitives that every op is written over, on the CPU.
 #pragma once
 
+#include <taper/backend/cpu/attention.hpp>
+#include <taper/backend/cpu/attention_backward.hpp>
 #include <taper/backend/cpu/conv.hpp>
 #include <taper/backend/cpu/conv_columns.hpp>
 #include <taper/backend/cpu/conv_depthwise.hpp>

@@ -6,6 +6,8 @@
 #include <taper/ops/activation_gated.hpp>
 #include <taper/ops/activation_smooth.hpp>
 #include <taper/ops/arithmetic.hpp>
+#include <taper/ops/attention.hpp>
+#include <taper/ops/attention_formula.hpp>
 #include <taper/ops/bitwise.hpp>
 #include <taper/ops/cast.hpp>
 #include <taper/ops/combination.hpp>

@@ -217,6 +217,22 @@ TEST_CASE("counting and comparing whole tensors") {
   CHECK(allclose(zeros<double>({2, 3}), 0.0));
 }
 
+TEST_CASE("an axis without elements sums to zero, also behind others that have some") {
+  for (const Shape& shape : {Shape{5, 0}, Shape{2, 5, 0}, Shape{2, 0, 5}}) {
+    const Tensor<double> x = zeros<double>(shape);
+    const int axis = shape.back() == 0 ? -1 : -2;
+    Shape kept = shape;
+    kept[shape.size() + axis] = 1;
+    check_equal(sum(x, axis, true), zeros<double>(kept));
+    check_equal(sum(x * x, axis, true), zeros<double>(kept));
+    check_equal(any(x, axis, true), zeros<bool>(kept));
+    // Gradients of what was broadcast along it.
+    const Tensor<double> y = ones<double>(kept).requires_grad_();
+    (x * y).backward(x);
+    check_equal(y.grad(), zeros<double>(kept));
+  }
+}
+
 TEST_CASE("what a reduction cannot do is named") {
   const Tensor<double> x = zeros<double>({2, 0});
   CHECK_THROWS_WITH(sum(x, 2), StartsWith("[sum]"));

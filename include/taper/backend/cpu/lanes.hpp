@@ -28,21 +28,30 @@ TAPER_INLINE void store_some(T* p, std::int64_t count, const V& x) {
   store(lanes, x);
   for (int i = 0; i < count; ++i) p[i] = static_cast<T>(lanes[i]);
 }
-template <class V>
-TAPER_INLINE scalar_of<V> sum_of_lanes(const V& x) {
-  alignas(64) scalar_of<V> lanes[pack_lanes];
+// Lanes are folded in halves, as vectors while these have four lanes.
+template <class S, int N, class A>
+TAPER_INLINE S sum_of_lanes(const Pack<S, N, A>& x) {
+  alignas(64) S lanes[N];
   store(lanes, x);
-  for (int step = pack_lanes / 2; step > 0; step /= 2)
-    for (int i = 0; i < step; ++i) lanes[i] += lanes[i + step];
-  return lanes[0];
+  if constexpr (N > 4)
+    return sum_of_lanes(load<Pack<S, N / 2, A>>(lanes) + load<Pack<S, N / 2, A>>(lanes + N / 2));
+  else {
+    for (int step = N / 2; step > 0; step /= 2)
+      for (int i = 0; i < step; ++i) lanes[i] += lanes[i + step];
+    return lanes[0];
+  }
 }
-template <class V>
-TAPER_INLINE scalar_of<V> max_of_lanes(const V& x) {
-  alignas(64) scalar_of<V> lanes[pack_lanes];
+template <class S, int N, class A>
+TAPER_INLINE S max_of_lanes(const Pack<S, N, A>& x) {
+  alignas(64) S lanes[N];
   store(lanes, x);
-  for (int step = pack_lanes / 2; step > 0; step /= 2)
-    for (int i = 0; i < step; ++i) lanes[i] = math::max(lanes[i], lanes[i + step]);
-  return lanes[0];
+  if constexpr (N > 4)
+    return max_of_lanes(math::max(load<Pack<S, N / 2, A>>(lanes), load<Pack<S, N / 2, A>>(lanes + N / 2)));
+  else {
+    for (int step = N / 2; step > 0; step /= 2)
+      for (int i = 0; i < step; ++i) lanes[i] = math::max(lanes[i], lanes[i + step]);
+    return lanes[0];
+  }
 }
 
 }  // namespace taper::inline TAPER_CODE::detail::lanes

@@ -136,8 +136,8 @@ class ReduceSink {
 
   ReduceSink(const ReducePlan& plan, std::int64_t n, std::int64_t grain)
       : plan_(plan),
-        shared_(plan.outer_kept && grain % plan.inner_size == 0),
-        sets_(shared_ || n == 0 ? 1 : (n + grain - 1) / grain),
+        shared_(n == 0 || (plan.outer_kept && grain % plan.inner_size == 0)),
+        sets_(shared_ ? 1 : (n + grain - 1) / grain),
         scratch_(static_cast<std::size_t>(sets_ * plan.outputs) * sizeof(Acc)) {
     Acc* acc = accumulators();
     for (std::int64_t i = 0; i < sets_ * plan.outputs; ++i) acc[i] = R::identity();
