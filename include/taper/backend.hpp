@@ -31,6 +31,7 @@
 #include <taper/backend/cpu/pool_average.hpp>
 #include <taper/backend/cpu/pool_max.hpp>
 #include <taper/backend/cpu/pool_shape.hpp>
+#include <taper/backend/cpu/recurrent.hpp>
 #include <taper/backend/cpu/reduce.hpp>
 #include <taper/backend/cpu/rows.hpp>
 #include <taper/backend/cpu/scan.hpp>

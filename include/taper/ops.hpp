@@ -49,6 +49,7 @@
 #include <taper/ops/power.hpp>
 #include <taper/ops/random.hpp>
 #include <taper/ops/record_in_place.hpp>
+#include <taper/ops/recurrent.hpp>
 #include <taper/ops/reduction.hpp>
 #include <taper/ops/repeat.hpp>
 #include <taper/ops/rounding.hpp>

@@ -9,6 +9,7 @@
 #include <taper/ops/hyperbolic.hpp>
 #include <taper/ops/join.hpp>
 #include <taper/ops/linear.hpp>
+#include <taper/ops/recurrent.hpp>
 
 #include <map>
 #include <string>
@@ -102,6 +103,38 @@ struct GRUStep {
   }
 };
 
+/// A sequence step by step, as recurrent_sequence gives it.
+template <class Step>
+struct RecurrentReplay {
+  Step step;
+
+  template <Scalar T, Device D>
+  Tensor<T, D> operator()(const RecurrentInputs<T, D>& x, bool reverse) const {
+    RecurrentWeights<T, D> w;
+    w.hh = x.hh, w.bias_hh = x.bias;
+    Tensor<T, D> h = x.h0, c = x.c0;
+    const std::int64_t steps = x.in.size(0);
+    std::vector<Tensor<T, D>> outputs(static_cast<std::size_t>(steps));
+    for (std::int64_t i = 0; i < steps; ++i) {
+      const std::int64_t at = reverse ? steps - 1 - i : i;
+      step(select(x.in, 0, at), w, h, c);
+      outputs[static_cast<std::size_t>(at)] = h;
+    }
+    if (c.defined()) outputs.push_back(c);
+    return stack(outputs, 0);
+  }
+};
+
+template <class Step, Scalar T, Device D>
+Tensor<T, D> whole_sequence(std::string_view name, const Step& step, const RecurrentInputs<T, D>& x, bool reverse) {
+  const RecurrentReplay<Step> replay{step};
+  if constexpr (std::same_as<Step, LSTMStep>) return recurrent_sequence<recurring::LstmCell>(name, x, reverse, replay);
+  else if constexpr (std::same_as<Step, GRUStep>) return recurrent_sequence<recurring::GruCell>(name, x, reverse, replay);
+  else if (step.nonlinearity == nn::RNNNonlinearity::tanh)
+    return recurrent_sequence<recurring::PlainCell<true>>(name, x, reverse, replay);
+  else return recurrent_sequence<recurring::PlainCell<false>>(name, x, reverse, replay);
+}
+
 /// What a walk over a sequence gives.
 template <Scalar T, Device D>
 struct RecurrentResult {
@@ -194,6 +227,17 @@ class Recurrent {
         const Tensor<T, D> input = linear(x, w.ih, w.bias_ih);  // one product for all steps
         const std::int64_t row = layer * directions() + direction;
         Tensor<T, D> h = select(h0, 0, row), c = cell ? select(c0, 0, row) : Tensor<T, D>();
+        if constexpr (sizeof(T) == sizeof(compute_t<T>)) {
+          if (proj_size == 0) {  // one op
+            const Tensor<T, D> steps_first = time == 1 ? transpose(input, 0, 1) : input;
+            const Tensor<T, D> all = whole_sequence(name, step, RecurrentInputs<T, D>{steps_first, w.hh, w.bias_hh, h, c}, direction == 1);
+            const Tensor<T, D> states = narrow(all, 0, 0, steps);
+            sides[direction] = time == 1 ? transpose(states, 0, 1) : states;
+            last_h.push_back(select(all, 0, direction == 1 ? 0 : steps - 1));
+            if (cell) last_c.push_back(select(all, 0, steps));
+            continue;
+          }
+        }
         for (std::int64_t i = 0; i < steps; ++i) {
           const std::int64_t at = direction == 1 ? steps - 1 - i : i;
           step(select(input, time, at), w, h, c);
