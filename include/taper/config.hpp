@@ -34,6 +34,7 @@
 
 // Functors and pack functions: inlined at every optimisation level, so that a -O0 build stays usable.
 #define TAPER_INLINE [[gnu::always_inline]] inline
+#define TAPER_INLINE_LAMBDA __attribute__((always_inline))  // between a lambda's parameters and its body
 
 // Cold paths (error messages) stay out of the hot code.
 #define TAPER_COLD [[gnu::cold, gnu::noinline]]

@@ -98,6 +98,62 @@ TEST_CASE("max_pool2d_backward adds where the maxima lie") {
   for (int i = 0; i < 6; ++i) CHECK(dx[i] == expected[i]);
 }
 
+TEST_CASE("max_pool2d of every width") {
+  for (std::int64_t w = 1; w <= 40; ++w)
+    for (const std::int64_t k : {2, 3})
+      for (const std::int64_t stride : {1, 2})
+        for (const std::int64_t pad : {0, 1}) {
+          const Pool2dShape s{2, 5, w, k, k, stride, stride, pad, pad};
+          if (s.ow() < 1) continue;
+          auto x = random<float>(2 * 5 * w);
+          x.back() = x[static_cast<std::size_t>(w / 2)] = std::numeric_limits<float>::quiet_NaN();
+          CAPTURE(w, k, stride, pad);
+          if (!same_as_definition(s, x)) FAIL("differs from the definition");
+          if (!same_as_definition(s, random<double>(2 * 5 * w))) FAIL("doubles differ from the definition");
+        }
+  SUCCEED();
+}
+
+namespace {
+
+// The largest difference of avg_pool2d and its gradient from the definition.
+template <class T>
+double average_error(const Pool2dShape& s, bool include, std::int64_t divisor) {
+  const std::int64_t oh = s.oh(), ow = s.ow();
+  const auto x = random<T>(s.planes * s.h * s.w), dy = random<T>(s.planes * oh * ow);
+  std::vector<T> out(dy.size()), dx(x.size());
+  std::vector<double> edx(x.size());
+  detail::avg_pool2d<T>(s, include, divisor, x.data(), out.data());
+  detail::avg_pool2d_backward<T>(s, include, divisor, dy.data(), dx.data());
+  double worst = 0;
+  for (std::int64_t p = 0; p < s.planes; ++p)
+    for (std::int64_t oy = 0; oy < oh; ++oy)
+      for (std::int64_t ox = 0; ox < ow; ++ox) {
+        double sum = 0;
+        std::int64_t padded = 0, inside = 0;
+        const auto o = static_cast<std::size_t>((p * oh + oy) * ow + ox);
+        for (int pass = 0; pass < 2; ++pass)
+          for (std::int64_t y = oy * s.sh - s.ph; y < oy * s.sh - s.ph + s.kh; ++y)
+            for (std::int64_t z = ox * s.sw - s.pw; z < ox * s.sw - s.pw + s.kw; ++z) {
+              const bool in = y >= 0 && y < s.h && z >= 0 && z < s.w;
+              const auto i = static_cast<std::size_t>((p * s.h + y) * s.w + z);
+              if (pass == 0) {
+                padded += y < s.h + s.ph && z < s.w + s.pw;
+                inside += in;
+                if (in) sum += static_cast<double>(x[i]);
+              } else if (in) {
+                edx[i] += static_cast<double>(dy[o]) / static_cast<double>(divisor ? divisor : include ? padded : inside);
+              }
+            }
+        const auto d = static_cast<double>(divisor ? divisor : include ? padded : inside);
+        worst = std::fmax(worst, std::abs(static_cast<double>(out[o]) - (inside ? sum / d : 0)));
+      }
+  for (std::size_t i = 0; i < dx.size(); ++i) worst = std::fmax(worst, std::abs(static_cast<double>(dx[i]) - edx[i]));
+  return worst;
+}
+
+}  // namespace
+
 TEST_CASE("avg_pool2d and its gradient against the definition") {
   for (const std::int64_t w : {5, 12})
     for (const std::int64_t k : {1, 2, 3, 5})
@@ -107,38 +163,24 @@ TEST_CASE("avg_pool2d and its gradient against the definition") {
             for (const bool include : {false, true})
               for (const std::int64_t divisor : {0, 3}) {
                 const Pool2dShape s{2, 6, w, k, k, stride, stride, k > 1 ? pad : 0, k > 1 ? pad : 0, 1, 1, ceil_mode};
-                const std::int64_t oh = s.oh(), ow = s.ow();
-                const auto x = random<double>(2 * 6 * w), dy = random<double>(2 * oh * ow);
-                std::vector<double> out(dy.size()), dx(x.size()), edx(x.size());
-                detail::avg_pool2d<double>(s, include, divisor, x.data(), out.data());
-                detail::avg_pool2d_backward<double>(s, include, divisor, dy.data(), dx.data());
-                double worst = 0;
-                for (std::int64_t p = 0; p < 2; ++p)
-                  for (std::int64_t oy = 0; oy < oh; ++oy)
-                    for (std::int64_t ox = 0; ox < ow; ++ox) {
-                      double sum = 0;
-                      std::int64_t padded = 0, inside = 0;
-                      const auto o = static_cast<std::size_t>((p * oh + oy) * ow + ox);
-                      for (int pass = 0; pass < 2; ++pass)
-                        for (std::int64_t y = oy * stride - s.ph; y < oy * stride - s.ph + k; ++y)
-                          for (std::int64_t z = ox * stride - s.pw; z < ox * stride - s.pw + k; ++z) {
-                            const bool in = y >= 0 && y < 6 && z >= 0 && z < w;
-                            const auto i = static_cast<std::size_t>((p * 6 + y) * w + z);
-                            if (pass == 0) {
-                              padded += y < 6 + s.ph && z < w + s.pw;
-                              inside += in;
-                              if (in) sum += x[i];
-                            } else if (in) {
-                              edx[i] += dy[o] / static_cast<double>(divisor ? divisor : include ? padded : inside);
-                            }
-                          }
-                      const auto d = static_cast<double>(divisor ? divisor : include ? padded : inside);
-                      worst = std::fmax(worst, std::abs(out[o] - (inside ? sum / d : 0)));
-                    }
-                for (std::size_t i = 0; i < dx.size(); ++i) worst = std::fmax(worst, std::abs(dx[i] - edx[i]));
                 CAPTURE(w, k, stride, pad, ceil_mode, include, divisor);
-                if (!(worst < 1e-14)) FAIL("differs from the definition");
+                if (!(average_error<double>(s, include, divisor) < 1e-14)) FAIL("differs from the definition");
               }
+  SUCCEED();
+}
+
+TEST_CASE("avg_pool2d of every width") {
+  for (std::int64_t w = 1; w <= 40; ++w)
+    for (const std::int64_t k : {2, 3})
+      for (const std::int64_t stride : {1, 2})
+        for (const std::int64_t pad : {0, 1})
+          for (const bool include : {false, true}) {
+            const Pool2dShape s{2, 5, w, k, k, stride, stride, pad, pad};
+            if (s.ow() < 1) continue;
+            CAPTURE(w, k, stride, pad, include);
+            if (!(average_error<float>(s, include, 0) < 4e-6)) FAIL("differs from the definition");
+            if (!(average_error<double>(s, include, 0) < 1e-14)) FAIL("doubles differ from the definition");
+          }
   SUCCEED();
 }
 

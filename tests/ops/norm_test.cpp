@@ -94,6 +94,43 @@ TEST_CASE("wide and long channels are taken in packs of any remainder") {
   }
 }
 
+TEST_CASE("layer_norm of any width follows its formula, forward and backward") {
+  constexpr std::int64_t rows = 3;
+  for (const std::int64_t n : {2, 7, 8, 15, 16, 31, 32, 33, 65, 255, 1023, 1024, 1025, 1057}) {
+    const Tensor<float> x = irregular<float>({rows, n}).requires_grad_(), w = irregular<float>({n}).requires_grad_(), b = irregular<float>({n}).requires_grad_();
+    const Tensor<float> g = cos(irregular<float>({rows, n}));
+    const Tensor<float> y = layer_norm(x, {n}, w, b);
+    y.backward(g);
+    std::vector<double> dw(static_cast<std::size_t>(n)), db(dw.size());
+    double worst = 0;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const auto at = [&](const auto& t, std::int64_t i) { return static_cast<double>(std::as_const(t).data_ptr()[r * n + i]); };
+      const auto weight = [&](std::int64_t i) { return static_cast<double>(std::as_const(w).data_ptr()[i]); };
+      double mean = 0, var = 0, sum = 0, along = 0;
+      for (std::int64_t i = 0; i < n; ++i) mean += at(x, i) / static_cast<double>(n);
+      for (std::int64_t i = 0; i < n; ++i) var += (at(x, i) - mean) * (at(x, i) - mean) / static_cast<double>(n);
+      const double inverse = 1 / std::sqrt(var + 1e-5);
+      const auto normal = [&](std::int64_t i) { return (at(x, i) - mean) * inverse; };
+      for (std::int64_t i = 0; i < n; ++i) {
+        const auto k = static_cast<std::size_t>(i);
+        sum += at(g, i) * weight(i) / static_cast<double>(n);
+        along += at(g, i) * weight(i) * normal(i) / static_cast<double>(n);
+        dw[k] += at(g, i) * normal(i);
+        db[k] += at(g, i);
+        worst = std::fmax(worst, std::abs(at(y, i) - (normal(i) * weight(i) + static_cast<double>(std::as_const(b).data_ptr()[i]))));
+      }
+      for (std::int64_t i = 0; i < n; ++i)
+        worst = std::fmax(worst, std::abs(at(x.grad(), i) - (at(g, i) * weight(i) - sum - normal(i) * along) * inverse) / (1 + inverse));
+    }
+    for (std::int64_t i = 0; i < n; ++i) {
+      worst = std::fmax(worst, std::abs(static_cast<double>(w.grad().data_ptr()[i]) - dw[static_cast<std::size_t>(i)]));
+      worst = std::fmax(worst, std::abs(static_cast<double>(b.grad().data_ptr()[i]) - db[static_cast<std::size_t>(i)]));
+    }
+    CAPTURE(n);
+    CHECK(worst < 1e-5);
+  }
+}
+
 TEST_CASE("relu(batch_norm(x)) is one expression and the running statistics move once") {
   Tensor<float> x = irregular<float>({8, 3, 4}).requires_grad_();
   Tensor<float> mean(detail::GradOpsFor<float, Cpu>::full({3}, 0)), var(detail::GradOpsFor<float, Cpu>::full({3}, 1));

@@ -63,6 +63,20 @@ TAPER_INLINE V load_strided(const T* p) {
     return shuffle<EvenLanes, T>(load<V>(p), load<V>(p + lanes));
 }
 
+template <int Lanes>
+struct EvenLanesOverlapping {
+  static constexpr int at(int lane) { return 2 * lane < Lanes ? 2 * lane : 2 * lane + 1; }
+};
+/// The same, reading nothing behind the last element it takes.
+template <int Stride, class V, class T>
+TAPER_INLINE V load_strided_within(const T* p) {
+  constexpr int lanes = static_cast<int>(sizeof(V) / sizeof(T));
+  if constexpr (Stride == 1)
+    return load<V>(p);
+  else
+    return shuffle<EvenLanesOverlapping<lanes>, T>(load<V>(p), load<V>(p + lanes - 1));
+}
+
 /// The register tile of a scalar type: 6 rows by 2 vectors fill 16 registers, 6 by 4 fill the 32 of AVX-512.
 template <class T, class A>
 struct Tile {

@@ -28,6 +28,14 @@ TAPER_INLINE void store_some(T* p, std::int64_t count, const V& x) {
   store(lanes, x);
   for (int i = 0; i < count; ++i) p[i] = static_cast<T>(lanes[i]);
 }
+/// f(i, count) over the packs of a row. The full ones have a loop of their own: with the last one's calls in it, sums would
+/// not stay in registers.
+template <class F>
+TAPER_INLINE void for_packs(std::int64_t n, const F& f) {
+  std::int64_t i = 0;
+  for (; i + pack_lanes <= n; i += pack_lanes) f(i, std::int64_t{pack_lanes});
+  if (i < n) f(i, n - i);
+}
 // Lanes are folded in halves, as vectors while these have four lanes.
 template <class S, int N, class A>
 TAPER_INLINE S sum_of_lanes(const Pack<S, N, A>& x) {

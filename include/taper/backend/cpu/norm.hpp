@@ -16,37 +16,44 @@ struct Channels {
   std::int64_t count() const { return n * inner; }
 };
 
-/// Sums of f over a run of up to n elements, blocks apart.
+/// Sums of f along a row of n elements, blocks apart.
 template <class V, class F>
-TAPER_INLINE V sum_blocks(std::int64_t n, std::int64_t step, const F& f) {
+TAPER_INLINE V sum_row(std::int64_t n, const F& f) {
+  V total(0);
+  for (std::int64_t i = 0; i < n; i += block * pack_lanes) {
+    V part(0);
+    for_packs(n - i < block * pack_lanes ? n - i : block * pack_lanes,
+              [&](std::int64_t k, std::int64_t count) TAPER_INLINE_LAMBDA { part = part + f(i + k, count); });
+    total = total + part;
+  }
+  return total;
+}
+/// Sums of f down the columns of a pack, of which `count` are there.
+template <class V, class F>
+TAPER_INLINE V sum_columns(std::int64_t n, std::int64_t step, std::int64_t count, const F& f) {
   V total(0);
   for (std::int64_t i = 0; i < n;) {
     const std::int64_t end = i + block * step < n ? i + block * step : n;
     V part(0);
-    for (; i < end; i += step) part = part + f(i);
+    for (; i < end; i += step) part = part + f(i, count);
     total = total + part;
   }
   return total;
 }
 
-// What is summed. Lanes that are left over at the end of a row are filled so that they add nothing.
+// What is summed. Lanes that are left over are filled so that they add nothing.
 template <class T, class A>
 struct Plain {
   using V = PackFor<T, A>;
   const T* x;
-  std::int64_t left;  // of the row, or of the columns
-  bool along;         // lanes go along the row
-  TAPER_INLINE V operator()(std::int64_t i) const { return load_some<V>(x + i, along ? left - i : left, 0); }
+  TAPER_INLINE V operator()(std::int64_t i, std::int64_t count) const { return load_some<V>(x + i, count, 0); }
 };
 template <class T, class A>
 struct SquaredDistance {
   using V = PackFor<T, A>;
   const T* x;
   V mean;
-  std::int64_t left;
-  bool along;
-  TAPER_INLINE V operator()(std::int64_t i) const {
-    const std::int64_t count = along ? left - i : left;
+  TAPER_INLINE V operator()(std::int64_t i, std::int64_t count) const {
     if (count >= pack_lanes) {
       const V d = load<V>(x + i) - mean;
       return d * d;
@@ -65,10 +72,7 @@ struct Covariance {
   using V = PackFor<T, A>;
   const T *g, *x;
   V mean;
-  std::int64_t left;
-  bool along;
-  TAPER_INLINE V operator()(std::int64_t i) const {
-    const std::int64_t count = along ? left - i : left;
+  TAPER_INLINE V operator()(std::int64_t i, std::int64_t count) const {
     return load_some<V>(g + i, count, 0) * (load_some<V>(x + i, count, 0) - mean);
   }
 };
@@ -82,10 +86,10 @@ TAPER_KERNEL void row_moments(const Channels& s, std::int64_t first, std::int64_
   for (std::int64_t c = first; c < last; ++c) {
     C sum(0), squares(0);
     for (std::int64_t i = 0; i < s.n; ++i)
-      sum += sum_of_lanes(sum_blocks<V>(s.inner, pack_lanes, Plain<T, A>{x + (i * s.c + c) * s.inner, s.inner, true}));
+      sum += sum_of_lanes(sum_row<V>(s.inner, Plain<T, A>{x + (i * s.c + c) * s.inner}));
     mean[c] = sum * scale;
     for (std::int64_t i = 0; i < s.n; ++i)
-      squares += sum_of_lanes(sum_blocks<V>(s.inner, pack_lanes, SquaredDistance<T, A>{x + (i * s.c + c) * s.inner, V(mean[c]), s.inner, true}));
+      squares += sum_of_lanes(sum_row<V>(s.inner, SquaredDistance<T, A>{x + (i * s.c + c) * s.inner, V(mean[c])}));
     var[c] = squares * scale;
   }
 }
@@ -96,9 +100,9 @@ TAPER_KERNEL void column_moments(const Channels& s, std::int64_t first, std::int
   const V scale(compute_t<T>(1) / static_cast<compute_t<T>>(s.n));
   for (std::int64_t j = first; j < last; j += pack_lanes) {
     const std::int64_t left = last - j;
-    const V m = sum_blocks<V>(s.n * s.c, s.c, Plain<T, A>{x + j, left, false}) * scale;
+    const V m = sum_columns<V>(s.n * s.c, s.c, left, Plain<T, A>{x + j}) * scale;
     store_some(mean + j, left, m);
-    store_some(var + j, left, sum_blocks<V>(s.n * s.c, s.c, SquaredDistance<T, A>{x + j, m, left, false}) * scale);
+    store_some(var + j, left, sum_columns<V>(s.n * s.c, s.c, left, SquaredDistance<T, A>{x + j, m}) * scale);
   }
 }
 /// Sums of g and of g (x - mean).
@@ -110,8 +114,8 @@ TAPER_KERNEL void row_sums(const Channels& s, std::int64_t first, std::int64_t l
     compute_t<T> plain(0), product(0);
     for (std::int64_t i = 0; i < s.n; ++i) {
       const std::int64_t at = (i * s.c + c) * s.inner;
-      plain += sum_of_lanes(sum_blocks<V>(s.inner, pack_lanes, Plain<T, A>{g + at, s.inner, true}));
-      product += sum_of_lanes(sum_blocks<V>(s.inner, pack_lanes, Covariance<T, A>{g + at, x + at, V(mean[c]), s.inner, true}));
+      plain += sum_of_lanes(sum_row<V>(s.inner, Plain<T, A>{g + at}));
+      product += sum_of_lanes(sum_row<V>(s.inner, Covariance<T, A>{g + at, x + at, V(mean[c])}));
     }
     sum[c] = plain, covariance[c] = product;
   }
@@ -122,9 +126,9 @@ TAPER_KERNEL void column_sums(const Channels& s, std::int64_t first, std::int64_
   using V = PackFor<T, A>;
   for (std::int64_t j = first; j < last; j += pack_lanes) {
     const std::int64_t left = last - j;
-    store_some(sum + j, left, sum_blocks<V>(s.n * s.c, s.c, Plain<T, A>{g + j, left, false}));
+    store_some(sum + j, left, sum_columns<V>(s.n * s.c, s.c, left, Plain<T, A>{g + j}));
     const V m = load_some<V>(mean + j, left, 0);
-    store_some(covariance + j, left, sum_blocks<V>(s.n * s.c, s.c, Covariance<T, A>{g + j, x + j, m, left, false}));
+    store_some(covariance + j, left, sum_columns<V>(s.n * s.c, s.c, left, Covariance<T, A>{g + j, x + j, m}));
   }
 }
 
@@ -147,7 +151,7 @@ struct Affine {
     for (std::int64_t r = first; r < last; ++r) {
       const std::int64_t k = r % s.c;
       const V m(mean[k]), ka(a[k]), kb(g ? b[k] : C(0)), kc(c[k]);
-      for (std::int64_t i = 0; i < s.inner; i += pack_lanes) one(r * s.inner + i, s.inner - i, m, ka, kb, kc);
+      for_packs(s.inner, [&](std::int64_t i, std::int64_t count) TAPER_INLINE_LAMBDA { one(r * s.inner + i, count, m, ka, kb, kc); });
     }
   }
   TAPER_KERNEL void columns(const Channels& s, std::int64_t first, std::int64_t last) const {
@@ -208,12 +212,12 @@ TAPER_KERNEL void layer_rows(std::int64_t first, std::int64_t last, std::int64_t
     row_moments<T, A>({1, 1, n}, 0, 1, x + r * n, mean + r, &var);
     inverse[r] = C(1) / math::sqrt(var + eps);
     const V m(mean[r]), scale(inverse[r]);
-    for (std::int64_t i = 0; i < n; i += pack_lanes) {
-      V v = (load_some<V>(x + r * n + i, n - i, 0) - m) * scale;
-      if (weight) v = v * load_some<V>(weight + i, n - i, 0);
-      if (bias) v = v + load_some<V>(bias + i, n - i, 0);
-      store_some(y + r * n + i, n - i, v);
-    }
+    for_packs(n, [&](std::int64_t i, std::int64_t count) TAPER_INLINE_LAMBDA {
+      V v = (load_some<V>(x + r * n + i, count, 0) - m) * scale;
+      if (weight) v = v * load_some<V>(weight + i, count, 0);
+      if (bias) v = v + load_some<V>(bias + i, count, 0);
+      store_some(y + r * n + i, count, v);
+    });
   }
 }
 /// dx of rows [first, last); the sums of g and of g x' over these rows are added to db and dw (may be null).
@@ -226,21 +230,21 @@ TAPER_KERNEL void layer_rows_backward(std::int64_t first, std::int64_t last, std
     const T *gr = g + r * n, *xr = x + r * n;
     const V m(mean[r]), scale(inverse[r]);
     V plain(0), product(0);
-    for (std::int64_t i = 0; i < n; i += pack_lanes) {
-      const V up = load_some<V>(gr + i, n - i, 0), normal = (load_some<V>(xr + i, n - i, 0) - m) * scale;
-      const V weighted = weight ? up * load_some<V>(weight + i, n - i, 0) : up;
+    for_packs(n, [&](std::int64_t i, std::int64_t count) TAPER_INLINE_LAMBDA {
+      const V up = load_some<V>(gr + i, count, 0), normal = (load_some<V>(xr + i, count, 0) - m) * scale;
+      const V weighted = weight ? up * load_some<V>(weight + i, count, 0) : up;
       plain = plain + weighted;
       product = product + weighted * normal;
-      if (dw) store_some(dw + i, n - i, load_some<V>(dw + i, n - i, 0) + up * normal);
-      if (db) store_some(db + i, n - i, load_some<V>(db + i, n - i, 0) + up);
-    }
+      if (dw) store_some(dw + i, count, load_some<V>(dw + i, count, 0) + up * normal);
+      if (db) store_some(db + i, count, load_some<V>(db + i, count, 0) + up);
+    });
     if (!dx) continue;
     const V sum(sum_of_lanes(plain) / static_cast<C>(n)), along(sum_of_lanes(product) / static_cast<C>(n));
-    for (std::int64_t i = 0; i < n; i += pack_lanes) {
-      const V up = load_some<V>(gr + i, n - i, 0), normal = (load_some<V>(xr + i, n - i, 0) - m) * scale;
-      const V weighted = weight ? up * load_some<V>(weight + i, n - i, 0) : up;
-      store_some(dx + r * n + i, n - i, (weighted - sum - normal * along) * scale);
-    }
+    for_packs(n, [&](std::int64_t i, std::int64_t count) TAPER_INLINE_LAMBDA {
+      const V up = load_some<V>(gr + i, count, 0), normal = (load_some<V>(xr + i, count, 0) - m) * scale;
+      const V weighted = weight ? up * load_some<V>(weight + i, count, 0) : up;
+      store_some(dx + r * n + i, count, (weighted - sum - normal * along) * scale);
+    });
   }
 }
 

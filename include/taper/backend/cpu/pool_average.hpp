@@ -59,22 +59,32 @@ TAPER_INLINE void spread(Sum<T>* plane, std::int64_t w, const Window& at, T g) {
     for (std::int64_t x = at.x.first; x < at.x.last; ++x) plane[y * w + x] += share;
 }
 
-/// Windows [begin, end) of a row of results whose columns all lie in the plane. Returns where it stopped.
-template <class T, class A, int Stride>
+/// Windows [begin, end) of a row of results whose columns all lie in the plane, Bytes at a time. Returns where it
+/// stopped.
+template <class T, int Bytes, int Stride>
 TAPER_INLINE std::int64_t row_average(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin,
                                       std::int64_t end, T divisor, T* out) {
-  using V = typename tiles::Native<T, A::vector_bytes>::type;
+  using V = typename tiles::Native<T, Bytes>::type;
   std::int64_t x = begin;
-  end = last_inside(s, end);
-  while (next_vector(s, y, x, begin, end, static_cast<std::int64_t>(sizeof(V) / sizeof(T)))) {
+  while (next_vector(x, begin, end, static_cast<std::int64_t>(sizeof(V) / sizeof(T)))) {
     V sum{};
     for (std::int64_t iy = y.first; iy < y.last; ++iy)
       for (std::int64_t kx = 0; kx < s.kw; ++kx)
-        sum += tiles::load_strided<Stride, V>(plane + iy * s.w + x * Stride - s.pw + kx);
+        sum += tiles::load_strided_within<Stride, V>(plane + iy * s.w + x * Stride - s.pw + kx);
     tiles::store(out + x, sum / divisor);
     x += static_cast<std::int64_t>(sizeof(V) / sizeof(T));
   }
   return x;
+}
+
+/// The same with the widest vectors that fit the row.
+template <class T, class A, int Stride>
+TAPER_INLINE std::int64_t row_average_widest(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin,
+                                             std::int64_t end, T divisor, T* out) {
+  if constexpr (A::vector_bytes > 16)
+    if (end - begin < static_cast<std::int64_t>(A::vector_bytes / sizeof(T)))
+      return row_average<T, 16, Stride>(s, plane, y, begin, end, divisor, out);
+  return row_average<T, A::vector_bytes, Stride>(s, plane, y, begin, end, divisor, out);
 }
 
 // How windows follow one another in a plane.
@@ -88,13 +98,14 @@ struct Plain {
   }
   template <class T, class A>
   TAPER_INLINE std::int64_t row(const T* plane, std::int64_t y, std::int64_t x, T* out) const {
-    if (s.sw > 2 || x * s.sw < s.pw) return x;
+    if (s.sw > 2 || x != first_inside(s)) return x;
     const Window at = (*this)(y, x);
     const Taps taps(at.y.first, at.y.last - at.y.first, 1, h);
-    if (taps.first >= taps.last || last_inside(s, ow) <= x) return x;
+    const std::int64_t end = last_inside(s, ow);
+    if (taps.first >= taps.last || end <= x) return x;
     const T divisor = static_cast<T>(at.divisor);
-    return s.sw == 1 ? row_average<T, A, 1>(s, plane, taps, x, ow, divisor, out)
-                     : row_average<T, A, 2>(s, plane, taps, x, ow, divisor, out);
+    return s.sw == 1 ? row_average_widest<T, A, 1>(s, plane, taps, x, end, divisor, out)
+                     : row_average_widest<T, A, 2>(s, plane, taps, x, end, divisor, out);
   }
 };
 struct Adaptive {

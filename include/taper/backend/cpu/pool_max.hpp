@@ -56,54 +56,71 @@ TAPER_INLINE void window_max(const T* plane, std::int64_t w, const Taps& y, cons
   index = at < 0 ? 0 : at;
 }
 
-/// Windows [x, end) of a row of results, whose taps all lie in the plane; sw is 1 or 2. Returns where it stopped.
-template <class T, class A, int Stride>
+/// Windows [x, end) of a row of results, whose taps all lie in the plane, Bytes at a time. Returns where it stopped.
+template <class T, int Bytes, int Stride>
 TAPER_INLINE std::int64_t row_max(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin,
                                   std::int64_t end, T* out, std::int64_t* indices) {
   std::int64_t x = begin;
-  using V = typename Native<T, A::vector_bytes>::type;
+  using V = typename Native<T, Bytes>::type;
   using I = decltype(V{} > V{});
   using Lane = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
   constexpr int lanes = static_cast<int>(sizeof(V) / sizeof(T));
   constexpr Lane magnitude = std::numeric_limits<Lane>::max();
   constexpr Lane infinity = sizeof(T) == 4 ? static_cast<Lane>(0x7f800000) : static_cast<Lane>(0x7ff0000000000000);
-  end = last_inside(s, end);
-  while (next_vector(s, y, x, begin, end, lanes)) {
-    V best{};
-    I at{};
-    bool first = true;
+  I columns{};
+  for (int l = 0; l < lanes; ++l) columns[l] = l * Stride;
+  while (next_vector(x, begin, end, lanes)) {
+    const I corner = columns + static_cast<Lane>(x * Stride - s.pw);
+    V best = tiles::load_strided_within<Stride, V>(plane + y.first * s.w + x * Stride - s.pw);
+    I at = corner + static_cast<Lane>(y.first * s.w);
     for (std::int64_t iy = y.first; iy < y.last; iy += y.step) {
       const T* row = plane + iy * s.w + x * Stride - s.pw;
       for (std::int64_t kx = 0; kx < s.kw; ++kx) {
-        const V v = tiles::load_strided<Stride, V>(row + kx);
-        const I here = I{} + static_cast<Lane>(iy * s.w + kx);
+        const V v = tiles::load_strided_within<Stride, V>(row + kx);
+        const I here = corner + static_cast<Lane>(iy * s.w + kx);
         I bits;
         __builtin_memcpy(&bits, &v, sizeof v);
         const I wins = (v > best) | ((bits & magnitude) > infinity);
-        best = first ? v : wins ? v : best;
-        at = first ? here : wins ? here : at;
-        first = false;
+        best = wins ? v : best;
+        at = wins ? here : at;
       }
     }
     tiles::store(out + x, best);
-    if (indices)
-      for (int l = 0; l < lanes; ++l) indices[x + l] = at[l] + (x + l) * Stride - s.pw;
+    if (indices) {
+      Lane places[lanes];
+      __builtin_memcpy(places, &at, sizeof at);
+      for (int l = 0; l < lanes; ++l) indices[x + l] = places[l];
+    }
     x += lanes;
   }
   return x;
 }
 
+/// The same with the widest vectors that fit the row.
+template <class T, class A, int Stride>
+TAPER_INLINE std::int64_t row_max_widest(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin,
+                                         std::int64_t end, T* out, std::int64_t* indices) {
+  if constexpr (A::vector_bytes > 16)
+    if (end - begin < static_cast<std::int64_t>(A::vector_bytes / sizeof(T)))
+      return row_max<T, 16, Stride>(s, plane, y, begin, end, out, indices);
+  return row_max<T, A::vector_bytes, Stride>(s, plane, y, begin, end, out, indices);
+}
+
 template <class T, class A>
 TAPER_KERNEL void max_plane(const Pool2dShape& s, std::int64_t oh, std::int64_t ow, const T* plane, T* out,
                             std::int64_t* indices) {
+  // Windows [begin, end) of a row go by vectors.
+  std::int64_t begin = ow, end = ow;
+  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>)
+    if (s.dw == 1 && s.sw <= 2 && s.h * s.w <= std::numeric_limits<std::int32_t>::max())
+      begin = first_inside(s), end = last_inside(s, ow);
   for (std::int64_t oy = 0; oy < oh; ++oy, out += ow, indices += indices ? ow : 0) {
     const Taps y(oy * s.sh - s.ph, s.kh, s.dh, s.h);
     for (std::int64_t x = 0; x < ow; ++x) {
       if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>)
-        if (s.dw == 1 && s.sw <= 2 && x * s.sw >= s.pw && y.first < y.last &&
-            s.h * s.w <= std::numeric_limits<std::int32_t>::max()) {
-          x = s.sw == 1 ? row_max<T, A, 1>(s, plane, y, x, ow, out, indices)
-                        : row_max<T, A, 2>(s, plane, y, x, ow, out, indices);
+        if (x == begin && y.first < y.last) {
+          x = s.sw == 1 ? row_max_widest<T, A, 1>(s, plane, y, x, end, out, indices)
+                        : row_max_widest<T, A, 2>(s, plane, y, x, end, out, indices);
           if (x == ow) break;
         }
       std::int64_t index;

@@ -49,19 +49,19 @@ struct Taps {
   }
 };
 
+/// The first window of a row whose columns begin in the plane.
+inline std::int64_t first_inside(const Pool2dShape& s) { return (s.pw + s.sw - 1) / s.sw; }
 /// One past the last window of a row, at most `end`, whose columns all lie in the plane.
 inline std::int64_t last_inside(const Pool2dShape& s, std::int64_t end) {
   const std::int64_t room = s.w + s.pw - s.kw, windows = room < 0 ? 0 : room / s.sw + 1;
   return windows < end ? windows : end;
 }
 
-/// Whether a vector of windows can begin at x. It may go back to overlap the one before, and read into the next row,
-/// but not past the plane.
-inline bool next_vector(const Pool2dShape& s, const Taps& y, std::int64_t& x, std::int64_t begin, std::int64_t end,
-                        std::int64_t lanes) {
+/// Whether a vector of windows can begin at x. It may go back to overlap the one before.
+inline bool next_vector(std::int64_t& x, std::int64_t begin, std::int64_t end, std::int64_t lanes) {
   if (x >= end) return false;
   if (x + lanes > end && end - lanes >= begin) x = end - lanes;
-  return x + lanes <= end && (y.last - 1) * s.w + x * s.sw - s.pw + s.kw - 1 + s.sw * lanes <= s.h * s.w;
+  return x + lanes <= end;
 }
 
 /// Planes that make a task worth handing to a thread.
