@@ -25,13 +25,13 @@ run() {
 }
 # fetch MIRROR...: `said` and `rc` of fetching `file` into root.
 fetch() {
-  printf 'include("%s/fetch.cmake")\nfetch(file %s "%s"' "$data" "$sum" "$work/root" >"$work/script.cmake"
+  printf 'include("%s/fetch.cmake")\nfetch(file %s "%s"' "$data" "$sum" "$work/images" >"$work/script.cmake"
   printf ' "file://%s"' "${@/#/$work/}" >>"$work/script.cmake"
   printf ')\n' >>"$work/script.cmake"
   run -P "$work/script.cmake"
 }
 expect_only() {  # expect_only NAME...: what root holds
-  [ "$(ls -A "$work/root")" = "$*" ] || fail "root holds '$(ls -A "$work/root")', not '$*'"
+  [ "$(ls -A "$work/images")" = "$*" ] || fail "root holds '$(ls -A "$work/images")', not '$*'"
 }
 
 fetch empty wrong
@@ -42,19 +42,19 @@ expect_only
 
 fetch empty wrong right
 [ $rc -eq 0 ] || fail "the third mirror is not tried:" "$said"
-[ "$(cat "$work/root/file")" = right ] || fail "the right file has not arrived"
+[ "$(cat "$work/images/file")" = right ] || fail "the right file has not arrived"
 expect_only file
 
-before=$(stat -c '%i %y' "$work/root/file")
+before=$(stat -c '%i %y' "$work/images/file")
 fetch wrong
 [ $rc -eq 0 ] || fail "a file that is there is fetched again:" "$said"
-[ "$(stat -c '%i %y' "$work/root/file")" = "$before" ] || fail "a file that is there is replaced"
+[ "$(stat -c '%i %y' "$work/images/file")" = "$before" ] || fail "a file that is there is replaced"
 
-printf 'mine' >"$work/root/file"
+printf 'mine' >"$work/images/file"
 fetch right
 [ $rc -ne 0 ] || fail "another file of this name is taken for it"
 grep -q 'move it away' <<<"$said" || fail "another file of this name is not named:" "$said"
-[ "$(cat "$work/root/file")" = mine ] || fail "another file of this name is lost"
+[ "$(cat "$work/images/file")" = mine ] || fail "another file of this name is lost"
 
 # MNIST itself: every file has its sum, and the folder is made.
 printf 'wrong' | tee "$work"/wrong/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz >/dev/null
