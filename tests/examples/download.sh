@@ -7,7 +7,7 @@ cmake=$1
 data=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../examples/data" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir "$work"/{wrong,right,empty,root}
+mkdir "$work"/{wrong,right,empty,images}
 printf 'right' >"$work/right/file"
 printf 'wrong' >"$work/wrong/file"
 sum=$(sha256sum <"$work/right/file" | cut -d ' ' -f 1)
@@ -23,15 +23,15 @@ run() {
   said=$("$cmake" "$@" 2>&1) || rc=$?
   said=$(tr -s ' \n' ' ' <<<"$said")
 }
-# fetch MIRROR...: `said` and `rc` of fetching `file` into root.
+# fetch MIRROR...: `said` and `rc` of fetching `file` into images.
 fetch() {
   printf 'include("%s/fetch.cmake")\nfetch(file %s "%s"' "$data" "$sum" "$work/images" >"$work/script.cmake"
   printf ' "file://%s"' "${@/#/$work/}" >>"$work/script.cmake"
   printf ')\n' >>"$work/script.cmake"
   run -P "$work/script.cmake"
 }
-expect_only() {  # expect_only NAME...: what root holds
-  [ "$(ls -A "$work/images")" = "$*" ] || fail "root holds '$(ls -A "$work/images")', not '$*'"
+expect_only() {  # expect_only NAME...: what images holds
+  [ "$(ls -A "$work/images")" = "$*" ] || fail "images holds '$(ls -A "$work/images")', not '$*'"
 }
 
 fetch empty wrong
