@@ -20,10 +20,6 @@
 
 using namespace taper;
 
-// A child of a process with threads starts threads of its own; the sanitizer wants to be told that this is meant.
-extern "C" const char* __tsan_default_options();
-extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
-
 namespace {
 
 using Chunks = std::vector<std::pair<std::int64_t, std::int64_t>>;

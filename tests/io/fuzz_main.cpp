@@ -19,8 +19,6 @@ namespace {
 
 std::size_t live = 0, peak = 0;  // bytes that operator new has given out
 
-constexpr std::size_t header = 16;
-
 [[noreturn]] void die(const char* what) {
   std::fprintf(stderr, "%s\n", what);
   std::abort();
@@ -30,6 +28,15 @@ void check(bool good, const char* what) {
 }
 
 }  // namespace
+
+// Thread sanitizer brings operators of its own: under it memory is not measured.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define MEASURES_MEMORY 0
+#endif
+#endif
+#ifndef MEASURES_MEMORY
+constexpr std::size_t header = 16;
 
 void* operator new(std::size_t size) {
   auto* block = static_cast<std::byte*>(std::malloc(size + header));
@@ -48,6 +55,7 @@ void operator delete(void* pointer) noexcept {
   std::free(block);
 }
 void operator delete(void* pointer, std::size_t) noexcept { operator delete(pointer); }
+#endif
 
 namespace {
 

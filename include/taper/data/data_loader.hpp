@@ -4,17 +4,12 @@
 
 #include <taper/data/collate.hpp>
 #include <taper/data/dataset.hpp>
-#include <taper/autograd/grad_mode.hpp>
+#include <taper/data/prefetcher.hpp>
 #include <taper/data/sampler.hpp>
 
-#include <condition_variable>
-#include <exception>
 #include <iterator>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <thread>
-#include <variant>
 
 namespace taper::inline TAPER_CODE::data {
 
@@ -53,29 +48,32 @@ auto make_batch(const D& dataset, const C& collate, const std::vector<std::int64
   }
 }
 
+/// Checks a loader's options and draws its seed.
+inline std::uint64_t loader_seed(const DataLoaderOptions& options, bool own_sampler) {
+  if (options.batch_size <= 0) detail::raise<ValueError>("DataLoader", "batch_size must be positive, not ", options.batch_size);
+  if (options.num_workers < 0) detail::raise<ValueError>("DataLoader", "num_workers must not be negative, not ", options.num_workers);
+  if (options.prefetch_factor <= 0) detail::raise<ValueError>("DataLoader", "prefetch_factor must be positive, not ", options.prefetch_factor);
+  if (options.shuffle && own_sampler)
+    detail::raise<ValueError>("DataLoader", "shuffle and a sampler exclude each other: the sampler decides the order");
+  return (options.generator ? *options.generator : default_generator())();
+}
+
 }  // namespace internal
 
 /// A range of batches over a dataset. Each begin() starts an epoch with its own order and random numbers: they follow from
 /// (seed, epoch, index) and are the same for any number of workers. Errors in workers are thrown in the loop.
-template <Dataset D, class S = std::variant<SequentialSampler, RandomSampler>, class C = DefaultCollate>
+template <Dataset D, class S = DefaultSampler, class C = DefaultCollate>
 class DataLoader {
  public:
   explicit DataLoader(D dataset, const DataLoaderOptions& options = {})
-    requires std::same_as<S, std::variant<SequentialSampler, RandomSampler>>
+    requires std::same_as<S, DefaultSampler>
       : DataLoader(std::move(dataset), options, S{}, C{}) {
-    if (options.shuffle) sampler_ = RandomSampler{dataset_.size()};
-    else sampler_ = SequentialSampler{dataset_.size()};
+    sampler_ = {dataset_.size(), options.shuffle};
   }
   /// With a sampler (or a batch sampler, which decides the batches itself), and a collate function, of one's own.
   DataLoader(D dataset, const DataLoaderOptions& options, S sampler, C collate = {})
       : dataset_(std::move(dataset)), options_(options), sampler_(std::move(sampler)), collate_(std::move(collate)) {
-    if (options.batch_size <= 0) detail::raise<ValueError>("DataLoader", "batch_size must be positive, not ", options.batch_size);
-    if (options.num_workers < 0) detail::raise<ValueError>("DataLoader", "num_workers must not be negative, not ", options.num_workers);
-    if (options.prefetch_factor <= 0) detail::raise<ValueError>("DataLoader", "prefetch_factor must be positive, not ", options.prefetch_factor);
-    if (options.shuffle && !std::same_as<S, std::variant<SequentialSampler, RandomSampler>>)
-      detail::raise<ValueError>("DataLoader", "shuffle and a sampler exclude each other: the sampler decides the order");
-    Generator& g = options.generator ? *options.generator : default_generator();
-    state_.seed = g();
+    state_.seed = internal::loader_seed(options, !std::same_as<S, DefaultSampler>);
   }
 
  private:
@@ -89,103 +87,40 @@ class DataLoader {
   class Epoch {
    public:
     Epoch(const DataLoader& loader, Batches batches, std::int64_t first)
-        : loader_(loader), batches_(std::move(batches)), seed_(loader.state_.seed), epoch_(loader.state_.epoch), next_(first), ticket_(first), taken_(first) {
-      const auto left = static_cast<std::int64_t>(batches_.size()) - first;
-      const auto workers = std::min<std::int64_t>(loader.options_.num_workers, left);
+        : loader_(loader), batches_(std::move(batches)), seed_(loader.state_.seed), epoch_(loader.state_.epoch), next_(first) {
+      const auto count = static_cast<std::int64_t>(batches_.size());
+      const auto workers = std::min<std::int64_t>(loader.options_.num_workers, count - first);
       if (workers <= 0) return;
       slots_.resize(static_cast<std::size_t>(workers) * static_cast<std::size_t>(loader.options_.prefetch_factor));
-      for (std::int64_t i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
+      ahead_.emplace(*this, first, count, workers, slots_.size());
     }
     Epoch(const Epoch&) = delete;
     Epoch& operator=(const Epoch&) = delete;
-    ~Epoch() {
-      {
-        const std::lock_guard lock(mutex_);
-        stop_ = true;
-      }
-      room_.notify_all();
-      for (std::thread& t : threads_) t.join();
-    }
 
     bool done() const { return next_ == static_cast<std::int64_t>(batches_.size()); }
-
-    batch_type take() {
+    void take(std::optional<batch_type>& batch) {
       const std::int64_t k = next_++;
-      if (threads_.empty()) return internal::make_batch(loader_.dataset_, loader_.collate_, batches_[static_cast<std::size_t>(k)], seed_, epoch_);
-      Slot& slot = slots_[static_cast<std::size_t>(k) % slots_.size()];
-      std::unique_lock lock(mutex_);
-      ready_.wait(lock, [&] { return slot.number == k; });
-      slot.number = -1;
-      taken_ = k + 1;
-#if TAPER_EXCEPTIONS
-      if (const std::exception_ptr error = std::exchange(slot.error, nullptr)) {
-        lock.unlock();
-        room_.notify_all();
-        std::rethrow_exception(error);
-      }
-#endif
-      batch_type batch = std::move(*slot.batch);
-      slot.batch.reset();
-      lock.unlock();
-      room_.notify_all();
-      return batch;
+      if (!ahead_) return make(k, batch);
+      ahead_->wait(k);
+      batch.swap(slot(k));
+      ahead_->release(k);
     }
+    /// A worker's job.
+    void operator()(std::int64_t k) { make(k, slot(k)); }
 
    private:
-    struct Slot {
-      std::int64_t number = -1;
-      std::optional<batch_type> batch;
-#if TAPER_EXCEPTIONS
-      std::exception_ptr error;
-#endif
-    };
-
-    void work() {
-      const detail::SerialRegion serial;  // workers share the cores with the training loop: no regions inside them
-      const NoGrad guard;
-      while (true) {
-        std::int64_t k;
-        {
-          std::unique_lock lock(mutex_);
-          k = ticket_;
-          if (stop_ || k == static_cast<std::int64_t>(batches_.size())) return;
-          ++ticket_;
-          room_.wait(lock, [&] { return stop_ || k < first_free(); });
-          if (stop_) return;
-        }
-        Slot made;
-        made.number = k;
-#if TAPER_EXCEPTIONS
-        try {
-          made.batch.emplace(internal::make_batch(loader_.dataset_, loader_.collate_, batches_[static_cast<std::size_t>(k)], seed_, epoch_));
-        } catch (...) {
-          made.error = std::current_exception();
-        }
-#else
-        made.batch.emplace(internal::make_batch(loader_.dataset_, loader_.collate_, batches_[static_cast<std::size_t>(k)], seed_, epoch_));
-#endif
-        {
-          const std::lock_guard lock(mutex_);
-          slots_[static_cast<std::size_t>(k) % slots_.size()] = std::move(made);
-        }
-        ready_.notify_one();
-      }
+    std::optional<batch_type>& slot(std::int64_t k) { return slots_[static_cast<std::size_t>(k) % slots_.size()]; }
+    void make(std::int64_t k, std::optional<batch_type>& batch) const {
+      batch.emplace(internal::make_batch(loader_.dataset_, loader_.collate_, batches_[static_cast<std::size_t>(k)], seed_, epoch_));
     }
-    /// The first batch for which no slot is free yet.
-    std::int64_t first_free() const { return taken_ + static_cast<std::int64_t>(slots_.size()); }
 
     const DataLoader& loader_;
     const Batches batches_;
     const std::uint64_t seed_;
     const std::int64_t epoch_;
     std::int64_t next_;
-    std::int64_t ticket_;
-    std::int64_t taken_;  // batches below this one have left their slots
-    bool stop_ = false;
-    std::mutex mutex_;
-    std::condition_variable ready_, room_;
-    std::vector<Slot> slots_;
-    std::vector<std::thread> threads_;
+    std::vector<std::optional<batch_type>> slots_;
+    std::optional<internal::Prefetcher> ahead_;  // the last member: it ends before what its jobs use
   };
 
  public:
@@ -221,7 +156,7 @@ class DataLoader {
         loader_->state_.batch = 0;
         return;
       }
-      batch_.emplace(epoch_->take());
+      epoch_->take(batch_);
       ++loader_->state_.batch;
     }
     DataLoader* loader_ = nullptr;
@@ -264,9 +199,9 @@ class DataLoader {
 
  private:
   std::int64_t sample_count() const {
-    if constexpr (std::same_as<S, std::variant<SequentialSampler, RandomSampler>>) return dataset_.size();
-    else if constexpr (requires { sampler_.num_samples; sampler_.size; }) return sampler_.num_samples > 0 ? sampler_.num_samples : sampler_.size;
+    if constexpr (requires { sampler_.num_samples; sampler_.size; }) return sampler_.num_samples > 0 ? sampler_.num_samples : sampler_.size;
     else if constexpr (requires { sampler_.num_samples; }) return sampler_.num_samples;
+    else if constexpr (std::same_as<S, DefaultSampler>) return sampler_.size;
     else if constexpr (requires { sampler_.indices; }) return static_cast<std::int64_t>(sampler_.indices.size());
     else {
       Generator order(state_.seed);
@@ -274,22 +209,8 @@ class DataLoader {
     }
   }
   Batches batches(Generator& order) const {
-    if constexpr (BatchSamplerLike<S>) {
-      return sampler_(order);
-    } else if constexpr (std::same_as<S, std::variant<SequentialSampler, RandomSampler>>) {
-      const auto one = [&](const auto& s) { return s(order); };
-      return in_batches(std::visit(one, sampler_));
-    } else {
-      return in_batches(sampler_(order));
-    }
-  }
-  Batches in_batches(std::vector<std::int64_t> order) const {
-    struct Given {
-      std::vector<std::int64_t> order;
-      std::vector<std::int64_t> operator()(Generator&) const { return order; }
-    };
-    Generator unused;
-    return BatchSampler<Given>{{std::move(order)}, options_.batch_size, options_.drop_last}(unused);
+    if constexpr (BatchSamplerLike<S>) return sampler_(order);
+    else return internal::in_batches(sampler_(order), options_.batch_size, options_.drop_last);
   }
 
   D dataset_;

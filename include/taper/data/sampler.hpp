@@ -55,6 +55,15 @@ struct RandomSampler {
   }
 };
 
+/// All samples in their order, or in a random one: what a loader uses that is given no sampler.
+struct DefaultSampler {
+  std::int64_t size = 0;
+  bool shuffle = false;
+  std::vector<std::int64_t> operator()(Generator& generator) const {
+    return shuffle ? permutation(size, generator) : SequentialSampler{size}(generator);
+  }
+};
+
 /// A random order of the given indices.
 struct SubsetRandomSampler {
   std::vector<std::int64_t> indices;
@@ -106,6 +115,20 @@ struct WeightedRandomSampler {
   }
 };
 
+namespace internal {
+/// Indices in batches of `size`; the last, smaller one is dropped on request.
+inline std::vector<std::vector<std::int64_t>> in_batches(const std::vector<std::int64_t>& order, std::int64_t batch_size, bool drop_last) {
+  std::vector<std::vector<std::int64_t>> out;
+  const auto size = static_cast<std::size_t>(batch_size);
+  for (std::size_t at = 0; at < order.size(); at += size) {
+    const std::size_t end = std::min(order.size(), at + size);
+    if (drop_last && end - at < size) break;
+    out.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(at), order.begin() + static_cast<std::ptrdiff_t>(end));
+  }
+  return out;
+}
+}  // namespace internal
+
 /// Another sampler's indices in batches; the last, smaller one is dropped on request.
 template <Sampler S>
 struct BatchSampler {
@@ -114,15 +137,7 @@ struct BatchSampler {
   bool drop_last = false;
   std::vector<std::vector<std::int64_t>> operator()(Generator& generator) const {
     if (batch_size <= 0) detail::raise<ValueError>("BatchSampler", "batch_size must be positive, not ", batch_size);
-    const std::vector<std::int64_t> order = sampler(generator);
-    std::vector<std::vector<std::int64_t>> out;
-    const auto size = static_cast<std::size_t>(batch_size);
-    for (std::size_t at = 0; at < order.size(); at += size) {
-      const std::size_t end = std::min(order.size(), at + size);
-      if (drop_last && end - at < size) break;
-      out.emplace_back(order.begin() + static_cast<std::ptrdiff_t>(at), order.begin() + static_cast<std::ptrdiff_t>(end));
-    }
-    return out;
+    return internal::in_batches(sampler(generator), batch_size, drop_last);
   }
 };
 template <Sampler S>

@@ -36,25 +36,34 @@ struct EachState : Visitor {
   }
 };
 
-/// Elements of any dtype of T's category written into a tensor of T. Plain loops: loading is no place for kernels.
-template <class T>
-void copy_elements(detail::TensorRecord& to, const detail::TensorRecord& from) {
-  const detail::Scratch memory(static_cast<std::size_t>(from.numel) * sizeof(T) + 1);
-  T* dense = reinterpret_cast<T*>(memory.data());
-  dispatch_dtype(from.dtype, [&]<class S>() {
-    if constexpr (detail::category(dtype_of<S>) == detail::category(dtype_of<T>)) {
-      std::size_t at = 0;
-      const detail::Walk walk(from.shape, from.strides);
-      detail::for_each_row(walk, 0, from.numel, [&](std::int64_t offset, std::int64_t, std::int64_t n) {
-        const S* p = reinterpret_cast<const S*>(from.data) + offset;
-        for (std::int64_t i = 0; i < n; ++i, p += walk.inner_stride()) {
-          if constexpr (Complex<T>) dense[at++] = T(static_cast<real_t<T>>(p->real()), static_cast<real_t<T>>(p->imag()));
-          else dense[at++] = static_cast<T>(static_cast<compute_t<S>>(*p));
-        }
+/// The type through which those of a category are converted into each other.
+template <Scalar T>
+using widest_t = std::conditional_t<Complex<T>, std::complex<double>, std::conditional_t<Floating<T>, double, std::int64_t>>;
+
+/// Elements of any dtype written into a tensor of the same category, where dtypes differ through the category's widest
+/// type. Compiled once for all types: loading is no place for kernels.
+TAPER_RARE inline void copy_elements(detail::TensorRecord& to, const detail::TensorRecord& from) {
+  const auto n = static_cast<std::size_t>(from.numel), from_size = size_of(from.dtype), to_size = size_of(to.dtype);
+  const detail::Scratch given(n * from_size + 1), converted(to.dtype == from.dtype ? 0 : n * to_size + 1);
+  detail::gather(given.data(), from.data, from_size, detail::Walk(from.shape, from.strides), 0, from.numel);
+  if (to.dtype != from.dtype) {
+    constexpr std::size_t block = 256;
+    alignas(std::complex<double>) std::byte wide[block * sizeof(std::complex<double>)];
+    for (std::size_t at = 0; at < n; at += block) {
+      const std::size_t count = std::min(block, n - at);
+      dispatch_dtype(from.dtype, [&]<class S>() {
+        const S* p = reinterpret_cast<const S*>(given.data()) + at;
+        auto* w = reinterpret_cast<widest_t<S>*>(wide);
+        for (std::size_t i = 0; i < count; ++i) w[i] = static_cast<widest_t<S>>(p[i]);
+      });
+      dispatch_dtype(to.dtype, [&]<class T>() {
+        T* p = reinterpret_cast<T*>(converted.data()) + at;
+        const auto* w = reinterpret_cast<const widest_t<T>*>(wide);
+        for (std::size_t i = 0; i < count; ++i) p[i] = static_cast<T>(w[i]);
       });
     }
-  });
-  detail::scatter(to.data, memory.data(), sizeof(T), detail::Walk(to.shape, to.strides), 0, to.numel);
+  }
+  detail::scatter(to.data, (to.dtype == from.dtype ? given : converted).data(), to_size, detail::Walk(to.shape, to.strides), 0, to.numel);
   to.storage->version.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -75,11 +84,10 @@ void for_each_state(M& module, F&& f) {
 
 namespace internal {
 
-/// One entry of a module's state: its name, its record, and how elements of another dtype are written into it.
+/// One entry of a module's state.
 struct StateEntry {
   std::string name;
   detail::RecordPtr record;
-  void (*copy)(detail::TensorRecord& to, const detail::TensorRecord& from);
 };
 
 /// All that state dictionaries need of a module's type; what is done with it is compiled once.
@@ -87,14 +95,14 @@ template <class M>
 std::vector<StateEntry> state_entries(M& module) {
   std::vector<StateEntry> out;
   for_each_state(module, [&](const std::string& name, const auto& tensor) {
-    out.push_back({name, tensor.handle(), &copy_elements<value_t<decltype(tensor)>>});
+    out.push_back({name, tensor.handle()});
   });
   return out;
 }
 
 TAPER_RARE inline LoadResult load_entries(const std::vector<StateEntry>& entries, const StateDict& state, const LoadOptions& options) {
   LoadResult result;
-  for (const auto& [name, record, copy] : entries) {
+  for (const auto& [name, record] : entries) {
     const AnyTensor* found = state.find(name);
     if (!found) result.missing.push_back(name);
     else if (!(found->shape() == record->shape))
@@ -108,8 +116,8 @@ TAPER_RARE inline LoadResult load_entries(const std::vector<StateEntry>& entries
     detail::raise<StateError>("load_state_dict", "the state does not fit the module", list_of("missing", result.missing),
                               list_of("unexpected", result.unexpected), list_of("not fitting", result.mismatched));
   const NoGrad guard;
-  for (const auto& [name, record, copy] : entries)
-    if (const AnyTensor* found = state.find(name)) copy(*record, found->record());
+  for (const auto& [name, record] : entries)
+    if (const AnyTensor* found = state.find(name)) copy_elements(*record, found->record());
   return result;
 }
 
@@ -119,7 +127,7 @@ TAPER_RARE inline LoadResult load_entries(const std::vector<StateEntry>& entries
 template <class M>
 StateDict state_dict(const M& module) {
   StateDict out;
-  for (const auto& [name, record, copy] : internal::state_entries(module))
+  for (const auto& [name, record] : internal::state_entries(module))
     out.add(name, AnyTensor(detail::make_alias(*record, detail::geometry_of(*record))));
   return out;
 }

@@ -107,9 +107,9 @@ tensor_t<X> flip(X&& x, const Dims& axes) {
   };
   return record_op("flip", std::move(out), false, std::move(backward), t);
 }
-template <TensorLike X>
-tensor_t<X> flip(X&& x, std::int64_t axis) {
-  return flip(std::forward<X>(x), Dims{axis});
+template <TensorLike X, std::integral N>  // a template, so that {1} is a list
+tensor_t<X> flip(X&& x, N axis) {
+  return flip(std::forward<X>(x), Dims{static_cast<std::int64_t>(axis)});
 }
 /// flip along axis 1, along axis 0.
 template <TensorLike X>
@@ -136,9 +136,9 @@ tensor_t<X> roll(X&& x, const Dims& shifts, const Dims& axes) {
   }
   return y.handle().get() == t.handle().get() ? clone(t) : y;
 }
-template <TensorLike X>
-tensor_t<X> roll(X&& x, std::int64_t shift, std::int64_t axis) {
-  return roll(std::forward<X>(x), Dims{shift}, Dims{axis});
+template <TensorLike X, std::integral N>
+tensor_t<X> roll(X&& x, N shift, std::int64_t axis) {
+  return roll(std::forward<X>(x), Dims{static_cast<std::int64_t>(shift)}, Dims{axis});
 }
 /// The same of the flattened x, in x's shape.
 template <TensorLike X>

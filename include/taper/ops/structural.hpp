@@ -30,7 +30,7 @@ Tensor<T, D> empty_tensor(const Shape& shape) {
 template <Scalar T, Device D>
 Tensor<T, D> dense(const Tensor<T, D>& x) {
   if (x.is_contiguous()) return x;
-  return Tensor<T, D>(GradOpsFor<T, D>::clone(make_alias(x.record(), geometry_of(x.record()))));
+  return Tensor<T, D>(evaluate(plain_leaf<T, D>(make_alias(x.record(), geometry_of(x.record()))), x.shape()));
 }
 
 template <Scalar T, Device D>

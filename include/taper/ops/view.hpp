@@ -16,6 +16,132 @@ Tensor<T, D> view_of(const Tensor<T, D>& x, const ViewOp& op) {
 
 struct error_sizes_and_axes_are_written_in_braces;  // left incomplete: its name is the diagnostic
 
+// The views' checks and arithmetic need shapes alone: compiled once for all types.
+
+inline ViewOp reshape_op(std::string_view name, const Shape& from, const Shape& to) {
+  ViewOp op;
+  op.kind = ViewOp::view;
+  op.dims = infer_shape(name, to, from);
+  return op;
+}
+inline ViewOp permute_op(const Shape& shape, const Dims& order) {
+  if (order.size() != shape.size())
+    raise<ShapeError>("permute", "the order ", order, " has ", order.size(), " axes, the tensor of shape ", shape, " has ", shape.size());
+  ViewOp op;
+  op.kind = ViewOp::permute;
+  std::uint32_t seen = 0;
+  for (const std::int64_t a : order) {
+    const int axis = wrap_axis("permute", a, shape.size());
+    if (seen >> axis & 1) raise<IndexError>("permute", "axis ", a, " appears twice in ", order);
+    seen |= 1u << axis;
+    op.dims.push_back(axis);
+  }
+  return op;
+}
+inline ViewOp transpose_op(const Shape& shape, std::int64_t axis0, std::int64_t axis1) {
+  const int n = shape.size(), a = wrap_axis("transpose", axis0, n), b = wrap_axis("transpose", axis1, n);
+  ViewOp op;
+  op.kind = ViewOp::permute;
+  for (int i = 0; i < n; ++i) op.dims.push_back(i == a ? b : i == b ? a : i);
+  return op;
+}
+inline ViewOp movedim_op(const Shape& shape, std::int64_t source, std::int64_t destination) {
+  const int n = shape.size(), from = wrap_axis("movedim", source, n), to = wrap_axis("movedim", destination, n);
+  ViewOp op;
+  op.kind = ViewOp::permute;
+  for (int i = 0; i < n; ++i)
+    if (i != from) op.dims.push_back(i);
+  op.dims.insert(to, from);
+  return op;
+}
+inline ViewOp narrow_op(const Shape& shape, std::int64_t axis, std::int64_t start, std::int64_t length) {
+  ViewOp op;
+  op.kind = ViewOp::slice;
+  op.dim = wrap_axis("narrow", axis, shape.size());
+  if (shape.size() == 0) raise<ShapeError>("narrow", "a 0-dim tensor has no axis to narrow");
+  const std::int64_t size = shape[op.dim];
+  if (start < 0) start += size;
+  if (start < 0 || length < 0 || start + length > size)
+    raise<IndexError>("narrow", "start ", start, " and length ", length, " leave axis ", axis, " of size ", size);
+  op.a = start, op.b = length, op.c = 1;
+  return op;
+}
+inline ViewOp slice_op(const Shape& shape, std::int64_t axis, const Slice& s) {
+  const int dim = wrap_axis("slice", axis, shape.size());
+  if (shape.size() == 0) raise<ShapeError>("slice", "a 0-dim tensor has no axis to slice");
+  return resolve("slice", s, dim, shape[dim]);
+}
+inline ViewOp select_op(const Shape& shape, std::int64_t axis, std::int64_t index) {
+  const int dim = wrap_axis("select", axis, shape.size());
+  if (shape.size() == 0) raise<ShapeError>("select", "a 0-dim tensor has no axis to select from");
+  return resolve("select", index, dim, shape[dim]);
+}
+inline ViewOp unsqueeze_op(const Shape& shape, std::int64_t axis) {
+  const int rank = shape.size() + 1;
+  if (axis < -rank || axis >= rank)
+    raise<IndexError>("unsqueeze", "axis ", axis, " is out of range for ", shape.size(), " dimensions: use ", -rank, " to ", rank - 1);
+  ViewOp op;
+  op.kind = ViewOp::unsqueeze;
+  op.dim = static_cast<int>(axis < 0 ? axis + rank : axis);
+  return op;
+}
+inline ViewOp expand_op(const Shape& from, const Shape& to) {
+  ViewOp op;
+  op.kind = ViewOp::expand;
+  op.dims = to;
+  const int lead = to.size() - from.size();
+  if (lead < 0) raise<ShapeError>("expand", "a tensor of shape ", from, " does not expand to ", to);
+  for (int i = 0; i < to.size(); ++i) {
+    if (to[i] == -1 && i >= lead) op.dims[i] = from[i - lead];
+    if (op.dims[i] < 0 || (i >= lead && from[i - lead] != op.dims[i] && from[i - lead] != 1))
+      raise<ShapeError>("expand", "a tensor of shape ", from, " does not expand to ", to,
+                        ": sizes must be equal, 1 in the tensor, or new in front");
+  }
+  return op;
+}
+inline ViewOp unfold_op(const Shape& shape, std::int64_t axis, std::int64_t size, std::int64_t step) {
+  ViewOp op;
+  op.kind = ViewOp::unfold;
+  op.dim = wrap_axis("unfold", axis, shape.size());
+  if (shape.size() == 0 || size < 0 || size > shape[op.dim] || step <= 0)
+    raise<ShapeError>("unfold", "windows of size ", size, " and step ", step, " do not fit axis ", axis, " of shape ", shape);
+  op.a = size, op.b = step;
+  return op;
+}
+inline ViewOp diagonal_op(const Shape& shape, std::int64_t offset, std::int64_t axis0, std::int64_t axis1) {
+  ViewOp op;
+  op.kind = ViewOp::diagonal;
+  op.dim = wrap_axis("diagonal", axis0, shape.size());
+  op.b = wrap_axis("diagonal", axis1, shape.size());
+  if (shape.size() < 2 || op.dim == op.b)
+    raise<ShapeError>("diagonal", "axes ", axis0, " and ", axis1, " of a tensor of shape ", shape, " are not two different axes");
+  op.a = offset;
+  return op;
+}
+inline Shape flattened(const Shape& shape, std::int64_t start, std::int64_t end) {
+  if (shape.size() == 0) return {1};
+  const int first = wrap_axis("flatten", start, shape.size()), last = wrap_axis("flatten", end, shape.size());
+  if (first > last) raise<IndexError>("flatten", "start ", start, " comes after end ", end);
+  Shape out;
+  std::int64_t merged = 1;
+  for (int i = 0; i < shape.size(); ++i) {
+    if (i < first || i > last) out.push_back(shape[i]);
+    else if (merged *= shape[i]; i == last) out.push_back(merged);
+  }
+  return out;
+}
+inline Shape unflattened(const Shape& shape, std::int64_t axis, const Shape& sizes) {
+  const int dim = wrap_axis("unflatten", axis, shape.size());
+  const Shape inner = infer_shape("unflatten", sizes, Shape{shape[dim]});
+  Shape out;
+  for (int i = 0; i < shape.size(); ++i) {
+    if (i != dim) out.push_back(shape[i]);
+    else
+      for (const std::int64_t s : inner) out.push_back(s);
+  }
+  return out;
+}
+
 }  // namespace detail
 
 // Beside a function of a list of sizes or axes: x.view(2, 3) is refused by name.
@@ -34,10 +160,7 @@ TAPER_REFUSE_LOOSE_SIZES_OF(expand)
 template <TensorLike X>
 tensor_t<X> view(X&& x, const Shape& shape) {
   const tensor_t<X> t = eval(std::forward<X>(x));
-  detail::ViewOp op;
-  op.kind = detail::ViewOp::view;
-  op.dims = detail::infer_shape("view", shape, t.shape());
-  return detail::view_of(t, op);
+  return detail::view_of(t, detail::reshape_op("view", t.shape(), shape));
 }
 
 /// A copy with its own storage. Gradient: passed on.
@@ -62,11 +185,8 @@ tensor_t<X> contiguous(X&& x) {
 template <TensorLike X>
 tensor_t<X> reshape(X&& x, const Shape& shape) {
   tensor_t<X> t = eval(std::forward<X>(x));
-  detail::ViewOp op;
-  op.kind = detail::ViewOp::view;
-  op.dims = detail::infer_shape("reshape", shape, t.shape());
-  Strides strides;
-  if (!detail::view_strides(detail::geometry_of(t.record()), op.dims, strides)) t = clone(t);
+  const detail::ViewOp op = detail::reshape_op("reshape", t.shape(), shape);
+  if (Strides strides; !detail::view_strides(detail::geometry_of(t.record()), op.dims, strides)) t = clone(t);
   return detail::view_of(t, op);
 }
 
@@ -80,28 +200,14 @@ tensor_t<X> detach(X&& x) {
 template <TensorLike X>
 tensor_t<X> permute(X&& x, const Dims& order) {
   const tensor_t<X> t = eval(std::forward<X>(x));
-  if (order.size() != t.dim())
-    detail::raise<ShapeError>("permute", "the order ", order, " has ", order.size(), " axes, the tensor of shape ", t.shape(), " has ", t.dim());
-  detail::ViewOp op;
-  op.kind = detail::ViewOp::permute;
-  std::uint32_t seen = 0;
-  for (const std::int64_t a : order) {
-    const int axis = detail::wrap_axis("permute", a, t.dim());
-    if (seen >> axis & 1) detail::raise<IndexError>("permute", "axis ", a, " appears twice in ", order);
-    seen |= 1u << axis;
-    op.dims.push_back(axis);
-  }
-  return detail::view_of(t, op);
+  return detail::view_of(t, detail::permute_op(t.shape(), order));
 }
 
 /// Two axes swapped.
 template <TensorLike X>
 tensor_t<X> transpose(X&& x, std::int64_t axis0, std::int64_t axis1) {
-  tensor_t<X> t = eval(std::forward<X>(x));
-  const int a = detail::wrap_axis("transpose", axis0, t.dim()), b = detail::wrap_axis("transpose", axis1, t.dim());
-  Dims order;
-  for (int i = 0; i < t.dim(); ++i) order.push_back(i == a ? b : i == b ? a : i);
-  return permute(t, order);
+  const tensor_t<X> t = eval(std::forward<X>(x));
+  return detail::view_of(t, detail::transpose_op(t.shape(), axis0, axis1));
 }
 
 /// The transpose of a matrix; a vector or a 0-dim tensor is returned as it is.
@@ -116,47 +222,28 @@ tensor_t<X> t(X&& x) {
 template <TensorLike X>
 tensor_t<X> narrow(X&& x, std::int64_t axis, std::int64_t start, std::int64_t length) {
   const tensor_t<X> t = eval(std::forward<X>(x));
-  detail::ViewOp op;
-  op.kind = detail::ViewOp::slice;
-  op.dim = detail::wrap_axis("narrow", axis, t.dim());
-  if (t.dim() == 0) detail::raise<ShapeError>("narrow", "a 0-dim tensor has no axis to narrow");
-  const std::int64_t size = t.shape()[op.dim];
-  if (start < 0) start += size;
-  if (start < 0 || length < 0 || start + length > size)
-    detail::raise<IndexError>("narrow", "start ", start, " and length ", length, " leave axis ", axis, " of size ", size);
-  op.a = start, op.b = length, op.c = 1;
-  return detail::view_of(t, op);
+  return detail::view_of(t, detail::narrow_op(t.shape(), axis, start, length));
 }
 
 /// Every `step`-th element along an axis from `start` up to `stop`, as Python's slices.
 template <TensorLike X>
 tensor_t<X> slice(X&& x, std::int64_t axis, const Slice& s) {
   const tensor_t<X> t = eval(std::forward<X>(x));
-  const int dim = detail::wrap_axis("slice", axis, t.dim());
-  if (t.dim() == 0) detail::raise<ShapeError>("slice", "a 0-dim tensor has no axis to slice");
-  return detail::view_of(t, detail::resolve("slice", s, dim, t.shape()[dim]));
+  return detail::view_of(t, detail::slice_op(t.shape(), axis, s));
 }
 
 /// One index along an axis; the axis goes away.
 template <TensorLike X>
 tensor_t<X> select(X&& x, std::int64_t axis, std::int64_t index) {
   const tensor_t<X> t = eval(std::forward<X>(x));
-  const int dim = detail::wrap_axis("select", axis, t.dim());
-  if (t.dim() == 0) detail::raise<ShapeError>("select", "a 0-dim tensor has no axis to select from");
-  return detail::view_of(t, detail::resolve("select", index, dim, t.shape()[dim]));
+  return detail::view_of(t, detail::select_op(t.shape(), axis, index));
 }
 
 /// A new axis of size 1 at `axis` (0 to dim, or negative from the back).
 template <TensorLike X>
 tensor_t<X> unsqueeze(X&& x, std::int64_t axis) {
   const tensor_t<X> t = eval(std::forward<X>(x));
-  const int rank = t.dim() + 1;
-  if (axis < -rank || axis >= rank)
-    detail::raise<IndexError>("unsqueeze", "axis ", axis, " is out of range for ", t.dim(), " dimensions: use ", -rank, " to ", rank - 1);
-  detail::ViewOp op;
-  op.kind = detail::ViewOp::unsqueeze;
-  op.dim = static_cast<int>(axis < 0 ? axis + rank : axis);
-  return detail::view_of(t, op);
+  return detail::view_of(t, detail::unsqueeze_op(t.shape(), axis));
 }
 
 /// Without the given axis where its size is 1; otherwise x unchanged.
@@ -183,18 +270,7 @@ tensor_t<X> squeeze(X&& x) {
 template <TensorLike X>
 tensor_t<X> expand(X&& x, const Shape& shape) {
   const tensor_t<X> t = eval(std::forward<X>(x));
-  detail::ViewOp op;
-  op.kind = detail::ViewOp::expand;
-  op.dims = shape;
-  const int lead = shape.size() - t.dim();
-  for (int i = 0; i < shape.size(); ++i) {
-    if (shape[i] == -1 && i >= lead) op.dims[i] = t.shape()[i - lead];
-    if (lead < 0 || op.dims[i] < 0 || (i >= lead && t.shape()[i - lead] != op.dims[i] && t.shape()[i - lead] != 1))
-      detail::raise<ShapeError>("expand", "a tensor of shape ", t.shape(), " does not expand to ", shape,
-                                ": sizes must be equal, 1 in the tensor, or new in front");
-  }
-  if (lead < 0) detail::raise<ShapeError>("expand", "a tensor of shape ", t.shape(), " does not expand to ", shape);
-  return detail::view_of(t, op);
+  return detail::view_of(t, detail::expand_op(t.shape(), shape));
 }
 
 /// x expanded to the shape of another tensor.
@@ -207,74 +283,35 @@ tensor_t<X> expand_as(X&& x, const Y& other) {
 template <TensorLike X>
 tensor_t<X> unfold(X&& x, std::int64_t axis, std::int64_t size, std::int64_t step) {
   const tensor_t<X> t = eval(std::forward<X>(x));
-  detail::ViewOp op;
-  op.kind = detail::ViewOp::unfold;
-  op.dim = detail::wrap_axis("unfold", axis, t.dim());
-  if (t.dim() == 0 || size < 0 || size > t.shape()[op.dim] || step <= 0)
-    detail::raise<ShapeError>("unfold", "windows of size ", size, " and step ", step, " do not fit axis ", axis, " of shape ", t.shape());
-  op.a = size, op.b = step;
-  return detail::view_of(t, op);
+  return detail::view_of(t, detail::unfold_op(t.shape(), axis, size, step));
 }
 
 /// The diagonal of two axes as a new last axis; offset > 0 lies above the main one.
 template <TensorLike X>
 tensor_t<X> diagonal(X&& x, std::int64_t offset = 0, std::int64_t axis0 = 0, std::int64_t axis1 = 1) {
   const tensor_t<X> t = eval(std::forward<X>(x));
-  detail::ViewOp op;
-  op.kind = detail::ViewOp::diagonal;
-  op.dim = detail::wrap_axis("diagonal", axis0, t.dim());
-  op.b = detail::wrap_axis("diagonal", axis1, t.dim());
-  if (t.dim() < 2 || op.dim == op.b)
-    detail::raise<ShapeError>("diagonal", "axes ", axis0, " and ", axis1, " of a tensor of shape ", t.shape(), " are not two different axes");
-  op.a = offset;
-  return detail::view_of(t, op);
+  return detail::view_of(t, detail::diagonal_op(t.shape(), offset, axis0, axis1));
 }
 
 /// Axes start to end made one.
 template <TensorLike X>
 tensor_t<X> flatten(X&& x, std::int64_t start = 0, std::int64_t end = -1) {
-  tensor_t<X> t = eval(std::forward<X>(x));
-  if (t.dim() == 0) return reshape(t, {1});
-  const int first = detail::wrap_axis("flatten", start, t.dim()), last = detail::wrap_axis("flatten", end, t.dim());
-  if (first > last) detail::raise<IndexError>("flatten", "start ", start, " comes after end ", end);
-  Shape shape;
-  std::int64_t merged = 1;
-  for (int i = 0; i < t.dim(); ++i) {
-    if (i >= first && i <= last) {
-      merged *= t.shape()[i];
-      if (i == last) shape.push_back(merged);
-    } else {
-      shape.push_back(t.shape()[i]);
-    }
-  }
-  return reshape(t, shape);
+  const tensor_t<X> t = eval(std::forward<X>(x));
+  return reshape(t, detail::flattened(t.shape(), start, end));
 }
 
 /// One axis split into several; one of them may be -1.
 template <TensorLike X>
 tensor_t<X> unflatten(X&& x, std::int64_t axis, const Shape& sizes) {
-  tensor_t<X> t = eval(std::forward<X>(x));
-  const int dim = detail::wrap_axis("unflatten", axis, t.dim());
-  const Shape inner = detail::infer_shape("unflatten", sizes, Shape{t.shape()[dim]});
-  Shape shape;
-  for (int i = 0; i < t.dim(); ++i) {
-    if (i != dim) shape.push_back(t.shape()[i]);
-    else
-      for (const std::int64_t s : inner) shape.push_back(s);
-  }
-  return reshape(t, shape);
+  const tensor_t<X> t = eval(std::forward<X>(x));
+  return reshape(t, detail::unflattened(t.shape(), axis, sizes));
 }
 
 /// Axis `source` moved to place `destination`.
 template <TensorLike X>
 tensor_t<X> movedim(X&& x, std::int64_t source, std::int64_t destination) {
-  tensor_t<X> t = eval(std::forward<X>(x));
-  const int from = detail::wrap_axis("movedim", source, t.dim()), to = detail::wrap_axis("movedim", destination, t.dim());
-  Dims order;
-  for (int i = 0; i < t.dim(); ++i)
-    if (i != from) order.push_back(i);
-  order.insert(to, from);
-  return permute(t, order);
+  const tensor_t<X> t = eval(std::forward<X>(x));
+  return detail::view_of(t, detail::movedim_op(t.shape(), source, destination));
 }
 
 }  // namespace taper::inline TAPER_CODE
