@@ -26,7 +26,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 SAMPLE = 0.01  # seconds that a sample takes, unless one run takes longer
-PAUSE = 0.002  # between samples, so that a pool of threads that spins has gone to sleep
+PAUSE = 0.03  # between samples: OpenMP's threads spin for some milliseconds, on the core that the other side needs
 LEAST = 5  # samples of each, whatever time they take
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What is too slow for every change: everything optimised for this machine with the exhaustive tests, every header under
-# clang 16 and nvcc, the compile-fail tests under clang 16, the whole suite under address and undefined-behaviour
-# sanitizers, and under clang's warnings and thread sanitizer. Run it before an issue is resolved.
+# clang 16 and nvcc, the compile-fail tests under clang 16, and the whole suite under clang's warnings and thread sanitizer.
+# Run it, and .ci/run, before an issue is resolved.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source cmake/packages.sh
@@ -28,11 +28,6 @@ if nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null); then
 else
   echo "== no nvcc here: headers are not checked under it"
 fi
-
-echo "== address and undefined-behaviour sanitizers"
-cmake --preset asan
-cmake --build --preset asan
-ctest --preset asan -j "$jobs"
 
 echo "== thread sanitizer and every warning, clang 16"
 cmake --preset tsan

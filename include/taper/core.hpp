@@ -24,7 +24,7 @@
 #include <taper/core/parallel.hpp>
 #include <taper/core/philox.hpp>
 #include <taper/core/pointer_set.hpp>
-#include <taper/core/pool_allocator.hpp>
+#include <taper/core/pool_vector.hpp>
 #include <taper/core/print.hpp>
 #include <taper/core/print_number.hpp>
 #include <taper/core/random.hpp>

@@ -37,7 +37,7 @@ TEST_CASE("products") {
   mistake<ShapeError>(
       "matmul", [] { matmul(z(), z(3)).eval(); }, "()", "(3,)", "use *");
   mistake<ShapeError>(
-      "einsum", [] { einsum("ij,jk->ik", z(2, 3), z(4, 5)); }, "(2, 3)", "(4, 5)", "size 3", "size 4");
+      "einsum", [] { einsum("ij,jk->ik", z(2, 3), z(4, 5)); }, "'j'", "(2, 3)", "(4, 5)", "size 3", "size 4");
 }
 
 TEST_CASE("inputs that do not fit a layer") {

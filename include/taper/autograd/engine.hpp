@@ -105,12 +105,17 @@ class Pass {
 
   /// What arrived at a wanted slot.
   base::RecordPtr result(const Slot& slot) const {
-    for (const auto& [s, r] : results_)
-      if (s == &slot) return r;
+    for (const Flight& f : results_)
+      if (f.slot == &slot) return f.gradient;
     return {};
   }
 
  private:
+  struct Flight {
+    const Slot* slot = nullptr;
+    base::RecordPtr gradient;
+  };
+
   static bool shallower(const Node* a, const Node* b) { return a->depth() < b->depth(); }
 
   static void make_exclusive(Slot& slot, base::RecordPtr& flight) {
@@ -121,8 +126,8 @@ class Pass {
 
   base::RecordPtr* find(Slot& slot) {
     if (slot.pass.load(std::memory_order_acquire) == this) return &slot.flight;
-    for (auto& [s, r] : elsewhere_)
-      if (s == &slot) return &r;
+    for (Flight& f : elsewhere_)
+      if (f.slot == &slot) return &f.gradient;
     return nullptr;
   }
   const base::RecordPtr* find(Slot& slot) const { return const_cast<Pass*>(this)->find(slot); }
@@ -145,7 +150,7 @@ class Pass {
     }
     touched_.push_back(slot.get());
     elsewhere_.push_back({slot.get(), {}});
-    return elsewhere_.back().second;
+    return elsewhere_.back().gradient;
   }
 
   void clear(Slot& slot) noexcept {
@@ -153,7 +158,8 @@ class Pass {
       slot.flight = {};
       slot.pass.store(nullptr, std::memory_order_release);
     } else {
-      std::erase_if(elsewhere_, [&](const auto& e) { return e.first == &slot; });
+      for (Flight& f : elsewhere_)
+        if (f.slot == &slot) f = {};
     }
   }
 
@@ -287,8 +293,8 @@ class Pass {
   const PassOptions& options_;
   base::PoolVector<Node*> heap_;
   base::PoolVector<Slot*> touched_;
-  base::PoolVector<std::pair<Slot*, base::RecordPtr>> elsewhere_;
-  base::PoolVector<std::pair<const Slot*, base::RecordPtr>> results_;
+  base::PoolVector<Flight> elsewhere_;  // gradients of slots that another pass holds
+  base::PoolVector<Flight> results_;
   base::PointerSet needed_;  // nodes that lead to a wanted slot
 };
 

@@ -2,7 +2,7 @@
 // Where a tensor's gradient arrives: the slot, and what the engine must be able to do with gradients of its dtype.
 #pragma once
 
-#include <taper/core/pool_allocator.hpp>
+#include <taper/core/pool_vector.hpp>
 #include <taper/core/record.hpp>
 
 namespace taper::inline TAPER_ABI::tape {

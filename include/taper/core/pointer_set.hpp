@@ -2,7 +2,7 @@
 // A set of pointers: open addressing over memory of the caching allocator.
 #pragma once
 
-#include <taper/core/pool_allocator.hpp>
+#include <taper/core/pool_vector.hpp>
 
 namespace taper::inline TAPER_ABI::base {
 

@@ -5,6 +5,8 @@
 #include <taper/core/elements.hpp>
 #include <taper/core/print_number.hpp>
 
+#include <vector>
+
 namespace taper::inline TAPER_CODE {
 
 namespace detail {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/core/function_ref.hpp>
+#include <taper/core/pool_vector.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -11,17 +12,17 @@
 namespace taper::inline TAPER_CODE::detail {
 
 /// The numbers 0 .. n - 1, ordered so that what they stand for is sorted; equal ones keep their order.
-TAPER_RARE inline std::vector<std::size_t> sorted_order(std::size_t n, FunctionRef<bool(std::size_t, std::size_t)> less) {
-  std::vector<std::size_t> order(n);
+TAPER_RARE inline PoolVector<std::size_t> sorted_order(std::size_t n, FunctionRef<bool(std::size_t, std::size_t)> less) {
+  PoolVector<std::size_t> order(n);
   for (std::size_t i = 0; i < n; ++i) order[i] = i;
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return less(a, b) || (!less(b, a) && a < b); });
   return order;
 }
 
 /// Things brought into an order of sorted_order.
-template <class T>
-void put_in_order(std::vector<T>& things, const std::vector<std::size_t>& order) {
-  std::vector<T> out;
+template <class List>
+void put_in_order(List& things, const PoolVector<std::size_t>& order) {
+  List out;
   out.reserve(things.size());
   for (const std::size_t i : order) out.push_back(std::move(things[i]));
   things = std::move(out);

@@ -2,7 +2,7 @@
 // Collation: a list of samples becomes a batch, field by field, for any tuple or aggregate.
 #pragma once
 
-#include <taper/core/pool_allocator.hpp>
+#include <taper/core/pool_vector.hpp>
 #include <taper/nn/reflect.hpp>
 #include <taper/ops/view.hpp>
 
@@ -16,8 +16,8 @@ namespace taper::inline TAPER_CODE::data {
 
 /// Many samples as one batch: tensors are stacked along a new first axis, numbers become a tensor, the fields of tuples
 /// and aggregates are collated one by one into a tuple, anything else into a std::vector.
-template <class S, class A>
-auto collate(std::vector<S, A>&& samples);
+template <class List, class S = typename List::value_type>
+auto collate(List&& samples);
 
 namespace internal {
 
@@ -28,8 +28,8 @@ inline constexpr bool is_tuple_like<std::tuple<X...>> = true;
 template <class A, class B>
 inline constexpr bool is_tuple_like<std::pair<A, B>> = true;
 
-template <Scalar T, class A>
-Tensor<T> stack_samples(const std::vector<Tensor<T>, A>& samples) {
+template <Scalar T, class List>
+Tensor<T> stack_samples(const List& samples) {
   const Shape one = samples.front().shape();
   Shape shape = one;
   shape.insert(0, static_cast<std::int64_t>(samples.size()));
@@ -51,11 +51,11 @@ Tensor<T> stack_samples(const std::vector<Tensor<T>, A>& samples) {
 
 // What is only passed through on the way to a batch comes from the caching allocator, so that a loop asks the system for
 // nothing.
-template <std::size_t I, class S, class A>
-auto collate_field(std::vector<S, A>& samples) {
-  detail::PoolVector<std::tuple_element_t<I, S>> field;
+template <std::size_t I, class List>
+auto collate_field(List& samples) {
+  detail::PoolVector<std::tuple_element_t<I, typename List::value_type>> field;
   field.reserve(samples.size());
-  for (S& s : samples) field.push_back(std::move(std::get<I>(s)));
+  for (auto& s : samples) field.push_back(std::move(std::get<I>(s)));
   return data::collate(std::move(field));
 }
 
@@ -66,8 +66,8 @@ auto fields_of(S& sample) {
 
 }  // namespace internal
 
-template <class S, class A>
-auto collate(std::vector<S, A>&& samples) {
+template <class List, class S>
+auto collate(List&& samples) {
   if (samples.empty()) detail::raise<ValueError>("collate", "a batch needs at least one sample");
   if constexpr (TensorHandle<S>) {
     return internal::stack_samples<value_t<S>>(samples);
@@ -92,8 +92,8 @@ auto collate(std::vector<S, A>&& samples) {
 
 /// The collation that a DataLoader uses unless it is given another.
 struct DefaultCollate {
-  template <class S, class A>
-  auto operator()(std::vector<S, A>&& samples) const {
+  template <class List>
+  auto operator()(List&& samples) const {
     return data::collate(std::move(samples));
   }
 };

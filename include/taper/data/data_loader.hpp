@@ -10,6 +10,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace taper::inline TAPER_CODE::data {
 
@@ -119,7 +120,7 @@ class DataLoader {
     const std::uint64_t seed_;
     const std::int64_t epoch_;
     std::int64_t next_;
-    std::vector<std::optional<batch_type>> slots_;
+    detail::PoolVector<std::optional<batch_type>> slots_;
     std::optional<internal::Prefetcher> ahead_;  // the last member: it ends before what its jobs use
   };
 

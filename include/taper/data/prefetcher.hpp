@@ -6,6 +6,7 @@
 #include <taper/autograd/grad_mode.hpp>
 #include <taper/core/function_ref.hpp>
 #include <taper/core/parallel.hpp>
+#include <taper/core/pool_vector.hpp>
 
 #include <condition_variable>
 #include <exception>
@@ -104,7 +105,7 @@ class Prefetcher {
   bool stop_ = false;
   std::mutex mutex_;
   std::condition_variable ready_, room_;
-  std::vector<Slot> slots_;
+  detail::PoolVector<Slot> slots_;
   std::vector<std::thread> threads_;
 };
 

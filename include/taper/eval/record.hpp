@@ -147,7 +147,7 @@ template <Scalar T, Device D, class F>
 Tensor<T, D> record_op_list(std::string_view name, Tensor<T, D> out, F backward, std::span<const Tensor<T, D>> inputs) {
   if constexpr (!inference_only && Differentiable<T>) {
     if (!detail::grad_mode()) return out;
-    std::vector<autograd::SlotPtr> edges;
+    detail::PoolVector<autograd::SlotPtr> edges;
     for (const auto& x : inputs) edges.push_back(autograd::edge_to(x));
     if (!autograd::any_edge(edges)) return out;
     autograd::NodePtr<autograd::Node> node(

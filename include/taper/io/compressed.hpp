@@ -5,6 +5,7 @@
 #include <taper/io/file.hpp>
 
 #include <unistd.h>
+#include <vector>
 
 namespace taper::inline TAPER_CODE {
 

@@ -6,6 +6,7 @@
 #include <taper/io/atomic_file.hpp>
 #include <taper/io/json.hpp>
 
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -24,7 +25,7 @@ struct Entry {
 
 /// What a file says about itself; the entries are in the order of their data.
 struct Header {
-  std::vector<Entry> entries;
+  taper::detail::PoolVector<Entry> entries;
   Metadata metadata;
 
   /// The entry of that name, or null.
@@ -173,7 +174,7 @@ TAPER_RARE inline Header parse(Bytes file, const std::string& name) {
     }
   });
   json.finish();
-  const std::vector<Entry>& entries = header.entries;
+  const taper::detail::PoolVector<Entry>& entries = header.entries;
   taper::detail::put_in_order(header.entries, taper::detail::sorted_order(entries.size(), [&](std::size_t a, std::size_t b) {
     return entries[a].begin != entries[b].begin ? entries[a].begin < entries[b].begin : entries[a].end < entries[b].end;
   }));
@@ -188,7 +189,7 @@ TAPER_RARE inline Header parse(Bytes file, const std::string& name) {
 ///
 /// Throws, before anything is written: DTypeError for complex128, which the format does not have; ValueError for names
 /// that appear twice, are reserved or are not UTF-8, and for data of another size than dtype and shape say. IoError.
-TAPER_RARE inline void write(const std::string& path, const std::vector<Item>& items, const Metadata& metadata = {}) {
+TAPER_RARE inline void write(const std::string& path, std::span<const Item> items, const Metadata& metadata = {}) {
   namespace impl = taper::detail::safetensors;
   using taper::detail::raise;
   for (const Item& item : items) {

@@ -9,6 +9,8 @@
 #include <taper/io/npy.hpp>
 #include <taper/io/safetensors.hpp>
 
+#include <vector>
+
 namespace taper::inline TAPER_CODE::io {
 
 using Metadata = safetensors::Metadata;
@@ -22,7 +24,7 @@ TAPER_RARE inline AnyTensor copied(Bytes data, DType dtype, const Shape& shape, 
 }
 
 /// The elements of a tensor in row-major order: its own memory where that is dense, otherwise a copy in `store`.
-TAPER_RARE inline Bytes dense_elements(const AnyTensor& tensor, std::vector<std::vector<std::byte>>& store) {
+TAPER_RARE inline Bytes dense_elements(const AnyTensor& tensor, taper::detail::PoolVector<std::vector<std::byte>>& store) {
   const detail::TensorRecord& r = tensor.record();
   const std::size_t size = size_of(r.dtype), bytes = static_cast<std::size_t>(r.numel) * size;
   if (r.contiguous) return {r.data, bytes};
@@ -86,9 +88,9 @@ TAPER_RARE inline StateDict map(const std::string& path, Metadata* metadata = nu
 /// Writes tensors as safetensors: beside the target, synced, and renamed into place, so that a file is whole or absent.
 /// Throws: IoError; DTypeError for complex128, which the format lacks.
 TAPER_RARE inline void save(const StateDict& tensors, const std::string& path, const Metadata& metadata = {}) {
-  std::vector<std::vector<std::byte>> copies;
+  taper::detail::PoolVector<std::vector<std::byte>> copies;
   copies.reserve(tensors.size());
-  std::vector<safetensors::Item> items;
+  taper::detail::PoolVector<safetensors::Item> items;
   for (const auto& [name, tensor] : tensors) items.push_back({name, tensor.dtype(), tensor.shape(), internal::dense_elements(tensor, copies)});
   safetensors::write(path, items, metadata);
 }
@@ -105,7 +107,7 @@ Tensor<T> load_npy(const std::string& path) {
 }
 /// Writes a tensor as .npy, atomically. Throws: IoError; DTypeError for bfloat16, which the format lacks.
 TAPER_RARE inline void save_npy(const AnyTensor& tensor, const std::string& path) {
-  std::vector<std::vector<std::byte>> copies;
+  taper::detail::PoolVector<std::vector<std::byte>> copies;
   npy::write(path, tensor.dtype(), tensor.shape(), internal::dense_elements(tensor, copies));
 }
 

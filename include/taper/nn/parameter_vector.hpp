@@ -5,6 +5,8 @@
 #include <taper/nn/parameters.hpp>
 #include <taper/ops/join.hpp>
 
+#include <vector>
+
 namespace taper::inline TAPER_CODE::nn {
 
 /// The elements of all parameters one after another.

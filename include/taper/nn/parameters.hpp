@@ -151,7 +151,7 @@ class ParameterRefs {
   }
 
  private:
-  std::vector<ParameterRef> items_;
+  detail::PoolVector<ParameterRef> items_;
 };
 
 template <Scalar T, Device D>

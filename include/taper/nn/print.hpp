@@ -5,6 +5,8 @@
 #include <taper/core/print.hpp>
 #include <taper/nn/sequential.hpp>
 
+#include <vector>
+
 namespace taper::inline TAPER_CODE {
 
 namespace detail {

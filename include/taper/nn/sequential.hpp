@@ -4,6 +4,8 @@
 
 #include <taper/nn/module.hpp>
 
+#include <vector>
+
 namespace taper::inline TAPER_CODE::nn {
 
 /// Calls its modules one after another. Anything callable may be one; rvalues are passed on, so that pointwise neighbours

@@ -5,6 +5,8 @@
 #include <taper/core/state_dict.hpp>
 #include <taper/nn/module.hpp>
 
+#include <vector>
+
 namespace taper::inline TAPER_CODE {
 
 /// What load_state_dict found: names the module has and the dictionary lacks, the reverse, and what does not fit.
@@ -92,15 +94,15 @@ struct StateEntry {
 
 /// All that state dictionaries need of a module's type; what is done with it is compiled once.
 template <class M>
-std::vector<StateEntry> state_entries(M& module) {
-  std::vector<StateEntry> out;
+detail::PoolVector<StateEntry> state_entries(M& module) {
+  detail::PoolVector<StateEntry> out;
   for_each_state(module, [&](const std::string& name, const auto& tensor) {
     out.push_back({name, tensor.handle()});
   });
   return out;
 }
 
-TAPER_RARE inline LoadResult load_entries(const std::vector<StateEntry>& entries, const StateDict& state, const LoadOptions& options) {
+TAPER_RARE inline LoadResult load_entries(const detail::PoolVector<StateEntry>& entries, const StateDict& state, const LoadOptions& options) {
   LoadResult result;
   for (const auto& [name, record] : entries) {
     const AnyTensor* found = state.find(name);

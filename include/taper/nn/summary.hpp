@@ -7,6 +7,7 @@
 #include <taper/nn/state_dict.hpp>
 
 #include <optional>
+#include <vector>
 
 namespace taper::inline TAPER_CODE {
 

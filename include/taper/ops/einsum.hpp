@@ -5,6 +5,8 @@
 #include <taper/ops/matmul.hpp>
 #include <taper/ops/reduction.hpp>
 
+#include <string>
+
 namespace taper::inline TAPER_CODE {
 
 namespace detail {
@@ -13,6 +15,12 @@ namespace detail {
 inline constexpr int letters = 52, max_labels = letters + max_rank;
 
 constexpr int letter_of(char c) { return c >= 'a' && c <= 'z' ? c - 'a' : c >= 'A' && c <= 'Z' ? c - 'A' + 26 : -1; }
+
+/// A subscript as messages name it.
+inline std::string name_of_label(int label) {
+  if (label >= letters) return "a dimension of the ellipsis";
+  return {'\'', static_cast<char>(label < 26 ? 'a' + label : 'A' + label - 26), '\''};
+}
 
 /// The subscripts of one operand, and its ellipsis.
 struct Subscripts {
@@ -72,7 +80,8 @@ Tensor<T, D> take_diagonals(std::string_view op, Tensor<T, D> x, Labels& labels)
     for (int j = i + 1; j < labels.count; ++j) {
       if (labels.at[i] != labels.at[j]) continue;
       if (x.shape()[i] != x.shape()[j])
-        raise<ShapeError>(op, "a repeated subscript names sizes ", x.shape()[i], " and ", x.shape()[j], " of an operand of shape ", x.shape());
+        raise<ShapeError>(op, "the repeated subscript ", name_of_label(labels.at[i]), " names sizes ", x.shape()[i], " and ", x.shape()[j],
+                          " of an operand of shape ", x.shape());
       x = diagonal(x, 0, i, j);
       const int label = labels.at[i];
       for (int k = j; k + 1 < labels.count; ++k) labels.at[k] = labels.at[k + 1];
@@ -138,7 +147,8 @@ inline Labels result_labels(std::string_view op, std::string_view equation, cons
       continue;
     }
     if (uses[s.labels[i]] == 0 || out.find(s.labels[i]) >= 0)
-      raise<ValueError>(op, "a subscript of the result of \"", equation, "\" is ", uses[s.labels[i]] == 0 ? "in no operand" : "there twice");
+      raise<ValueError>(op, "the subscript ", name_of_label(s.labels[i]), " of the result of \"", equation, "\" is ",
+                        uses[s.labels[i]] == 0 ? "in no operand" : "there twice");
     add(s.labels[i]);
   }
   return out;
@@ -156,8 +166,8 @@ Tensor<T, D> contract(std::string_view op, Tensor<T, D> a, Labels la, Tensor<T, 
       const int j = ly.find(lx.at[i]);
       if (j < 0 || y.shape()[j] == shape[i]) continue;
       if (shape[i] != 1 && y.shape()[j] != 1)
-        raise<ShapeError>(op, "a subscript names size ", shape[i], " of an operand of shape ", x.shape(), " and size ", y.shape()[j],
-                          " of one of shape ", y.shape());
+        raise<ShapeError>(op, "the subscript ", name_of_label(lx.at[i]), " names size ", shape[i], " of an operand of shape ", x.shape(),
+                          " and size ", y.shape()[j], " of one of shape ", y.shape());
       if (shape[i] == 1) shape[i] = y.shape()[j];
     }
     return shape == x.shape() ? x : expand(x, shape);

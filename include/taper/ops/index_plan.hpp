@@ -4,7 +4,7 @@
 #pragma once
 
 #include <taper/backend/cpu/index.hpp>
-#include <taper/core/pool_allocator.hpp>
+#include <taper/core/pool_vector.hpp>
 #include <taper/expr/expr.hpp>
 
 namespace taper::inline TAPER_CODE {

@@ -2,7 +2,7 @@
 // Draws of indices with given weights.
 #pragma once
 
-#include <taper/core/pool_allocator.hpp>
+#include <taper/core/pool_vector.hpp>
 #include <taper/ops/random.hpp>
 
 #include <algorithm>

@@ -8,6 +8,8 @@
 #include <taper/ops/structural.hpp>
 #include <taper/ops/view.hpp>
 
+#include <vector>
+
 namespace taper::inline TAPER_CODE::detail {
 
 /// What a walk over a sequence reads: the input's part of the gates (steps, n, gates size), hh (gates size, size), a

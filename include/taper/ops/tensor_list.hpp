@@ -2,7 +2,7 @@
 // Functions that take a list of tensors, or give one.
 #pragma once
 
-#include <taper/core/pool_allocator.hpp>
+#include <taper/core/pool_vector.hpp>
 #include <taper/core/tensor.hpp>
 
 #include <initializer_list>

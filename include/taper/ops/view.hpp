@@ -90,13 +90,14 @@ inline ViewOp expand_op(const Shape& from, const Shape& to) {
   op.kind = ViewOp::expand;
   op.dims = to;
   const int lead = to.size() - from.size();
-  if (lead < 0) raise<ShapeError>("expand", "a tensor of shape ", from, " does not expand to ", to);
-  for (int i = 0; i < to.size(); ++i) {
+  bool fits = lead >= 0;
+  for (int i = 0; fits && i < to.size(); ++i) {
     if (to[i] == -1 && i >= lead) op.dims[i] = from[i - lead];
-    if (op.dims[i] < 0 || (i >= lead && from[i - lead] != op.dims[i] && from[i - lead] != 1))
-      raise<ShapeError>("expand", "a tensor of shape ", from, " does not expand to ", to,
-                        ": sizes must be equal, 1 in the tensor, or new in front");
+    fits = op.dims[i] >= 0 && (i < lead || from[i - lead] == op.dims[i] || from[i - lead] == 1);
   }
+  if (!fits)
+    raise<ShapeError>("expand", "a tensor of shape ", from, " does not expand to ", to,
+                      ": sizes must be equal, 1 in the tensor, or new in front");
   return op;
 }
 inline ViewOp unfold_op(const Shape& shape, std::int64_t axis, std::int64_t size, std::int64_t step) {

@@ -7,6 +7,8 @@
 #include <taper/ops/eager.hpp>
 #include <taper/optim/state.hpp>
 
+#include <vector>
+
 namespace taper::inline TAPER_CODE::optim {
 
 /// What training loops and schedulers ask of an optimizer.
@@ -48,7 +50,7 @@ struct ParameterState {
 /// Parameters with options of their own. Options may be changed between steps: group.lr = 0.1.
 template <class Options>
 struct ParamGroup : Options {
-  std::vector<ParameterState> params;
+  detail::PoolVector<ParameterState> params;
   std::optional<double> initial_lr;  // the rate that schedulers start from; set by the first of them
 };
 
@@ -283,8 +285,8 @@ class RuleOptimizer {
   Options defaults_;
   std::vector<Group> groups_;
   // Kept between steps, so that a step asks for no memory.
-  std::vector<detail::ListTuple> tuples_;
-  std::vector<Update> updates_;
+  detail::PoolVector<detail::ListTuple> tuples_;
+  detail::PoolVector<Update> updates_;
 };
 
 }  // namespace taper::inline TAPER_CODE::optim

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <optional>
+#include <vector>
 
 namespace taper::inline TAPER_CODE::optim::internal {
 

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <tuple>
+#include <vector>
 
 namespace taper::inline TAPER_CODE::testing {
 

@@ -89,7 +89,7 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias,
           tiles::multiply<T, A>({out, pixels, in, w + first * in, in, 1, x + i * in * pixels, pixels, 1,
                                  y + i * out * pixels, pixels, false, bias ? bias + first : nullptr});
         });
-      if (depthwise(s) && s.sh == 1 && s.sw == 1 && pixels >= 16) return depthwise_forward<T, A>(s, x, w, bias, y);
+      if (depthwise(s) && s.sw <= 2 && s.oh() >= 4) return depthwise_forward<T, A>(s, x, w, bias, y);
       if (!few_pixels(s)) return shift_forward<T, A>(s, x, w, bias, y);
     }
     const bool accumulate = bias != nullptr;

@@ -38,20 +38,19 @@ struct Grid {
 
   Grid(Index m, Index n, Index task_rows, Index task_columns)
       : rows(task_rows), columns(task_columns), down((m + rows - 1) / rows), across((n + columns - 1) / columns) {}
-  Grid(const Index m, const Index n, const Index k, Index row_unit, Index column_unit, bool rows_first)
+  /// Tasks of at least `least_rows` by `least_columns`, in whole tiles. Rows are cut first, or what is longer.
+  Grid(Index m, Index n, Index k, Index tile_rows, Index tile_columns, Index least_rows, Index least_columns, bool rows_first)
       : rows(m), columns(n) {
     constexpr Index enough = 16;
     const auto count = [&] { return ((m + rows - 1) / rows) * ((n + columns - 1) / columns); };
+    const auto halve = [](Index& size, Index tile) { size = ((size + 1) / 2 + tile - 1) / tile * tile; };
     if (rows > 120) rows = 120;
     if (columns > 1024) columns = 1024;
     while (count() < enough && rows * columns * k >= serial_work) {
-      const bool can_rows = rows >= 2 * row_unit, can_columns = columns >= 2 * column_unit;
-      if (can_rows && (rows_first || !can_columns || rows * column_unit >= columns * row_unit))
-        rows = ((rows + 1) / 2 + row_unit - 1) / row_unit * row_unit;
-      else if (can_columns)
-        columns = ((columns + 1) / 2 + column_unit - 1) / column_unit * column_unit;
-      else
-        break;
+      const bool can_rows = rows >= 2 * least_rows, can_columns = columns >= 2 * least_columns;
+      if (can_rows && (rows_first || !can_columns || rows * least_columns >= columns * least_rows)) halve(rows, tile_rows);
+      else if (can_columns) halve(columns, tile_columns);
+      else break;
     }
     down = (m + rows - 1) / rows;
     across = (n + columns - 1) / columns;
@@ -97,12 +96,17 @@ const T* bias(const Problem<T>& g, Index row, Index block) {
   return g.bias && block == 0 ? g.bias + row : nullptr;
 }
 
+/// Elements of B that stay in the second-level cache.
+template <class T>
+inline constexpr Index cached = (Index{1} << 18) / static_cast<Index>(sizeof(T));
+
 /// B is read where it lies: it has unit column stride and fits in the second-level cache, or is used once or twice.
 template <class T, class A>
 void direct_product(const Problem<T>& g) {
   using R = Tile<T, A>;
   const KBlocks blocks(g.k, k_block<T>);
-  const Grid grid(g.m, g.n, g.k, R::rows * 4, R::columns * 4, false);
+  const bool large = g.k * g.n > cached<T>;
+  const Grid grid(g.m, g.n, g.k, R::rows, R::columns, large ? g.m : R::rows * 4, R::columns * (large ? 1 : 4), false);
   const Index end = (g.k - 1) * g.b_row + g.n;
   for_tasks(grid, g.m, g.n, [&](const Area& area) {
     const auto [i, rows, j, columns] = area;
@@ -123,7 +127,7 @@ template <class T, class A>
 void dot_tasks(const Problem<T>& g) {
   if (g.m * g.n * g.k <= serial_work && g.n * g.k <= 4096)
     return dot_product<T, A>(g.m, g.n, {g.k, g.a, g.a_row, g.b, g.b_column, g.c, g.c_row, 1, g.accumulate});
-  const Grid grid(g.m, g.n, g.k, 24, 32, false);
+  const Grid grid(g.m, g.n, g.k, 3, 4, 24, 32, false);
   for_tasks(grid, g.m, g.n, [&](const Area& area) {
     const auto [i, rows, j, columns] = area;
     // Blocks of columns that stay in the first-level cache while all rows pass.
@@ -151,7 +155,7 @@ void packed_product(const Problem<T>& g) {
         pack_strip<T, A>(g.b + p * g.b_row + (first + s * R::columns) * g.b_column, g.b_row, g.b_column, kc,
                          at_most(R::columns, n - s * R::columns), packed.data() + p * width + s * kc * R::columns);
     });
-    const Grid grid(g.m, n, g.k, R::rows * 8, R::columns * 8, true);
+    const Grid grid(g.m, n, g.k, R::rows, R::columns, R::rows * 4, R::columns * (g.a_column == 1 ? 2 : 8), true);
     for_tasks(grid, g.m, n, [&](const Area& area) {
       const auto [i, rows, j, columns] = area;
       const bool pack = g.a_column != 1 && columns >= 8 * R::columns;
@@ -189,7 +193,7 @@ void multiply(Problem<T> g) {
     }
     if (g.a_column == 1 && g.k >= R::lanes) {  // a vector times the rows of A
       if (g.b_row == 1) {
-        const Grid grid(1, g.m, g.k, 1, 64, false);
+        const Grid grid(1, g.m, g.k, 1, 4, 1, 64, false);
         return for_tasks(grid, 1, g.m, [&](const Area& area) {
           dot_product<T, A>(1, area.columns,
                             {g.k, g.b, 0, g.a + area.column * g.a_row, g.a_row, g.c + area.column * g.c_row, 0, g.c_row,
@@ -205,7 +209,7 @@ void multiply(Problem<T> g) {
   }
   if (g.k == 1) g.b_row = g.n;
   const bool rows_of_b = g.b_column == 1 && g.b_row > 0;
-  if (rows_of_b && (g.k * g.n <= Index{1 << 18} / static_cast<Index>(sizeof(T)) || g.m <= 2 * R::rows))
+  if (rows_of_b && (g.k * g.n <= cached<T> || g.m <= 64))
     return direct_product<T, A>(g);
   if (!rows_of_b && g.b_row == 1 && g.k >= R::lanes && g.m <= 64) {
     if (g.a_column == 1) return dot_tasks<T, A>(g);

@@ -6,7 +6,7 @@
 #include <taper/backend/cpu/slack.hpp>
 #include <taper/backend/cpu/strided.hpp>
 #include <taper/core/parallel.hpp>
-#include <taper/core/pool_allocator.hpp>
+#include <taper/core/pool_vector.hpp>
 #include <taper/core/stats.hpp>
 
 namespace taper::inline TAPER_CODE::detail {

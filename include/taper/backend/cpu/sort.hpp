@@ -3,7 +3,7 @@
 #pragma once
 
 #include <taper/backend/cpu/points.hpp>
-#include <taper/core/pool_allocator.hpp>
+#include <taper/core/pool_vector.hpp>
 
 #include <algorithm>
 #include <bit>

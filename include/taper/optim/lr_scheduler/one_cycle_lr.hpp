@@ -88,8 +88,8 @@ class OneCycleLR : public LRScheduler<OneCycleLR<O>, O> {
 
   std::int64_t total_ = 0;
   AnnealStrategy anneal_;
-  std::vector<Phase> phases_;
-  std::vector<std::array<double, 3>> rates_;
+  detail::PoolVector<Phase> phases_;
+  detail::PoolVector<std::array<double, 3>> rates_;
   internal::MomentumRange momentum_;
 };
 

@@ -5,6 +5,7 @@
 #include <taper/optim/optimizer.hpp>
 
 #include <cmath>
+#include <vector>
 
 namespace taper::inline TAPER_CODE::optim::inline lr_scheduler {
 

@@ -5,6 +5,7 @@
 #include <taper/optim/lr_scheduler/scheduler.hpp>
 
 #include <algorithm>
+#include <vector>
 
 namespace taper::inline TAPER_CODE::optim {
 
