@@ -27,6 +27,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 SAMPLE = 0.01  # seconds that a sample takes, unless one run takes longer
 PAUSE = 0.03  # between samples: OpenMP's threads spin for some milliseconds, on the core that the other side needs
+WITH_MEMORY = ("training", "models", "inference")  # groups whose memory is measured
 LEAST = 5  # samples of each, whatever time they take
 
 
@@ -131,7 +132,12 @@ def measure(taper, peer, case, threads, options, folder):
               for name in contenders if name != "Taper"}
     best = {way: min((name for name in ratios if name.startswith(way)), key=ratios.get, default=None)
             for way in ("eager", "compiled")}
-    return {"case": case, "best": best, "medians": medians, "ratios": ratios,
+    # Memory, of PyTorch's way with the least: a step's tensors beyond what lives between steps (parameters, gradients,
+    # the optimizer's state). torch.compile's own memory is not seen by its profiler.
+    memory = None
+    if case["group"] in WITH_MEMORY:
+        memory = int(taper.ask("memory")), min(peer.ask("memory", name) for name in ratios if name.startswith("eager"))
+    return {"case": case, "best": best, "memory": memory, "medians": medians, "ratios": ratios,
             "ratio": ratios.get(best["eager"], math.nan), "difference": max(differences.values(), default=math.nan)}
 
 
@@ -183,6 +189,16 @@ def summary(rows):
         lines.append("Behind their targets, the farthest first: " +
                      "; ".join(f"{row['case']['name']} {number(row['ratio'])}" for row in behind) + ".")
     return "\n\n".join(lines)
+
+
+def memory_table(rows):
+    lines = ["| peak memory beyond parameters, gradients and state | Taper, MiB | PyTorch, MiB | Taper / PyTorch |",
+             "| --- | --: | --: | --: |"]
+    for row in rows:
+        if row["memory"] and max(row["memory"]) >= 1 << 20:
+            ours, theirs = (x / (1 << 20) for x in row["memory"])
+            lines.append(f"| {row['case']['name']} | {ours:.1f} | {theirs:.1f} | {number(ours / theirs)} |")
+    return "\n".join(lines) if len(lines) > 2 else ""
 
 
 def build_worker():
@@ -249,6 +265,8 @@ def main():
                     disagree = True
         if rows:
             say("\n" + summary(rows))
+        if memory := memory_table(rows):
+            say("\n" + memory)
         taper.close()
         peer.close()
     return 1 if disagree else 0

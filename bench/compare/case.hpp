@@ -53,6 +53,8 @@ struct Kind {
 std::vector<Kind> networks();
 std::vector<Kind> layers();
 std::vector<Kind> kernels();
+std::vector<Kind> models();
+std::vector<Kind> loaders();
 
 /// Keeps the compiler from leaving a result out.
 template <class T>

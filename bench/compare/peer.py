@@ -8,6 +8,7 @@
     prepare VARIANT FILE     readies a variant and compares its results with Taper's in FILE; answers with the worst
     sample VARIANT N         runs the variant N times; answers with the nanoseconds that all of them took, by the
                              clock and of the processor
+    memory VARIANT           runs the variant once; answers with the most bytes of tensors that it held beyond those before
 
 What goes wrong is answered with {"error": text}. Argument: the number of threads.
 """
@@ -20,6 +21,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import cases
+import loading
+import models
 
 
 def difference(name, ours, theirs):
@@ -45,7 +48,7 @@ def check_dropout(name, results, inputs):
 
 class Server:
     def __init__(self):
-        self.cases = cases.all_cases()
+        self.cases = cases.all_cases() + models.all_models() + loading.all_loaders()
         self.case, self.inputs, self.makers, self.ready = None, None, {}, {}
 
     def about(self):
@@ -90,10 +93,23 @@ class Server:
                 run()
             return time.perf_counter_ns() - start, time.process_time_ns() - used
 
+    def memory(self, variant):
+        run = self.ready[variant].run
+        run()
+        activities = [torch.profiler.ProfilerActivity.CPU]
+        with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
+            run()
+        events = [e for e in profile.profiler.kineto_results.events() if e.name() == "[memory]"]
+        held = most = 0
+        for event in sorted(events, key=lambda e: e.start_ns()):
+            held += event.nbytes()
+            most = max(most, held)
+        return most
+
     def answer(self, line):
         command, *rest = line.rstrip("\n").split("\t")
         return {"about": self.about, "list": self.list, "case": self.choose, "prepare": self.prepare,
-                "sample": self.sample}[command](*rest)
+                "sample": self.sample, "memory": self.memory}[command](*rest)
 
 
 def main():

@@ -4,8 +4,8 @@
 //   case FILE THREADS     makes the case that FILE (safetensors; its setting "kind") describes; answers ok
 //   check FILE            writes the case's results into FILE; answers ok
 //   sample N              runs the case N times; answers with the nanoseconds that all of them took, by the clock and
-//   of
-//                         the processor
+//                         of the processor
+//   memory                runs the case once; answers with the most bytes of tensors that it held beyond those before
 // What goes wrong is answered with a line that begins with "error ". A case keeps its state between samples.
 #include "case.hpp"
 
@@ -20,7 +20,7 @@ using namespace compare;
 
 std::vector<Kind> kinds() {
   std::vector<Kind> all;
-  for (const auto& some : {networks(), layers(), kernels()}) all.insert(all.end(), some.begin(), some.end());
+  for (const auto& some : {networks(), layers(), kernels(), models(), loaders()}) all.insert(all.end(), some.begin(), some.end());
   return all;
 }
 
@@ -49,6 +49,15 @@ std::string sample(const Case& c, std::int64_t n) {
   return std::to_string(taken) + " " + std::to_string(processor_time() - used);
 }
 
+std::string memory(const Case& c) {
+  c.run();
+  empty_cache();
+  const std::int64_t before = allocator_stats().allocated_bytes;
+  reset_peak_memory_stats();
+  c.run();
+  return std::to_string(allocator_stats().peak_bytes - before);
+}
+
 std::string answer(Case& current, std::istringstream& line) {
   std::string command, path;
   std::int64_t number = 0;
@@ -70,7 +79,8 @@ std::string answer(Case& current, std::istringstream& line) {
     return "ok";
   }
   if (command == "sample" && line >> number && number > 0) return sample(current, number);
-  throw ValueError("compare: the commands are list, case FILE THREADS, check FILE, sample N");
+  if (command == "memory") return memory(current);
+  throw ValueError("compare: the commands are list, case FILE THREADS, check FILE, sample N, memory");
 }
 
 }  // namespace

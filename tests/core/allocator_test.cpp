@@ -125,6 +125,20 @@ TEST_CASE("statistics add up") {
   REQUIRE(after.cached_bytes >= static_cast<std::int64_t>(capacity(1000000)));
 }
 
+TEST_CASE("the peak can be measured anew") {
+  constexpr std::size_t large = std::size_t{64} << 20;
+  deallocate(allocate(large), large);
+  empty_cache();
+  const std::int64_t live = allocator_stats().allocated_bytes;
+  REQUIRE(allocator_stats().peak_bytes >= live + static_cast<std::int64_t>(large));
+  reset_peak_memory_stats();
+  REQUIRE(allocator_stats().peak_bytes == live);
+  deallocate(allocate(large / 4), large / 4);
+  const std::int64_t peak = allocator_stats().peak_bytes - live;
+  REQUIRE(peak >= static_cast<std::int64_t>(large / 4));
+  REQUIRE(peak < static_cast<std::int64_t>(large / 2));
+}
+
 TEST_CASE("a million objects alive at once are kept and can be given back") {
   const std::int64_t count = TAPER_ASAN ? 20000 : 1000000;
   std::vector<void*> live(static_cast<std::size_t>(count));

@@ -82,4 +82,6 @@ TEST_CASE("a list is made of a count, a list of values, a range or a stream") {
   PoolVector<std::unique_ptr<int>> owners;  // elements that only move
   for (int i = 0; i < 20; ++i) owners.push_back(std::make_unique<int>(i));
   for (int i = 0; i < 20; ++i) CHECK(*owners[static_cast<std::size_t>(i)] == i);
+  owners.resize(30);
+  CHECK(owners[29] == nullptr);
 }

@@ -3,6 +3,7 @@
 // Build: -DTAPER_FIRST_ORDER_ONLY
 #include <taper/taper.hpp>
 
+#include <memory>
 #include <numeric>
 #include <set>
 
@@ -48,6 +49,22 @@ TEST_CASE("the same batches for any number of workers, another order each epoch"
     if (first.empty()) first = a, second = b;
     CHECK(a == first);
     CHECK(b == second);
+  }
+}
+
+TEST_CASE("a batch may be of a type that only moves") {
+  struct Boxed {
+    std::unique_ptr<std::vector<std::int64_t>> operator()(std::vector<Sample>&& samples) const {
+      auto out = std::make_unique<std::vector<std::int64_t>>();
+      for (const Sample& s : samples) out->push_back(s.y);
+      return out;
+    }
+  };
+  for (const int workers : {0, 2}) {
+    data::DataLoader loader{Numbers{}, {.batch_size = 4, .num_workers = workers}, data::SequentialSampler{10}, Boxed{}};
+    std::vector<std::int64_t> seen;
+    for (const auto& batch : loader) seen.insert(seen.end(), batch->begin(), batch->end());
+    CHECK(seen == std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
   }
 }
 

@@ -265,6 +265,13 @@ inline AllocatorStats allocator_stats() {
   return out;
 }
 
+/// From here on peak_bytes is the largest allocated_bytes since this call.
+inline void reset_peak_memory_stats() {
+  const std::int64_t now = allocator_stats().allocated_bytes;
+  const base::heap::CentralLock lock;
+  base::heap::central.peak = now;
+}
+
 /// Gives the free memory of the calling thread and of the central store back to the system. Other threads keep the few
 /// MiB of their own lists.
 inline void empty_cache() {

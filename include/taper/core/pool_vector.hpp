@@ -29,7 +29,8 @@ class PoolVector {
   using const_iterator = const T*;
 
   PoolVector() = default;
-  explicit PoolVector(std::size_t n, const T& value = T()) { resize(n, value); }
+  explicit PoolVector(std::size_t n) { resize(n); }
+  PoolVector(std::size_t n, const T& value) { resize(n, value); }
   template <std::input_iterator I, std::sentinel_for<I> S>
   PoolVector(I first, S last) {
     if constexpr (std::sized_sentinel_for<S, I>) reserve(static_cast<std::size_t>(last - first));
@@ -92,10 +93,12 @@ class PoolVector {
   void clear() noexcept {
     while (size_ > 0) pop_back();
   }
-  void resize(std::size_t n, const T& value = T()) {
+  template <class... A>
+  void resize(std::size_t n, const A&... value) {
+    static_assert(sizeof...(A) <= 1);
     while (size_ > n) pop_back();
     reserve(n);
-    while (size_ < n) push_back(value);
+    while (size_ < n) emplace_back(value...);
   }
 
   friend bool operator==(const PoolVector& a, const PoolVector& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
