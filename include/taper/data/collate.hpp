@@ -16,7 +16,7 @@ namespace taper::inline TAPER_CODE::data {
 
 /// Many samples as one batch: tensors are stacked along a new first axis, numbers become a tensor, the fields of tuples
 /// and aggregates are collated one by one into a tuple, anything else into a std::vector.
-template <class List, class S = typename List::value_type>
+template <class List>
 auto collate(List&& samples);
 
 namespace internal {
@@ -66,8 +66,9 @@ auto fields_of(S& sample) {
 
 }  // namespace internal
 
-template <class List, class S>
+template <class List>
 auto collate(List&& samples) {
+  using S = typename List::value_type;
   if (samples.empty()) detail::raise<ValueError>("collate", "a batch needs at least one sample");
   if constexpr (TensorHandle<S>) {
     return internal::stack_samples<value_t<S>>(samples);

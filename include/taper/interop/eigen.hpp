@@ -4,7 +4,14 @@
 
 #include <taper/core/from_blob.hpp>
 
+#if TAPER_NVCC
+#pragma nv_diagnostic push
+#pragma nv_diag_suppress 20012  // Eigen marks defaulted functions for the device
+#endif
 #include <Eigen/Core>
+#if TAPER_NVCC
+#pragma nv_diagnostic pop
+#endif
 
 namespace taper::inline TAPER_CODE {
 
