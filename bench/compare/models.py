@@ -37,8 +37,12 @@ def resnet18(large):
             x = getattr(n, name)(x)
         return n.fc(x.mean((2, 3)))
 
-    return Named(forward, conv=convolution(3, 64, 7 if large else 3, 2 if large else 1), norm=nn.BatchNorm2d(64), **blocks,
-                 fc=nn.Linear(512, 10))
+    net = Named(forward, conv=convolution(3, 64, 7 if large else 3, 2 if large else 1), norm=nn.BatchNorm2d(64), **blocks,
+                fc=nn.Linear(512, 10))
+    for module in net.modules():  # a bias that starts at zero would be compared with what three steps make of it
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.bias, std=0.1)
+    return net
 
 
 def inverted(size_in, out, stride=1, widen=True):

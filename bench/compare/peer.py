@@ -115,7 +115,7 @@ class Server:
 def main():
     torch.set_num_threads(int(sys.argv[1]))
     out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what compilers print is no answer
+    os.dup2(2, 1)  # what compilers and profilers print is no answer
     server = Server()
     for line in sys.stdin:
         try:
