@@ -239,12 +239,14 @@ class Pass {
 
   /// grad += gradient. The first gradient becomes the grad itself where nobody else holds it.
   void accumulate(Slot& s, base::RecordPtr gradient) {
-    while (s.grad_busy.exchange(true, std::memory_order_acquire)) s.grad_busy.wait(true);
+    // Whoever waits says so: a notification that nobody waits for may still be a call to the system (the standard
+    // library counts waiters of many addresses together, sleeping pool threads among them).
+    if (std::uint8_t free = 0; !s.grad_busy.compare_exchange_strong(free, 1, std::memory_order_acquire))
+      while (s.grad_busy.exchange(2, std::memory_order_acquire) != 0) s.grad_busy.wait(2);
     struct Unlock {
-      std::atomic<bool>& busy;
+      std::atomic<std::uint8_t>& busy;
       ~Unlock() {
-        busy.store(false, std::memory_order_release);
-        busy.notify_one();
+        if (busy.exchange(0, std::memory_order_release) == 2) busy.notify_one();
       }
     } unlock{s.grad_busy};
     if (options_.create_graph) {

@@ -47,7 +47,7 @@ struct Slot : base::SlotBase {
   std::atomic<Pass*> pass{nullptr};  // the backward pass whose gradient is in flight here
   base::RecordPtr flight;
   base::RecordPtr grad;
-  std::atomic<bool> grad_busy{false};
+  std::atomic<std::uint8_t> grad_busy{0};  // 1: a pass is adding to grad; 2: and others wait
   Hook* hooks = nullptr;
   bool retains = false;
 

@@ -13,7 +13,7 @@ namespace detail {
 /// The value of a named expression, shared by its copies.
 struct OnceCell {
   std::atomic<std::int32_t> refs{1};
-  std::atomic<std::int32_t> state{0};  // 0 empty, 1 being computed, 2 there
+  std::atomic<std::int32_t> state{0};  // 0 empty, 1 being computed, 2 there, 3 being computed and waited for
   RecordPtr value;
 
   static void drop(OnceCell* c) noexcept {
@@ -74,14 +74,14 @@ class [[nodiscard]] Expr : public detail::Methods<Expr<N>> {
       std::int32_t state = c->state.load(std::memory_order_acquire);
       if (state == 2) return Tensor<value_type, device_type>(c->value);
       if (state == 0 && c->state.compare_exchange_strong(state, 1)) break;
-      c->state.wait(1);
+      if (state == 1 && !c->state.compare_exchange_strong(state, 3)) continue;
+      if (state != 2) c->state.wait(3);
     }
     struct Finish {  // an exception leaves the cell empty again
       detail::OnceCell* c;
       std::int32_t state = 0;
       ~Finish() {
-        c->state.store(state, std::memory_order_release);
-        c->state.notify_all();
+        if (c->state.exchange(state, std::memory_order_release) == 3) c->state.notify_all();
       }
     } finish{c};
     c->value = detail::evaluate(node_, shape_);
