@@ -3,6 +3,7 @@
 #include <taper/backend/cpu/pool.hpp>
 
 #include "../support/catch.hpp"
+#include "tests/support/worse.hpp"
 
 #include <cmath>
 #include <cstdint>
@@ -74,9 +75,8 @@ TEST_CASE("max_pool2d: every window, stride, padding, dilation; ties, NaN, infin
                     x[static_cast<std::size_t>(h * w - 1)] = -std::numeric_limits<float>::infinity();
                     x[static_cast<std::size_t>(h * w + 3)] = std::numeric_limits<float>::quiet_NaN();
                     CAPTURE(h, w, kh, kw, sh, sw, pad, dilation, ceil_mode);
-                    if (!same_as_definition(s, x)) FAIL("differs from the definition");
+                    REQUIRE(same_as_definition(s, x));
                   }
-  SUCCEED();
 }
 
 TEST_CASE("max_pool2d of other dtypes") {
@@ -108,10 +108,9 @@ TEST_CASE("max_pool2d of every width") {
           auto x = random<float>(2 * 5 * w);
           x.back() = x[static_cast<std::size_t>(w / 2)] = std::numeric_limits<float>::quiet_NaN();
           CAPTURE(w, k, stride, pad);
-          if (!same_as_definition(s, x)) FAIL("differs from the definition");
-          if (!same_as_definition(s, random<double>(2 * 5 * w))) FAIL("doubles differ from the definition");
+          REQUIRE(same_as_definition(s, x));
+          REQUIRE(same_as_definition(s, random<double>(2 * 5 * w)));
         }
-  SUCCEED();
 }
 
 namespace {
@@ -146,9 +145,9 @@ double average_error(const Pool2dShape& s, bool include, std::int64_t divisor) {
               }
             }
         const auto d = static_cast<double>(divisor ? divisor : include ? padded : inside);
-        worst = std::fmax(worst, std::abs(static_cast<double>(out[o]) - (inside ? sum / d : 0)));
+        worst = worse(worst, std::abs(static_cast<double>(out[o]) - (inside ? sum / d : 0)));
       }
-  for (std::size_t i = 0; i < dx.size(); ++i) worst = std::fmax(worst, std::abs(static_cast<double>(dx[i]) - edx[i]));
+  for (std::size_t i = 0; i < dx.size(); ++i) worst = worse(worst, std::abs(static_cast<double>(dx[i]) - edx[i]));
   return worst;
 }
 
@@ -164,9 +163,8 @@ TEST_CASE("avg_pool2d and its gradient against the definition") {
               for (const std::int64_t divisor : {0, 3}) {
                 const Pool2dShape s{2, 6, w, k, k, stride, stride, k > 1 ? pad : 0, k > 1 ? pad : 0, 1, 1, ceil_mode};
                 CAPTURE(w, k, stride, pad, ceil_mode, include, divisor);
-                if (!(average_error<double>(s, include, divisor) < 1e-14)) FAIL("differs from the definition");
+                REQUIRE(average_error<double>(s, include, divisor) < 1e-14);
               }
-  SUCCEED();
 }
 
 TEST_CASE("avg_pool2d of every width") {
@@ -178,10 +176,9 @@ TEST_CASE("avg_pool2d of every width") {
             const Pool2dShape s{2, 5, w, k, k, stride, stride, pad, pad};
             if (s.ow() < 1) continue;
             CAPTURE(w, k, stride, pad, include);
-            if (!(average_error<float>(s, include, 0) < 4e-6)) FAIL("differs from the definition");
-            if (!(average_error<double>(s, include, 0) < 1e-14)) FAIL("doubles differ from the definition");
+            REQUIRE(average_error<float>(s, include, 0) < 4e-6);
+            REQUIRE(average_error<double>(s, include, 0) < 1e-14);
           }
-  SUCCEED();
 }
 
 namespace {

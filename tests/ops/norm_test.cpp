@@ -3,6 +3,7 @@
 #include <taper/ops/norm.hpp>
 
 #include "tests/ops/golden_case.hpp"
+#include "tests/support/worse.hpp"
 
 using namespace taper;
 using Catch::Matchers::StartsWith;
@@ -117,14 +118,14 @@ TEST_CASE("layer_norm of any width follows its formula, forward and backward") {
         along += at(g, i) * weight(i) * normal(i) / static_cast<double>(n);
         dw[k] += at(g, i) * normal(i);
         db[k] += at(g, i);
-        worst = std::fmax(worst, std::abs(at(y, i) - (normal(i) * weight(i) + static_cast<double>(std::as_const(b).data_ptr()[i]))));
+        worst = worse(worst, std::abs(at(y, i) - (normal(i) * weight(i) + static_cast<double>(std::as_const(b).data_ptr()[i]))));
       }
       for (std::int64_t i = 0; i < n; ++i)
-        worst = std::fmax(worst, std::abs(at(x.grad(), i) - (at(g, i) * weight(i) - sum - normal(i) * along) * inverse) / (1 + inverse));
+        worst = worse(worst, std::abs(at(x.grad(), i) - (at(g, i) * weight(i) - sum - normal(i) * along) * inverse) / (1 + inverse));
     }
     for (std::int64_t i = 0; i < n; ++i) {
-      worst = std::fmax(worst, std::abs(static_cast<double>(w.grad().data_ptr()[i]) - dw[static_cast<std::size_t>(i)]));
-      worst = std::fmax(worst, std::abs(static_cast<double>(b.grad().data_ptr()[i]) - db[static_cast<std::size_t>(i)]));
+      worst = worse(worst, std::abs(static_cast<double>(w.grad().data_ptr()[i]) - dw[static_cast<std::size_t>(i)]));
+      worst = worse(worst, std::abs(static_cast<double>(b.grad().data_ptr()[i]) - db[static_cast<std::size_t>(i)]));
     }
     CAPTURE(n);
     CHECK(worst < 1e-5);
