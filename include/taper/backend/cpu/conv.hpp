@@ -7,6 +7,7 @@
 #include <taper/backend/cpu/conv_rows.hpp>
 #include <taper/backend/cpu/conv_shape.hpp>
 #include <taper/backend/cpu/conv_shift.hpp>
+#include <taper/backend/cpu/conv_winograd.hpp>
 #include <taper/backend/cpu/gemm.hpp>
 #include <taper/backend/cpu/gemm_generic.hpp>
 #include <taper/config.hpp>
@@ -90,6 +91,7 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias,
                                  y + i * out * pixels, pixels, false, bias ? bias + first : nullptr});
         });
       if (depthwise(s) && s.sw <= 2 && s.oh() >= 4) return depthwise_forward<T, A>(s, x, w, bias, y);
+      if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && winograd_forward<T, A>(s, x, w, false, bias, y)) return;
       if (!few_pixels(s)) return shift_forward<T, A>(s, x, w, bias, y);
     }
     const bool accumulate = bias != nullptr;
@@ -122,12 +124,15 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) 
       batched_gemm<T, A>(s.n, in, pixels, out, w + g * out * in, 0, 1, in, dy + g * out * pixels, s.oc * pixels, pixels,
                          1, dx + g * in * pixels, s.c * pixels, pixels, false);
   } else if constexpr (has_tiles<T>) {
+    const Conv2dShape back{
+        s.n,  s.oc, s.oh(),  s.ow(), s.c, s.kh, s.kw, 1, 1, s.dh * (s.kh - 1) - s.ph, s.dw * (s.kw - 1) - s.pw,
+        s.dh, s.dw, s.groups};
+    if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && prefer_winograd(back, tiles::Tile<T, A>::lanes) &&
+        winograd_forward<T, A>(back, dy, w, true, nullptr, dx))
+      return;
     if (few_pixels(s)) {
       rows_data_gradient<T, A>(s, dy, w, dx);
     } else if (s.sh == 1 && s.sw == 1 && ((in == 1 && out == 1) || !prefer_columns(s))) {
-      const Conv2dShape back{
-          s.n,  s.oc, s.oh(),  s.ow(), s.c, s.kh, s.kw, 1, 1, s.dh * (s.kh - 1) - s.ph, s.dw * (s.kw - 1) - s.pw,
-          s.dh, s.dw, s.groups};
       const convolution::Scratch<T> reversed(s.c * out * s.taps());
       reverse_weights<T, A>(s, w, reversed.data());
       conv2d_forward<T, A>(back, dy, reversed.data(), nullptr, dx);
@@ -154,6 +159,7 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
     conv2d_weight_gradient<float, A>(s, wide_x.data(), wide_dy.data(), wide_dw.data());
     convert<T, float, A>(wide_dw.data(), weights, dw);
   } else if constexpr (has_tiles<T>) {
+    if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && winograd_weight_gradient<T, A>(s, x, dy, dw)) return;
     if (depthwise(s) && s.sw <= 2)
       depthwise_weight_gradient<T, A>(s, x, dy, dw);
     else if (few_pixels(s))
