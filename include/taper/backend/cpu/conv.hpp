@@ -33,7 +33,7 @@ inline bool depthwise(const Conv2dShape& s) { return s.group_in() == 1 && s.grou
 inline bool prefer_columns(const Conv2dShape& s) {
   if (s.sh != 1 || s.sw != 1) return true;
   const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out(), work = s.taps() * in * out;
-  return pixels * work + 10 * pixels * s.taps() * in < s.h * s.w * (work + 8 * out * s.kw);
+  return pixels * work + 8 * pixels * s.taps() * in < s.h * s.w * (work + 8 * out * s.kw);
 }
 
 /// Results of fewer pixels leave register tiles half empty: many images share one product instead.
