@@ -71,11 +71,13 @@ TAPER_KERNEL void fill_bias(Index n, Index oc, Index pixels, const T* bias, T* y
 
 /// y = conv(x, w) + bias; bias may be null. y is (n, oc, oh, ow).
 /// Dtypes: all but bool; 16-bit floats are summed in float and rounded once.
+/// Each part of y, a matrix of n * oc rows, that is ready goes to the epilogue.
 template <class T, class A = Abi>
-void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y) {
+void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y, const Epilogue* epilogue = nullptr) {
   using namespace convolution;
   if (s.empty()) return;
   const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out();
+  const Finish<T> finish{epilogue, y, pixels};
   if constexpr (tiles::is_half<T>) {
     const Widened<T, A> wide_x(x, s.n * s.c * s.h * s.w), wide_w(w, s.oc * in * s.taps()),
         wide_bias(bias, bias ? s.oc : 0);
@@ -88,11 +90,11 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias,
         return tiles::for_batch(s.n * s.groups, out * in * pixels, [&](Index i) {
           const Index first = i % s.groups * out;
           tiles::multiply<T, A>({out, pixels, in, w + first * in, in, 1, x + i * in * pixels, pixels, 1,
-                                 y + i * out * pixels, pixels, false, bias ? bias + first : nullptr});
+                                 y + i * out * pixels, pixels, false, bias ? bias + first : nullptr, finish.from_row(i * out)});
         });
-      if (depthwise(s) && s.sw <= 2 && s.oh() >= 4) return depthwise_forward<T, A>(s, x, w, bias, y);
-      if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && winograd_forward<T, A>(s, x, w, false, bias, y)) return;
-      if (!few_pixels(s)) return shift_forward<T, A>(s, x, w, bias, y);
+      if (depthwise(s) && s.sw <= 2 && s.oh() >= 4) return depthwise_forward<T, A>(s, x, w, bias, y, finish);
+      if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && winograd_forward<T, A>(s, x, w, false, bias, y, finish)) return;
+      if (!few_pixels(s)) return shift_forward<T, A>(s, x, w, bias, y, finish);
     }
     const bool accumulate = bias != nullptr;
     if (bias) fill_bias<T, A>(s.n, s.oc, pixels, bias, y);
@@ -101,6 +103,7 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias,
     else
       rows_forward<T, A>(s, x, w, y, accumulate);
   }
+  finish.all(s.n * s.oc);
 }
 
 /// dx, the gradient of x, from dy. Also the transposed convolution of dy (then h and w say the size of its result).

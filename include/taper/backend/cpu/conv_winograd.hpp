@@ -29,6 +29,15 @@ struct WinogradPlan {
         blocks(ceil_div(all_rows, together)), pitch((together * across + 31) / 16 * 16) {}
   Index rows(Index block) const { return smaller(together, all_rows - block * together); }
   Index tiles(Index block) const { return rows(block) * across; }
+  /// f(image, first row of tiles, rows of tiles) for what a block has of each image.
+  template <class F>
+  TAPER_INLINE void for_images(Index block, const F& f) const {
+    for (Index row = block * together, end = row + rows(block); row < end;) {
+      const Index y = row % down, count = smaller(end - row, down - y);
+      f(row / down, y, count);
+      row += count;
+    }
+  }
   /// From place to place: the places of one tile must not share a set of the first-level cache.
   Index stride(Index channels) const { return channels * pitch + 16; }
 };
@@ -123,13 +132,11 @@ TAPER_KERNEL [[gnu::noinline]] void cut_tiles(const WinogradPlan& plan, const Pl
                                               T* to, Index stride) {
   constexpr Index lanes = WinogradStage<T, A>::lanes;
   for (Index i = 0; i < 2 * stage.row; ++i) stage.line.data()[i] = T(0);
-  for (Index row = block * plan.together, end = row + plan.rows(block); row < end;) {
-    const Index image = row / plan.down, y = row % plan.down, rows = smaller(end - row, plan.down - y);
+  plan.for_images(block, [&](Index image, Index y, Index rows) TAPER_INLINE_LAMBDA {
     split_rows<T, A>(channel + image * p.channels * p.h * p.w, p, 2 * y - p.top, 2 * rows + p.overlap, stage);
     for (Index i = 0; i < rows; ++i, to += plan.across)
       for (Index j = 0; j < plan.across; j += lanes) Transform::run(stage.rows.data() + 4 * i * stage.row + j, stage.row, to + j, stride);
-    row += rows;
-  }
+  });
 }
 
 template <int Lanes, int Half>
@@ -254,7 +261,7 @@ inline Index turned_place(Index place) {
 /// y = conv(x, w) + bias, or with `gradient` dx from dy: `s` is the convolution that runs, w has the shape of the forward
 /// one. False where a result is not finite; y is of no use then.
 template <class T, class A>
-bool winograd_forward(const Conv2dShape& s, const T* x, const T* w, bool gradient, const T* bias, T* y) {
+bool winograd_forward(const Conv2dShape& s, const T* x, const T* w, bool gradient, const T* bias, T* y, const Finish<T>& finish = {}) {
   const WinogradPlan plan(s, larger(64, smaller(256, 8192 / (s.c + s.oc))));
   const Index rows = gradient ? s.c : s.oc, columns = gradient ? s.oc : s.c;  // of w
   const Scratch<T> u(winograd_places * rows * columns);
@@ -290,10 +297,14 @@ bool winograd_forward(const Conv2dShape& s, const T* x, const T* w, bool gradien
       clean = n;
       parallel_for(s.oc, 1 + (Index{1} << 13) / n, [&](Index begin, Index end) {
         const Scratch<T> line(4 * (plan.across + tiles::Tile<T, A>::lanes));
-        for (Index o = begin; o < end; ++o)
+        for (Index o = begin; o < end; ++o) {
           if (!join_tiles<T, A>(plan, s.oc, oh, ow, block, out.data() + o * plan.pitch, out_stride, bias ? bias[o] : T(0), line.data(),
                                 y + o * oh * ow))
             finite.store(false, std::memory_order_relaxed);
+          plan.for_images(block, [&](Index image, Index y, Index rows) {
+            finish(image * s.oc + o, 1, 2 * y * ow, smaller(2 * rows, oh - 2 * y) * ow);
+          });
+        }
       });
     }
   });
