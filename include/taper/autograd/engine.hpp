@@ -67,6 +67,18 @@ class Pass {
     return *flight;
   }
 
+  /// The same, of a kernel that reads the gradient at `node`'s only output element by element and writes a gradient of its
+  /// kind: the memory is the gradient's own where nobody else needs that.
+  base::TensorRecord& buffer(const SlotPtr& slot, const Node& node, bool& fresh) {
+    Slot* from = node.output(0);
+    base::RecordPtr* arrived = find(*from);
+    if (anomaly_mode || !arrived || !*arrived || !exclusive(*arrived) || find(*slot) || !(slot->shape == from->shape) || slot->ops != from->ops)
+      return buffer(slot, fresh);
+    fresh = true;
+    base::RecordPtr gradient = std::move(*arrived);
+    return *(flight_of(slot) = std::move(gradient));
+  }
+
   bool slot_wanted(const Slot& slot) const {
     if (options_.wanted.empty()) return true;
     if (std::find(options_.wanted.begin(), options_.wanted.end(), &slot) != options_.wanted.end()) return true;

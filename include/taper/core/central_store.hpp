@@ -19,11 +19,13 @@
 
 namespace taper::inline TAPER_ABI::base::heap {
 
-// Every block is one of these sizes: multiples of 64 up to 1 KiB, then four sizes per power of two. Small blocks are
-// cut from slabs, the others are single allocations. Blocks up to 64 KiB are cached per thread; above that a lock is
+// Every block is one of these sizes: multiples of 64 up to 1 KiB, then four sizes per power of two; from 16 KiB on with
+// room for a tensor's headers and slack beside, so that a power of two of bytes wastes nothing. Small blocks are cut from
+// slabs, the others are single allocations. Blocks up to 64 KiB are cached per thread; above that a lock is
 // nothing beside the work done on the block.
 inline constexpr std::size_t slack_bytes = 256;
 inline constexpr std::size_t alignment = 64;
+inline constexpr std::size_t roomy_bytes = std::size_t{1} << 14, room_beside = 1024;
 inline constexpr unsigned small_classes = 16;
 inline constexpr unsigned slab_classes = TAPER_ASAN ? 0 : small_classes;  // the leak checker sees single blocks
 inline constexpr unsigned cached_classes = small_classes + 4 * 6;
@@ -33,13 +35,15 @@ inline constexpr std::size_t slab_bytes = std::size_t{1} << 18;
 
 constexpr unsigned size_class(std::size_t block) noexcept {
   if (block <= small_classes * alignment) return block == 0 ? 0u : static_cast<unsigned>((block - 1) / alignment);
+  if (block > roomy_bytes) block = block > roomy_bytes + room_beside ? block - room_beside : roomy_bytes + 1;
   const auto exponent = static_cast<unsigned>(std::bit_width(block - 1)) - 1;  // 10 or more
   return small_classes + 4 * (exponent - 10) + static_cast<unsigned>(((block - 1) >> (exponent - 2)) & 3);
 }
 constexpr std::size_t class_bytes(unsigned c) noexcept {
   if (c < small_classes) return (c + 1) * alignment;
   const unsigned step = c - small_classes;
-  return std::size_t{5 + step % 4} << (step / 4 + 8);
+  const std::size_t bytes = std::size_t{5 + step % 4} << (step / 4 + 8);
+  return bytes > roomy_bytes ? bytes + room_beside : bytes;
 }
 // How many free blocks of one class a thread keeps at most.
 constexpr std::uint32_t bin_limit(unsigned c) noexcept {

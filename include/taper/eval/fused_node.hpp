@@ -68,13 +68,11 @@ class FusedNode final : public Node {
     if (!arrived) return;
     check_saved();
     if (!pass.create_graph() && run_small_kernel(pass, *arrived)) return;
+    if (factor == 1 && !pass.create_graph()) return run_kernel(pass, *arrived);
     RecordPtr g = RecordPtr::share(arrived);
     if (factor != 1) g = this->Node::output(0)->ops->scale(g, factor);
-    if (pass.create_graph()) {
-      info.graph->backward(*this, pass, g);
-      return;
-    }
-    run_kernel(pass, *g);
+    if (pass.create_graph()) info.graph->backward(*this, pass, g);
+    else run_kernel(pass, *g);
   }
 
   void explain_nan(Pass& pass) override {
@@ -203,7 +201,7 @@ class FusedNode final : public Node {
       if (!slot || !pass.slot_wanted(*slot)) continue;
       if (slot->shape == shape && compute == size_of(type)) {
         bool fresh = false;
-        TensorRecord& target = pass.buffer(slot, fresh);
+        TensorRecord& target = reduced || !g.contiguous ? pass.buffer(slot, fresh) : pass.buffer(slot, *this, fresh);
         out[i].data = target.data;
         if (!fresh) {
           in[n + 2 + i].data = target.data;
