@@ -31,8 +31,12 @@ SAMPLE = 0.01  # seconds that a sample takes, unless one run takes longer
 PAUSE = 0.03  # between samples: OpenMP's threads spin for some milliseconds, on the core that the other side needs
 WITH_MEMORY = ("training", "models", "inference")  # groups whose memory is measured
 LEAST = 5  # samples of each, whatever time they take
-LIBRARIES = {"openblas": "OpenBLAS", "onednn": "oneDNN"}
-WITH_LIBRARIES = ("gemm", "gemm bfloat16", "conv forward", "conv gradients")  # groups whose target counts against these too
+# Other libraries: name, program, and what their kinds of cases end with.
+LIBRARIES = {"openblas": ("OpenBLAS", "openblas", ""), "onednn": ("oneDNN", "onednn", ""),
+             "winograd": ("oneDNN Winograd", "onednn", "_winograd")}
+# The groups that they take part in; targets there count against the best of all.
+WITH_LIBRARIES = {"gemm": ("openblas", "onednn"), "gemm bfloat16": ("openblas", "onednn"),
+                  "conv forward": ("onednn", "winograd"), "conv gradients": ("onednn", "winograd")}
 
 
 class Failure(Exception):
@@ -143,12 +147,17 @@ def measure(taper, peer, libraries, case, threads, options, folder):
         except Failure as failure:
             print(f"{case['name']}: {variant} is left out: {failure}", file=sys.stderr)
     ways = {}
-    for name, library in libraries.items():
-        if case["group"] in WITH_LIBRARIES and case["kind"] in library.ask("list").split():
-            ways[name] = library.ask("case", inputs, threads).partition(" ")[2]
-            library.ask("check", others)
+    for name in WITH_LIBRARIES.get(case["group"], ()):
+        kind = case["kind"] + LIBRARIES[name][2]
+        if name not in libraries or kind not in libraries[name].ask("list").split():
+            continue
+        try:
+            ways[name] = libraries[name].ask("case", inputs, threads, kind).partition(" ")[2]
+            libraries[name].ask("check", others)
             differences[name] = peer.ask("compare", others, results)
-            contenders[name] = library.contender(clock)
+            contenders[name] = libraries[name].contender(clock)
+        except Failure as failure:
+            print(f"{case['name']}: {LIBRARIES[name][0]} is left out: {failure}", file=sys.stderr)
     samples = contest(contenders, options.seconds)
     medians = {name: statistics.median(times) for name, times in samples.items()}
     ratios = {name: statistics.median(p / t for p, t in zip(samples[name], samples["Taper"]))
@@ -191,7 +200,7 @@ def table_row(row):
     target = row["case"]["target"]
     wrong = "" if agrees(row) else " **differs**"
     if row["case"]["group"] in WITH_LIBRARIES:
-        others = " | ".join(map(time_and_ratio, ("eager", *LIBRARIES))) + f" | {number(row['ratio'])}"
+        others = " | ".join(map(time_and_ratio, ("eager", *WITH_LIBRARIES[row["case"]["group"]]))) + f" | {number(row['ratio'])}"
     else:
         others = f"{time_and_ratio('eager')} | {time_and_ratio('compiled')}"
     return (f"| {row['case']['name']} | {microseconds(row['medians']['Taper'])} | {others} | {target or '-'} | "
@@ -201,7 +210,8 @@ def table_row(row):
 def head(case):
     """The first lines of the table that a case stands in."""
     if case["group"] in WITH_LIBRARIES:
-        columns = ["PyTorch, us", "ratio", *(x for name in LIBRARIES.values() for x in (f"{name}, us", "ratio")), "to the best"]
+        names = ["PyTorch", *(LIBRARIES[name][0] for name in WITH_LIBRARIES[case["group"]])]
+        columns = [*(column for name in names for column in (f"{name}, us", "ratio")), "to the best"]
     else:
         columns = ["eager, us", "ratio", "torch.compile, us", "ratio"]
     columns = ["case", "Taper, us", *columns, "target", "difference"]
@@ -216,7 +226,8 @@ def mean(rows, way):
 
 def summary(rows):
     """Geometric means of the groups, and the cases that miss their targets, the worst first."""
-    lines, names = [], {"eager": "PyTorch", "compiled": "torch.compile"} | LIBRARIES
+    lines = []
+    names = {"eager": "PyTorch", "compiled": "torch.compile"} | {name: library[0] for name, library in LIBRARIES.items()}
     for group in dict.fromkeys(row["case"]["group"] for row in rows):
         some = [row for row in rows if row["case"]["group"] == group]
         if len(some) < 2:
@@ -297,12 +308,13 @@ def main():
     for threads in map(int, options.threads.split(",")):
         peer = Peer([options.python, HERE / "compare/peer.py", str(threads)], peer_environment(threads))
         taper = Worker([workers / "taper"], os.environ)
-        libraries = {name: Worker([workers / name], peer_environment(threads)) for name in LIBRARIES if (workers / name).exists()}
+        libraries = {name: Worker([workers / program], peer_environment(threads))
+                     for name, (_, program, _) in LIBRARIES.items() if (workers / program).exists()}
         about, rows, everything, lines = peer.ask("about"), [], [], ""
         say(f"{'' if len(text) == 0 else chr(10)}{threads} thread{'s' if threads > 1 else ''}, "
             f"{datetime.datetime.now():%Y-%m-%d %H:%M}, load {os.getloadavg()[0]:.1f}, {processor()}; PyTorch "
             f"{about['torch']} ({about['kernels']}, {about['blas']}, threads: {about['threads']})"
-            + "".join(f"; {library.ask('about')}" for library in libraries.values())
+            + "".join(f"; {about}" for about in dict.fromkeys(library.ask("about") for library in libraries.values()))
             + ("; processor time" if options.processor_time and threads == 1 else ""))
         with tempfile.TemporaryDirectory() as folder:
             for case in peer.ask("list"):

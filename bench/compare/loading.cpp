@@ -15,16 +15,13 @@ struct Samples {
   Tensor<float> x;
   Tensor<std::int64_t> y;
   std::int64_t size() const { return x.size(0); }
-  std::tuple<Tensor<float>, std::int64_t> get(std::int64_t i) const {
-    return {select(x, 0, i), std::as_const(y)[i].item()};
-  }
+  std::tuple<Tensor<float>, std::int64_t> get(std::int64_t i) const { return {select(x, 0, i), std::as_const(y)[i].item()}; }
 };
 
 template <class Dataset>
 Case loading(const Dataset& dataset) {
   using Loader = data::DataLoader<Dataset>;
-  const auto loader =
-      std::make_shared<Loader>(dataset, data::DataLoaderOptions{.batch_size = 64, .shuffle = true, .num_workers = 2});
+  const auto loader = std::make_shared<Loader>(dataset, data::DataLoaderOptions{.batch_size = 64, .shuffle = true, .num_workers = 2});
   const auto epoch = [loader] {
     std::int64_t labels = 0;
     for (const auto& [x, y] : *loader) {

@@ -36,8 +36,7 @@ struct BasicBlock {
 /// Large: for images of 224 pixels, with a stem of stride 4. Otherwise for images of 32.
 template <bool Large>
 struct ResNet18 {
-  nn::Conv2d<float> conv{
-      3, 64, {.kernel_size = Large ? 7 : 3, .stride = Large ? 2 : 1, .padding = Large ? 3 : 1, .bias = false}};
+  nn::Conv2d<float> conv{3, 64, {.kernel_size = Large ? 7 : 3, .stride = Large ? 2 : 1, .padding = Large ? 3 : 1, .bias = false}};
   nn::BatchNorm2d<float> norm{64};
   BasicBlock<false> block1{64, 64}, block2{64, 64};
   BasicBlock<true> block3{64, 128, 2};
@@ -88,8 +87,8 @@ struct MobileNetV2 {
   nn::Conv2d<float> conv{3, 32, {.kernel_size = 3, .stride = 2, .padding = 1, .bias = false}};
   nn::BatchNorm2d<float> norm{32};
   Inverted<false> first{32, 16};
-  Inverted<> a1{16, 24, 2}, a2{24, 24}, b1{24, 32, 2}, b2{32, 32}, b3{32, 32}, c1{32, 64, 2}, c2{64, 64}, c3{64, 64},
-      c4{64, 64}, d1{64, 96}, d2{96, 96}, d3{96, 96}, e1{96, 160, 2}, e2{160, 160}, e3{160, 160}, f1{160, 320};
+  Inverted<> a1{16, 24, 2}, a2{24, 24}, b1{24, 32, 2}, b2{32, 32}, b3{32, 32}, c1{32, 64, 2}, c2{64, 64}, c3{64, 64}, c4{64, 64},
+      d1{64, 96}, d2{96, 96}, d3{96, 96}, e1{96, 160, 2}, e2{160, 160}, e3{160, 160}, f1{160, 320};
   nn::Conv2d<float> last{320, 1280, {.kernel_size = 1, .bias = false}};
   nn::BatchNorm2d<float> norm2{1280};
   nn::Linear<float> fc{1280, 1000};
@@ -116,8 +115,6 @@ Case mobilenet(const Inputs& in) {
 
 }  // namespace
 
-std::vector<Kind> models() {
-  return {{"resnet18", resnet}, {"small_resnet18", small_resnet}, {"mobilenet_v2", mobilenet}};
-}
+std::vector<Kind> models() { return {{"resnet18", resnet}, {"small_resnet18", small_resnet}, {"mobilenet_v2", mobilenet}}; }
 
 }  // namespace compare

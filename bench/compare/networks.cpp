@@ -39,8 +39,7 @@ struct Block {
   Tensor<float> attention(const Tensor<float>& x) const {
     const std::int64_t n = x.size(0), tokens = x.size(1);
     const Tensor<float> parts = permute(reshape(qkv(x), {n, tokens, 3, Heads, Width / Heads}), {2, 0, 3, 1, 4});
-    const Tensor<float> mixed =
-        scaled_dot_product_attention(select(parts, 0, 0), select(parts, 0, 1), select(parts, 0, 2));
+    const Tensor<float> mixed = scaled_dot_product_attention(select(parts, 0, 0), select(parts, 0, 1), select(parts, 0, 2));
     return proj(reshape(transpose(mixed, 1, 2), {n, tokens, Width}));
   }
   Tensor<float> operator()(const Tensor<float>& x) const {
@@ -88,7 +87,7 @@ Case adam(const Inputs& in) {
 }  // namespace
 
 std::vector<Kind> networks() {
-  return {{"mlp", mlp},     {"deep_mlp", deep_mlp}, {"block", block}, {"gpt2_block", gpt2_block},
+  return {{"mlp", mlp},   {"deep_mlp", deep_mlp}, {"block", block}, {"gpt2_block", gpt2_block},
           {"lenet", lenet}, {"lstm", lstm},         {"tiny", tiny},   {"adam", adam}};
 }
 

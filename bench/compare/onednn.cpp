@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // oneDNN's side of compare.py: matrix products and convolutions between plain tensors (row-major, NCHW), into memory
 // that it keeps. What a primitive wants in a layout of its own is reordered before and after it, in the time that is
-// measured, and of all algorithms and layouts the fastest is taken. The number of threads is OMP_NUM_THREADS.
+// measured, and of all layouts the fastest is taken. The number of threads is OMP_NUM_THREADS.
 #include "case.hpp"
 
 #include <algorithm>
@@ -183,33 +183,23 @@ struct Convolution {
   }
 };
 
-/// Every algorithm with every layout: plain, as oneDNN likes it best, channels last.
+/// The fastest of the layouts: plain, as oneDNN likes it best, channels last.
 template <class Make>
 Case fastest(const std::string& result, const Tensor<float>& y, const Convolution& c, const Make& make) {
-  struct Layout {
-    const char* name;
-    Tag image, weights;
-  };
-  const Layout layouts[] = {{"plain", Tag::nchw, c.w.size() == 5 ? Tag::goihw : Tag::oihw},
-                            {"reordered", Tag::any, Tag::any},
-                            {"nhwc inside", Tag::nhwc, Tag::any}};
   Ways ways;
-  for (const auto how : {dnnl::algorithm::convolution_direct, dnnl::algorithm::convolution_winograd})
-    for (const Layout& l : layouts)
-      ways.add([&] {
-        return make(how, l.image, l.weights,
-                    l.name + std::string(how == dnnl::algorithm::convolution_winograd ? ", Winograd" : ""));
-      });
+  ways.add([&] { return make(Tag::nchw, c.w.size() == 5 ? Tag::goihw : Tag::oihw, "plain"); });
+  ways.add([&] { return make(Tag::any, Tag::any, "reordered"); });
+  ways.add([&] { return make(Tag::nhwc, Tag::any, "nhwc inside"); });
   return ways.best(result, y);
 }
 
 Dims dims_of(const Tensor<float>& t) { return {t.shape().begin(), t.shape().end()}; }
 
-Case conv_forward(const Inputs& in) {
+Case conv_forward(const Inputs& in, dnnl::algorithm how) {
   const Tensor<float> x = in["x"], w = in["w"];
   const Convolution c(in, dims_of(x), dims_of(w));
   const Tensor<float> y = empty<float>({c.y[0], c.y[1], c.y[2], c.y[3]});
-  return fastest("y", y, c, [&](dnnl::algorithm how, Tag image, Tag weights, const std::string& name) {
+  return fastest("y", y, c, [&](Tag image, Tag weights, const std::string& name) {
     const auto of = c.forward(how, image, weights);
     return Way(name, dnnl::convolution_forward(of),
                {{DNNL_ARG_SRC, plain(x, c.x), of.src_desc()}, {DNNL_ARG_WEIGHTS, plain(w, c.w), of.weights_desc()}},
@@ -217,10 +207,10 @@ Case conv_forward(const Inputs& in) {
   });
 }
 
-Case gradient_of_image(const Inputs& in) {
+Case gradient_of_image(const Inputs& in, dnnl::algorithm how) {
   const Tensor<float> x = in["x"], w = in["w"], g = in["g"], dx = empty<float>(x.shape());
   const Convolution c(in, dims_of(x), dims_of(w));
-  return fastest("d.x", dx, c, [&](dnnl::algorithm how, Tag image, Tag weights, const std::string& name) {
+  return fastest("d.x", dx, c, [&](Tag image, Tag weights, const std::string& name) {
     const auto of = c.backward_data(how, image, weights);
     return Way(
         name, dnnl::convolution_backward_data(of),
@@ -229,10 +219,10 @@ Case gradient_of_image(const Inputs& in) {
   });
 }
 
-Case gradient_of_weights(const Inputs& in) {
+Case gradient_of_weights(const Inputs& in, dnnl::algorithm how) {
   const Tensor<float> x = in["x"], w = in["w"], g = in["g"], dw = empty<float>(w.shape());
   const Convolution c(in, dims_of(x), dims_of(w));
-  return fastest("d.w", dw, c, [&](dnnl::algorithm how, Tag image, Tag weights, const std::string& name) {
+  return fastest("d.w", dw, c, [&](Tag image, Tag weights, const std::string& name) {
     const auto of = c.backward_weights(how, image, weights);
     return Way(name, dnnl::convolution_backward_weights(of),
                {{DNNL_ARG_SRC, plain(x, c.x), of.src_desc()}, {DNNL_ARG_DIFF_DST, plain(g, c.y), of.diff_dst_desc()}},
@@ -240,15 +230,25 @@ Case gradient_of_weights(const Inputs& in) {
   });
 }
 
-Case conv_gradient(const Inputs& in) { return in.text("of") == "x" ? gradient_of_image(in) : gradient_of_weights(in); }
+Case conv_gradient(const Inputs& in, dnnl::algorithm how) {
+  return in.text("of") == "x" ? gradient_of_image(in, how) : gradient_of_weights(in, how);
+}
+
+template <Case (*Make)(const Inputs&, dnnl::algorithm), dnnl::algorithm How>
+Case with(const Inputs& in) {
+  return Make(in, How);
+}
 
 }  // namespace
 
 std::vector<Kind> all_kinds() {
+  using enum dnnl::algorithm;
   return {{"gemm", matrix_product<float>},
           {"gemm_bfloat16", matrix_product<bfloat16>},
-          {"conv_forward", conv_forward},
-          {"conv_gradient", conv_gradient}};
+          {"conv_forward", with<conv_forward, convolution_direct>},
+          {"conv_gradient", with<conv_gradient, convolution_direct>},
+          {"conv_forward_winograd", with<conv_forward, convolution_winograd>},
+          {"conv_gradient_winograd", with<conv_gradient, convolution_winograd>}};
 }
 
 void use_threads(int) {}

@@ -3,9 +3,9 @@
 // line on standard input, one line of answer on standard output.
 //   about                 what the program runs on
 //   list                  the kinds of cases
-//   case FILE THREADS     makes the case that FILE (safetensors; its setting "kind") describes; answers ok, and with
-//   the
-//                         way to do the work where there were several
+//   case FILE THREADS [KIND]
+//                         makes the case that FILE (safetensors) describes, of the kind in its settings or of another;
+//                         answers ok, and with the way to do the work where there were several
 //   check FILE            writes the case's results into FILE; answers ok
 //   sample N              runs the case N times; answers with the nanoseconds that all of them took, by the clock and
 //                         of the processor
@@ -22,10 +22,10 @@ namespace {
 
 using namespace compare;
 
-Case make(const std::string& path) {
+Case make(const std::string& path, const std::string& kind_or_empty) {
   Inputs inputs;
   inputs.tensors = io::load(path, &inputs.settings);
-  const std::string wanted = inputs.text("kind");
+  const std::string wanted = kind_or_empty.empty() ? inputs.text("kind") : kind_or_empty;
   for (const Kind& kind : all_kinds())
     if (wanted == kind.name) return kind.make(inputs);
   throw ValueError("compare: there is no kind of case named '" + wanted + "'");
@@ -57,7 +57,7 @@ std::string memory(const Case& c) {
 }
 
 std::string answer(Case& current, std::istringstream& line) {
-  std::string command, path;
+  std::string command, path, kind;
   std::int64_t number = 0;
   line >> command;
   if (command == "about") return about();
@@ -69,7 +69,8 @@ std::string answer(Case& current, std::istringstream& line) {
   if (command == "case" && line >> path >> number) {
     current = {};
     use_threads(static_cast<int>(number));
-    current = make(path);
+    line >> kind;
+    current = make(path, kind);
     return current.way.empty() ? "ok" : "ok " + current.way;
   }
   if (!current.run) throw ValueError("compare: choose a case first");
@@ -79,7 +80,7 @@ std::string answer(Case& current, std::istringstream& line) {
   }
   if (command == "sample" && line >> number && number > 0) return sample(current, number);
   if (command == "memory") return memory(current);
-  throw ValueError("compare: the commands are about, list, case FILE THREADS, check FILE, sample N, memory");
+  throw ValueError("compare: the commands are about, list, case FILE THREADS [KIND], check FILE, sample N, memory");
 }
 
 }  // namespace
