@@ -67,8 +67,11 @@ class SlotPtr {
     if (p_) base::retain(p_);
   }
   SlotPtr(SlotPtr&& other) noexcept : p_(std::exchange(other.p_, nullptr)) {}
-  SlotPtr& operator=(SlotPtr other) noexcept {
-    std::swap(p_, other.p_);
+  // Not one function by value: clang forgets to destroy its parameter where a template assigns {}.
+  SlotPtr& operator=(const SlotPtr& other) noexcept { return *this = SlotPtr(other); }
+  SlotPtr& operator=(SlotPtr&& other) noexcept {
+    SlotPtr taken(std::move(other));
+    std::swap(p_, taken.p_);
     return *this;
   }
   ~SlotPtr() {

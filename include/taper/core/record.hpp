@@ -84,8 +84,11 @@ class RecordPtr {
     if (p_) retain(p_);
   }
   RecordPtr(RecordPtr&& other) noexcept : p_(std::exchange(other.p_, nullptr)) {}
-  RecordPtr& operator=(RecordPtr other) noexcept {
-    std::swap(p_, other.p_);
+  // Not one function by value: clang forgets to destroy its parameter where a template assigns {}.
+  RecordPtr& operator=(const RecordPtr& other) noexcept { return *this = RecordPtr(other); }
+  RecordPtr& operator=(RecordPtr&& other) noexcept {
+    RecordPtr taken(std::move(other));
+    std::swap(p_, taken.p_);
     return *this;
   }
   ~RecordPtr() {
