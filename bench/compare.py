@@ -30,6 +30,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 SAMPLE = 0.01  # seconds that a sample takes, unless one run takes longer
 PAUSE = 0.03  # between samples: OpenMP's threads spin for some milliseconds, on the core that the other side needs
 WITH_MEMORY = ("training", "models", "inference")  # groups whose memory is measured
+SPREADING = 0.1  # seconds of work until the system has given each thread a core of its own
 LEAST = 5  # samples of each, whatever time they take
 # Other libraries: name, program, and what their kinds of cases end with.
 LIBRARIES = {"openblas": ("OpenBLAS", "openblas", ""), "onednn": ("oneDNN", "onednn", ""),
@@ -97,25 +98,28 @@ def peer_environment(threads):
 
 
 def runs_per_sample(contender):
-    """Also warms up: as many runs as take SAMPLE seconds."""
+    """Also warms up: as many runs as take SAMPLE seconds, and the seconds of one run."""
     runs = 1
     while True:
         taken = contender(runs) * runs / 1e9
         if taken >= SAMPLE / 2 or runs >= 1 << 20:
-            return max(1, round(runs * SAMPLE / max(taken, 1e-9)))
+            return max(1, round(runs * SAMPLE / max(taken, 1e-9))), taken / runs
         runs *= 2
 
 
-def contest(contenders, seconds):
-    """Samples of each contender in turn, in nanoseconds per run. As much work before each sample is not counted: threads
-    that wake up share a core until the system has spread them."""
-    runs = {name: runs_per_sample(contender) for name, contender in contenders.items()}
+def contest(contenders, seconds, threads):
+    """Samples of each contender in turn, in nanoseconds per run. Work before each sample is not counted, as much again, and
+    with several threads a tenth of a second of it: threads that wake up share a core until the system has spread them."""
+    runs, before = {}, {}
+    for name, contender in contenders.items():
+        runs[name], one = runs_per_sample(contender)
+        before[name] = max(runs[name], round(SPREADING / max(one, 1e-9)) if threads > 1 else 0)
     samples = {name: [] for name in contenders}
     end = time.monotonic() + seconds
     while min(map(len, samples.values())) < LEAST or time.monotonic() < end:
         for name, contender in contenders.items():
             time.sleep(PAUSE)
-            contender(runs[name])
+            contender(before[name])
             samples[name].append(contender(runs[name]))
     return samples
 
@@ -158,7 +162,7 @@ def measure(taper, peer, libraries, case, threads, options, folder):
             contenders[name] = libraries[name].contender(clock)
         except Failure as failure:
             print(f"{case['name']}: {LIBRARIES[name][0]} is left out: {failure}", file=sys.stderr)
-    samples = contest(contenders, options.seconds)
+    samples = contest(contenders, options.seconds, threads)
     medians = {name: statistics.median(times) for name, times in samples.items()}
     ratios = {name: statistics.median(p / t for p, t in zip(samples[name], samples["Taper"]))
               for name in contenders if name != "Taper"}
