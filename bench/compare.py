@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The same work in Taper and in PyTorch, in turn, sample by sample: medians, ratios, and whether the results agree.
+"""The same work in Taper, in PyTorch and, for products and convolutions, in OpenBLAS and oneDNN, in turn, sample by
+sample: medians, ratios, and whether the results agree.
 
     bench/compare.py [--only PATTERN] [--threads 1,2] [--seconds PER_CASE] [--no-compile] [--processor-time]
                      [--markdown FILE]
 
-Taper's side is the program of bench/compare/*.cpp, built here by the release preset; PyTorch's is bench/compare/peer.py,
-a process for each number of threads. Both are warmed up, and both read the same inputs. PyTorch keeps its memory
-instead of giving it back to the system, and runs convolutions with channels last as well: the faster way is the one
-compared. A ratio is the median of PyTorch's time over Taper's, sample by sample: above 1, Taper is faster.
+Taper's side is a program of bench/compare/*.cpp, built here by the release preset; PyTorch's is bench/compare/peer.py,
+a process for each number of threads. OpenBLAS and oneDNN have programs of their own where they are there (Debian:
+libopenblas-dev, libdnnl-dev). All are warmed up, and all read the same inputs. PyTorch keeps its memory instead of
+giving it back to the system, and runs convolutions with channels last as well: the faster way is the one compared. A
+ratio is the median of another's time over Taper's, sample by sample: above 1, Taper is faster.
 """
 import argparse
 import datetime
@@ -28,7 +30,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 SAMPLE = 0.01  # seconds that a sample takes, unless one run takes longer
 PAUSE = 0.03  # between samples: OpenMP's threads spin for some milliseconds, on the core that the other side needs
 WITH_MEMORY = ("training", "models", "inference")  # groups whose memory is measured
+SPREADING = 0.1  # seconds of work until the system has given each thread a core of its own
 LEAST = 5  # samples of each, whatever time they take
+# Other libraries: name, program, and what their kinds of cases end with.
+LIBRARIES = {"openblas": ("OpenBLAS", "openblas", ""), "onednn": ("oneDNN", "onednn", ""),
+             "winograd": ("oneDNN Winograd", "onednn", "_winograd")}
+# The groups that they take part in; targets there count against the best of all.
+WITH_LIBRARIES = {"gemm": ("openblas", "onednn"), "gemm bfloat16": ("openblas", "onednn"),
+                  "conv forward": ("onednn", "winograd"), "conv gradients": ("onednn", "winograd")}
 
 
 class Failure(Exception):
@@ -55,7 +64,9 @@ class Process:
         self.process.wait()
 
 
-class Taper(Process):
+class Worker(Process):
+    """Taper's side, or a library's."""
+
     def ask(self, *words):
         answer = super().ask(*words)
         if answer.startswith("error "):
@@ -87,32 +98,45 @@ def peer_environment(threads):
 
 
 def runs_per_sample(contender):
-    """Also warms up: as many runs as take SAMPLE seconds."""
+    """Also warms up: as many runs as take SAMPLE seconds, and the seconds of one run."""
     runs = 1
     while True:
         taken = contender(runs) * runs / 1e9
         if taken >= SAMPLE / 2 or runs >= 1 << 20:
-            return max(1, round(runs * SAMPLE / max(taken, 1e-9)))
+            return max(1, round(runs * SAMPLE / max(taken, 1e-9))), taken / runs
         runs *= 2
 
 
-def contest(contenders, seconds):
-    """Samples of each contender in turn, in nanoseconds per run. As much work before each sample is not counted: threads
-    that wake up share a core until the system has spread them."""
-    runs = {name: runs_per_sample(contender) for name, contender in contenders.items()}
+def contest(contenders, seconds, threads):
+    """Samples of each contender in turn, in nanoseconds per run. Work before each sample is not counted, as much again, and
+    with several threads a tenth of a second of it: threads that wake up share a core until the system has spread them."""
+    runs, before = {}, {}
+    for name, contender in contenders.items():
+        runs[name], one = runs_per_sample(contender)
+        before[name] = max(runs[name], round(SPREADING / max(one, 1e-9)) if threads > 1 else 0)
     samples = {name: [] for name in contenders}
     end = time.monotonic() + seconds
     while min(map(len, samples.values())) < LEAST or time.monotonic() < end:
         for name, contender in contenders.items():
             time.sleep(PAUSE)
-            contender(runs[name])
+            contender(before[name])
             samples[name].append(contender(runs[name]))
     return samples
 
 
-def measure(taper, peer, case, threads, options, folder):
+def memory_available():
+    """GiB, or nothing where it is not known."""
+    try:
+        return int(re.search(r"MemAvailable:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) / (1 << 20)
+    except (OSError, TypeError):
+        return math.nan
+
+
+def measure(taper, peer, libraries, case, threads, options, folder):
     """One row of the table; says on standard error what could not be measured."""
-    inputs, results = folder / "inputs.safetensors", folder / "results.safetensors"
+    if memory_available() < case["memory"]:
+        raise Failure(f"it needs {case['memory']} GiB of memory, {memory_available():.0f} are free")
+    inputs, results, others = (folder / f"{name}.safetensors" for name in ("inputs", "results", "others"))
     variants = peer.ask("case", case["number"], inputs)
     taper.ask("case", inputs, threads)
     taper.ask("check", results)
@@ -126,19 +150,32 @@ def measure(taper, peer, case, threads, options, folder):
             contenders[variant] = peer.contender(clock, variant)
         except Failure as failure:
             print(f"{case['name']}: {variant} is left out: {failure}", file=sys.stderr)
-    samples = contest(contenders, options.seconds)
+    ways = {}
+    for name in WITH_LIBRARIES.get(case["group"], ()):
+        kind = case["kind"] + LIBRARIES[name][2]
+        if name not in libraries or kind not in libraries[name].ask("list").split():
+            continue
+        try:
+            ways[name] = libraries[name].ask("case", inputs, threads, kind).partition(" ")[2]
+            libraries[name].ask("check", others)
+            differences[name] = peer.ask("compare", others, results)
+            contenders[name] = libraries[name].contender(clock)
+        except Failure as failure:
+            print(f"{case['name']}: {LIBRARIES[name][0]} is left out: {failure}", file=sys.stderr)
+    samples = contest(contenders, options.seconds, threads)
     medians = {name: statistics.median(times) for name, times in samples.items()}
     ratios = {name: statistics.median(p / t for p, t in zip(samples[name], samples["Taper"]))
               for name in contenders if name != "Taper"}
     best = {way: min((name for name in ratios if name.startswith(way)), key=ratios.get, default=None)
-            for way in ("eager", "compiled")}
+            for way in ("eager", "compiled", *libraries)}
+    against = min(ratios.values(), default=math.nan) if case["group"] in WITH_LIBRARIES else ratios.get(best["eager"], math.nan)
     # Memory, of PyTorch's way with the least: a step's tensors beyond what lives between steps (parameters, gradients,
     # the optimizer's state). torch.compile's own memory is not seen by its profiler.
     memory = None
     if case["group"] in WITH_MEMORY:
         memory = int(taper.ask("memory")), min(peer.ask("memory", name) for name in ratios if name.startswith("eager"))
-    return {"case": case, "best": best, "memory": memory, "medians": medians, "ratios": ratios,
-            "ratio": ratios.get(best["eager"], math.nan), "difference": max(differences.values(), default=math.nan)}
+    return {"case": case, "best": best, "ways": ways, "memory": memory, "medians": medians, "ratios": ratios,
+            "ratio": against, "difference": max(differences.values(), default=math.nan)}
 
 
 def microseconds(nanoseconds):
@@ -156,39 +193,66 @@ def agrees(row):
 
 def table_row(row):
     def time_and_ratio(way):
+        if way not in row["best"]:
+            return "missing | -"
         name = row["best"][way]
         if name is None:
             return "- | -"
-        mark = f" ({name.split(', ', 1)[1]})" if ", " in name else ""
-        return f"{microseconds(row['medians'][name])}{mark} | {number(row['ratios'][name])}"
+        mark = row["ways"].get(name, name.partition(", ")[2])
+        return f"{microseconds(row['medians'][name])}{f' ({mark})' if mark else ''} | {number(row['ratios'][name])}"
 
     target = row["case"]["target"]
     wrong = "" if agrees(row) else " **differs**"
-    return (f"| {row['case']['name']} | {microseconds(row['medians']['Taper'])} | {time_and_ratio('eager')} | "
-            f"{time_and_ratio('compiled')} | {target or '-'} | {row['difference']:.0e}{wrong} |")
+    if row["case"]["group"] in WITH_LIBRARIES:
+        others = " | ".join(map(time_and_ratio, ("eager", *WITH_LIBRARIES[row["case"]["group"]]))) + f" | {number(row['ratio'])}"
+    else:
+        others = f"{time_and_ratio('eager')} | {time_and_ratio('compiled')}"
+    return (f"| {row['case']['name']} | {microseconds(row['medians']['Taper'])} | {others} | {target or '-'} | "
+            f"{row['difference']:.0e}{wrong} |")
 
 
-HEAD = ("| case | Taper, us | eager, us | ratio | torch.compile, us | ratio | target | difference |\n"
-        "| --- | --: | --: | --: | --: | --: | --: | --: |")
+def head(case):
+    """The first lines of the table that a case stands in."""
+    if case["group"] in WITH_LIBRARIES:
+        names = ["PyTorch", *(LIBRARIES[name][0] for name in WITH_LIBRARIES[case["group"]])]
+        columns = [*(column for name in names for column in (f"{name}, us", "ratio")), "to the best"]
+    else:
+        columns = ["eager, us", "ratio", "torch.compile, us", "ratio"]
+    columns = ["case", "Taper, us", *columns, "target", "difference"]
+    return f"| {' | '.join(columns)} |\n| ---{' | --:' * (len(columns) - 1)} |"
+
+
+def mean(rows, way):
+    """The geometric mean of the ratios to one way to do the work, and how many rows have it."""
+    ratios = [row["ratios"][row["best"][way]] for row in rows if row["best"].get(way)]
+    return (statistics.geometric_mean(ratios), len(ratios)) if ratios else (math.nan, 0)
 
 
 def summary(rows):
     """Geometric means of the groups, and the cases that miss their targets, the worst first."""
-    lines, means = [], []
+    lines = []
+    names = {"eager": "PyTorch", "compiled": "torch.compile"} | {name: library[0] for name, library in LIBRARIES.items()}
     for group in dict.fromkeys(row["case"]["group"] for row in rows):
         some = [row for row in rows if row["case"]["group"] == group]
-        if len(some) > 1:
-            target = some[0]["case"]["mean"]
-            means.append(f"{group} {number(statistics.geometric_mean(row['ratio'] for row in some))}"
-                         + (f" (target {target})" if target else ""))
-    if means:
-        lines.append("Geometric means of the ratio to eager: " + ", ".join(means) + ".")
+        if len(some) < 2:
+            continue
+        means = [f"{number(value)} to {names[way]}{f' ({count} of {len(some)})' if count < len(some) else ''}"
+                 for way in names for value, count in [mean(some, way)] if count]
+        if group in WITH_LIBRARIES:
+            means.append(f"{number(statistics.geometric_mean(row['ratio'] for row in some))} to the best")
+        if some[0]["case"]["mean"]:
+            means[-1] += f" (target {some[0]['case']['mean']})"
+        lines.append(f"{group}: {', '.join(means)}")
+    text = ["Geometric means of the ratios. " + "; ".join(lines) + "."] if lines else []
     behind = [row for row in rows if row["case"]["target"] and not row["ratio"] >= row["case"]["target"]]
     behind.sort(key=lambda row: row["ratio"] / row["case"]["target"])
     if behind:
-        lines.append("Behind their targets, the farthest first: " +
-                     "; ".join(f"{row['case']['name']} {number(row['ratio'])}" for row in behind) + ".")
-    return "\n\n".join(lines)
+        text.append("Behind their targets, the farthest first: " +
+                    "; ".join(f"{row['case']['name']} {number(row['ratio'])}" for row in behind) + ".")
+    slower = [(row["ratios"][row["best"]["compiled"]], row["case"]["name"]) for row in rows if row["best"]["compiled"]]
+    if slower := sorted(pair for pair in slower if pair[0] < 1):
+        text.append("Slower than torch.compile: " + "; ".join(f"{name} {number(ratio)}" for ratio, name in slower) + ".")
+    return "\n\n".join(text)
 
 
 def memory_table(rows):
@@ -201,13 +265,14 @@ def memory_table(rows):
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
-def build_worker():
+def build_workers():
+    """Builds Taper's worker, and those of the libraries that are there; answers with their folder."""
     root = HERE.parent
     subprocess.run(["cmake", "--preset", "release", "-DTAPER_BUILD_TESTS=OFF", "--log-level=WARNING"], cwd=root,
                    check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", "--preset", "release", "--target", "bench.compare"], cwd=root, check=True,
                    stdout=subprocess.DEVNULL)
-    return root / "build/release/bench/compare_worker"
+    return root / "build/release/bench/compare"
 
 
 def processor():
@@ -235,7 +300,7 @@ def main():
     if subprocess.run([options.python, "-c", "import torch, safetensors"], stderr=subprocess.DEVNULL).returncode:
         raise SystemExit("compare.py: PyTorch is missing: python3 -m venv DIR && DIR/bin/pip install torch numpy "
                          "safetensors, then compare.py --python DIR/bin/python")
-    worker, wanted, text = build_worker(), re.compile(options.only), []
+    workers, wanted, text = build_workers(), re.compile(options.only), []
     disagree = False
 
     def say(line):
@@ -246,18 +311,27 @@ def main():
 
     for threads in map(int, options.threads.split(",")):
         peer = Peer([options.python, HERE / "compare/peer.py", str(threads)], peer_environment(threads))
-        taper = Taper([worker], os.environ)
-        about, rows = peer.ask("about"), []
+        taper = Worker([workers / "taper"], os.environ)
+        libraries = {name: Worker([workers / program], peer_environment(threads))
+                     for name, (_, program, _) in LIBRARIES.items() if (workers / program).exists()}
+        about, rows, everything, lines = peer.ask("about"), [], [], ""
         say(f"{'' if len(text) == 0 else chr(10)}{threads} thread{'s' if threads > 1 else ''}, "
             f"{datetime.datetime.now():%Y-%m-%d %H:%M}, load {os.getloadavg()[0]:.1f}, {processor()}; PyTorch "
             f"{about['torch']} ({about['kernels']}, {about['blas']}, threads: {about['threads']})"
-            f"{'; processor time' if options.processor_time and threads == 1 else ''}\n\n{HEAD}")
+            + "".join(f"; {about}" for about in dict.fromkeys(library.ask("about") for library in libraries.values()))
+            + ("; processor time" if options.processor_time and threads == 1 else ""))
         with tempfile.TemporaryDirectory() as folder:
             for case in peer.ask("list"):
                 if not wanted.search(case["name"]) and not wanted.search(case["group"]):
                     continue
+                if head(case) != lines:  # another table
+                    if rows:
+                        say("\n" + summary(rows))
+                    lines, rows = head(case), []
+                    say("\n" + lines)
                 try:
-                    rows.append(measure(taper, peer, case, threads, options, pathlib.Path(folder)))
+                    rows.append(measure(taper, peer, libraries, case, threads, options, pathlib.Path(folder)))
+                    everything.append(rows[-1])
                     say(table_row(rows[-1]))
                     disagree |= not agrees(rows[-1])
                 except Failure as failure:
@@ -265,10 +339,10 @@ def main():
                     disagree = True
         if rows:
             say("\n" + summary(rows))
-        if memory := memory_table(rows):
+        if memory := memory_table(everything):
             say("\n" + memory)
-        taper.close()
-        peer.close()
+        for side in (taper, peer, *libraries.values()):
+            side.close()
     return 1 if disagree else 0
 
 

@@ -42,6 +42,7 @@ struct Inputs {
 struct Case {
   std::function<void()> run;
   std::function<StateDict()> results;
+  std::string way = {};  // of several ways to do the work, the one that was chosen
 };
 
 /// What makes the cases of one kind.
@@ -49,6 +50,11 @@ struct Kind {
   const char* name;
   Case (*make)(const Inputs& inputs);
 };
+
+/// What a worker's program brings: its kinds of cases, how it is told the number of threads, and what it runs on.
+std::vector<Kind> all_kinds();
+void use_threads(int n);
+std::string about();
 
 std::vector<Kind> networks();
 std::vector<Kind> layers();
@@ -63,15 +69,15 @@ void keep(const T& value) {
 }
 
 /// A case of one expression without gradients.
-template <class F>
+template <class T = float, class F>
 Case forward_only(F f) {
   return {[f] {
-            const Tensor<float> y = f();
+            const Tensor<T> y = f();
             keep(y);
           },
           [f] {
             StateDict out;
-            out.add("y", Tensor<float>(f()));
+            out.add("y", Tensor<T>(f()));
             return out;
           }};
 }

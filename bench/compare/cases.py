@@ -11,11 +11,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-# What the geometric mean of a group wants to reach.
+# What the geometric mean of a group wants to reach, against the best of the others.
 MEANS = {"gemm": 1.05, "conv forward": 1.0, "conv gradients": 1.0}
 # How far results may be from each other, relative to their norm. A ReLU whose argument is rounded to the other side of
 # zero changes a gradient, and Adam makes steps of one size of gradients of any: its networks need more.
 TOLERANCE, TOLERANCE_RELU_ADAM = 1e-4, 2e-3
+TOLERANCE_BFLOAT16 = 4e-3  # one rounding more or less
 # As in networks.cpp: large for the results that are compared, small while time is taken.
 RATE_OF_RESULTS, RATE_OF_SAMPLES, STEPS_OF_RESULTS = 1e-3, 1e-6, 3
 
@@ -36,6 +37,7 @@ class Case(NamedTuple):
     settings: dict = {}
     random: bool = False  # results are random: compared by what must hold for each
     tolerance: float = TOLERANCE
+    memory: float = 0  # GiB that all sides together need
 
 
 def normal(*shape):
@@ -201,8 +203,6 @@ def training_steps():
     return [
         training(mlp, classified, adam, labelled(64, 784), "MLP 784-128-10, batch 64, Adam", "training", 1.5, "mlp",
                  tolerance=TOLERANCE_RELU_ADAM),
-        training(deep_mlp, classified, adam, labelled(64, 784), "MLP 784-512-512-10, batch 64, Adam", "training", None,
-                 "deep_mlp", tolerance=TOLERANCE_RELU_ADAM),
         training(lenet, classified, adam, labelled(64, 1, 28, 28), "LeNet-5, batch 64, Adam", "training", 1.5, "lenet",
                  channels_last=True, tolerance=TOLERANCE_RELU_ADAM),
         training(lstm, fitted, adam, lambda: {"x": normal(64, 32, 128), "target": normal(64, 32, 128)},
@@ -215,14 +215,20 @@ def training_steps():
     ]
 
 
+def growth():
+    return [training(deep_mlp, classified, torch.optim.Adam, labelled(batch, 784), f"MLP 784-512-512-10, batch {batch}, Adam",
+                     "growth", None, "deep_mlp", tolerance=TOLERANCE_RELU_ADAM) for batch in (1, 8, 64, 512)]
+
+
 # Layers and expressions, forward and backward
 
 
-def with_backward(name, group, target, kind, inputs, f, leaves, channels_last=False, random=False):
-    """f(tensors) is the result. Its gradient is tensors["g"], or none where it is a loss."""
+def with_backward(name, group, target, kind, inputs, f, leaves, channels_last=False, random=False, memory=0):
+    """f(tensors) is the result. Its gradient is tensors["g"], or none where it is a loss. What needs much memory has its
+    variants share it."""
 
     def variant(tensors, compiled, nhwc):
-        t = own(tensors, nhwc)
+        t = tensors if memory else own(tensors, nhwc)
         for leaf in leaves:
             t[leaf].requires_grad_()
         call = torch.compile(f) if compiled else f
@@ -243,7 +249,7 @@ def with_backward(name, group, target, kind, inputs, f, leaves, channels_last=Fa
     def variants(tensors):
         return layouts(lambda compiled, nhwc: variant(tensors, compiled, nhwc), channels_last)
 
-    return Case(name, group, target, kind, inputs, variants, {}, random)
+    return Case(name, group, target, kind, inputs, variants, {}, random, memory=memory)
 
 
 def with_seed(f, **tensors):
@@ -293,19 +299,19 @@ def pointwise():
     def formula(t):
         return torch.tanh(t["a"] * t["x"] + t["b"]) * t["c"] + F.relu(t["d"])
 
-    def case(text, target):
-        n = int(float(text))
+    def case(decade):
+        n = 10 ** decade
         tensors = {name: (lambda: normal(n)) for name in "axbcd"}
-        return with_backward(f"pointwise, five leaves, {text}", "pointwise", target, "pointwise",
-                             with_seed(formula, **tensors), formula, list("axbcd"))
+        return with_backward(f"pointwise, five leaves, 1e{decade}", "pointwise", {3: 25, 5: 2.8, 7: 2.3}.get(decade),
+                             "pointwise", with_seed(formula, **tensors), formula, list("axbcd"), memory=20 if decade > 7 else 0)
 
-    return [case("1e3", 25), case("1e5", 2.8), case("1e7", 2.3)]
+    return [case(decade) for decade in range(1, 9)]
 
 
 # Forward alone, and gradients alone
 
 
-def forward(name, group, target, kind, inputs, f, settings={}, channels_last=False, recorded=False):
+def forward(name, group, target, kind, inputs, f, settings={}, channels_last=False, recorded=False, tolerance=TOLERANCE):
     def variant(tensors, _, nhwc):
         t = own(tensors, nhwc)
         if recorded:
@@ -319,7 +325,7 @@ def forward(name, group, target, kind, inputs, f, settings={}, channels_last=Fal
     def variants(tensors):
         return layouts(lambda compiled, nhwc: variant(tensors, compiled, nhwc), channels_last, compiled=False)
 
-    return Case(name, group, target, kind, inputs, variants, settings)
+    return Case(name, group, target, kind, inputs, variants, settings, tolerance=tolerance)
 
 
 def small():
@@ -339,7 +345,12 @@ def products():
                        lambda: {"a": normal(m, k), "b": normal(k, n) / math.sqrt(k)},
                        lambda t: torch.mm(t["a"], t["b"]))
 
-    return [case(*s) for s in sizes]
+    def bfloat16(m, n, k):
+        return forward(f"GEMM {m}x{n}x{k}, bfloat16", "gemm bfloat16", 0.9, "gemm_bfloat16",
+                       lambda: {"a": normal(m, k).bfloat16(), "b": (normal(k, n) / math.sqrt(k)).bfloat16()},
+                       lambda t: torch.mm(t["a"], t["b"]), tolerance=TOLERANCE_BFLOAT16)
+
+    return [case(*s) for s in sizes] + [bfloat16(512, 512, 512), bfloat16(64, 128, 784)]
 
 
 def convolution(n, c, size, out, kernel, stride, padding, groups=1):
@@ -385,4 +396,4 @@ def convolutions():
 
 
 def all_cases():
-    return [*training_steps(), *layers(), *pointwise(), *small(), *products(), *convolutions()]
+    return [*training_steps(), *growth(), *layers(), *pointwise(), *small(), *products(), *convolutions()]

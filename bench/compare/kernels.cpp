@@ -6,8 +6,9 @@ namespace compare {
 
 namespace {
 
+template <class T>
 Case matrix_product(const Inputs& in) {
-  return forward_only([a = in["a"], b = in["b"]] { return matmul(a, b); });
+  return forward_only<T>([a = in.operator[]<T>("a"), b = in.operator[]<T>("b")] { return matmul(a, b); });
 }
 
 Conv2dFuncOptions conv_options(const Inputs& in) {
@@ -60,11 +61,9 @@ Case add(const Inputs& in) {
 }  // namespace
 
 std::vector<Kind> kernels() {
-  return {{"gemm", matrix_product},
-          {"conv_forward", conv_forward},
-          {"conv_gradient", conv_gradient},
-          {"pointwise", pointwise},
-          {"add", add}};
+  return {{"gemm", matrix_product<float>}, {"gemm_bfloat16", matrix_product<bfloat16>},
+          {"conv_forward", conv_forward},  {"conv_gradient", conv_gradient},
+          {"pointwise", pointwise},        {"add", add}};
 }
 
 }  // namespace compare

@@ -3,9 +3,10 @@
 """Serves PyTorch's side of compare.py: one command a line on standard input, one line of JSON on standard output.
 
     about                    version, kernels and threads
-    list                     every case's number, name, group, target, tolerance, and the target of its group's mean
+    list                     every case's number, name, group, kind, target, tolerance, memory, the target of its group's mean
     case NUMBER FILE         makes the case's inputs and writes them into FILE for Taper; answers with its variants
     prepare VARIANT FILE     readies a variant and compares its results with Taper's in FILE; answers with the worst
+    compare FILE FILE        how far the tensors of the first file are from those of the second
     sample VARIANT N         runs the variant N times; answers with the nanoseconds that all of them took, by the
                              clock and of the processor
     memory VARIANT           runs the variant once; answers with the most bytes of tensors that it held beyond those before
@@ -35,6 +36,12 @@ def difference(name, ours, theirs):
     return float((ours - theirs).norm() / theirs.norm().clamp_min(1e-30))
 
 
+def worst_difference(ours, theirs):
+    if ours.keys() != theirs.keys():
+        raise ValueError(f"results are {sorted(ours)} and {sorted(theirs)}")
+    return max(difference(k, ours[k], v) for k, v in theirs.items())
+
+
 def check_dropout(name, results, inputs):
     """p = 0.5: half of x is kept, times 2, and so is the gradient at the same places."""
     kept = results["y"] != 0
@@ -57,8 +64,8 @@ class Server:
                 "blas": "MKL" if torch.backends.mkl.is_available() else "another BLAS"}
 
     def list(self):
-        return [{"number": i, "name": c.name, "group": c.group, "target": c.target,
-                 "mean": cases.MEANS.get(c.group), "tolerance": c.tolerance} for i, c in enumerate(self.cases)]
+        return [{"number": i, "name": c.name, "group": c.group, "kind": c.kind, "target": c.target,
+                 "memory": c.memory, "mean": cases.MEANS.get(c.group), "tolerance": c.tolerance} for i, c in enumerate(self.cases)]
 
     def choose(self, number, path):
         self.case, self.ready = self.cases[int(number)], {}
@@ -73,16 +80,17 @@ class Server:
     def prepare(self, variant, path):
         ready = self.makers[variant]()
         theirs, ours = ready.results(), load_file(path)
-        if ours.keys() != theirs.keys():
-            raise ValueError(f"results are {sorted(ours)} and {sorted(theirs)}")
         worst = 0.0
         if self.case.random:
             check_dropout("Taper", ours, self.inputs)
             check_dropout("PyTorch", theirs, self.inputs)
         else:
-            worst = max(difference(k, ours[k], v) for k, v in theirs.items())
+            worst = worst_difference(ours, theirs)
         self.ready[variant] = ready
         return worst
+
+    def compare(self, ours, theirs):
+        return worst_difference(load_file(ours), load_file(theirs))
 
     def sample(self, variant, count):
         ready = self.ready[variant]
@@ -108,7 +116,7 @@ class Server:
 
     def answer(self, line):
         command, *rest = line.rstrip("\n").split("\t")
-        return {"about": self.about, "list": self.list, "case": self.choose, "prepare": self.prepare,
+        return {"about": self.about, "list": self.list, "case": self.choose, "prepare": self.prepare, "compare": self.compare,
                 "sample": self.sample, "memory": self.memory}[command](*rest)
 
 

@@ -16,7 +16,7 @@ namespace compare {
 inline constexpr double rate_of_results = 1e-3, rate_of_samples = 1e-6;
 inline constexpr int steps_of_results = 3;
 
-/// A network, its optimizer and its loss, with the parameters of the file.
+/// A network, its optimizer and its loss, with the parameters of the file where it has them.
 template <class Net, template <class...> class Optimizer, class Loss>
 struct Training {
   Net net;
@@ -24,7 +24,8 @@ struct Training {
   Optimizer<Tensor<float>> optimizer;
 
   Training(const Inputs& in, Loss l) : loss(std::move(l)), optimizer(parameters(net), {.lr = rate_of_results}) {
-    nn::load_state_dict(net, in.under("net."));
+    const StateDict given = in.under("net.");
+    if (given.size() > 0) nn::load_state_dict(net, given);
   }
   Tensor<float> step() {
     optimizer.zero_grad();

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Serves Taper's side of compare.py: one command a line on standard input, one line of answer on standard output.
+// Serves one side of compare.py, Taper's (taper.cpp) or another library's (openblas.cpp, onednn.cpp): one command a
+// line on standard input, one line of answer on standard output.
+//   about                 what the program runs on
 //   list                  the kinds of cases
-//   case FILE THREADS     makes the case that FILE (safetensors; its setting "kind") describes; answers ok
+//   case FILE THREADS [KIND]
+//                         makes the case that FILE (safetensors) describes, of the kind in its settings or of another;
+//                         answers ok, and with the way to do the work where there were several
 //   check FILE            writes the case's results into FILE; answers ok
 //   sample N              runs the case N times; answers with the nanoseconds that all of them took, by the clock and
 //                         of the processor
@@ -18,17 +22,11 @@ namespace {
 
 using namespace compare;
 
-std::vector<Kind> kinds() {
-  std::vector<Kind> all;
-  for (const auto& some : {networks(), layers(), kernels(), models(), loaders()}) all.insert(all.end(), some.begin(), some.end());
-  return all;
-}
-
-Case make(const std::string& path) {
+Case make(const std::string& path, const std::string& kind_or_empty) {
   Inputs inputs;
   inputs.tensors = io::load(path, &inputs.settings);
-  const std::string wanted = inputs.text("kind");
-  for (const Kind& kind : kinds())
+  const std::string wanted = kind_or_empty.empty() ? inputs.text("kind") : kind_or_empty;
+  for (const Kind& kind : all_kinds())
     if (wanted == kind.name) return kind.make(inputs);
   throw ValueError("compare: there is no kind of case named '" + wanted + "'");
 }
@@ -59,19 +57,21 @@ std::string memory(const Case& c) {
 }
 
 std::string answer(Case& current, std::istringstream& line) {
-  std::string command, path;
+  std::string command, path, kind;
   std::int64_t number = 0;
   line >> command;
+  if (command == "about") return about();
   if (command == "list") {
     std::string names;
-    for (const Kind& kind : kinds()) names += (names.empty() ? "" : " ") + std::string(kind.name);
+    for (const Kind& kind : all_kinds()) names += (names.empty() ? "" : " ") + std::string(kind.name);
     return names;
   }
   if (command == "case" && line >> path >> number) {
     current = {};
-    set_num_threads(static_cast<int>(number));
-    current = make(path);
-    return "ok";
+    use_threads(static_cast<int>(number));
+    line >> kind;
+    current = make(path, kind);
+    return current.way.empty() ? "ok" : "ok " + current.way;
   }
   if (!current.run) throw ValueError("compare: choose a case first");
   if (command == "check" && line >> path) {
@@ -80,7 +80,7 @@ std::string answer(Case& current, std::istringstream& line) {
   }
   if (command == "sample" && line >> number && number > 0) return sample(current, number);
   if (command == "memory") return memory(current);
-  throw ValueError("compare: the commands are list, case FILE THREADS, check FILE, sample N, memory");
+  throw ValueError("compare: the commands are about, list, case FILE THREADS [KIND], check FILE, sample N, memory");
 }
 
 }  // namespace

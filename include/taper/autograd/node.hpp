@@ -25,10 +25,10 @@ class Node {
   /// In anomaly mode, after backward gave NaN: throws naming the part that made it, where the node has parts.
   virtual void explain_nan(Pass&) {}
 
-  int input_count() const noexcept { return input_count_; }
-  const SlotPtr& input(int i) const noexcept { return inputs_[i]; }
-  int output_count() const noexcept { return output_count_; }
-  Slot* output(int i) const noexcept { return outputs_[i]; }
+  TAPER_INLINE int input_count() const noexcept { return input_count_; }
+  TAPER_INLINE const SlotPtr& input(int i) const noexcept { return inputs_[i]; }
+  TAPER_INLINE int output_count() const noexcept { return output_count_; }
+  TAPER_INLINE Slot* output(int i) const noexcept { return outputs_[i]; }
   std::uint64_t depth() const noexcept { return depth_; }
 
   void set_input(int i, SlotPtr slot) {

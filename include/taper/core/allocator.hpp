@@ -29,11 +29,11 @@ namespace base::heap {
 template <class T>
 class OwnCounter {
  public:
-  T get() const noexcept { return value_.load(std::memory_order_relaxed); }
-  void add(T n) noexcept { value_.store(static_cast<T>(get() + n), std::memory_order_relaxed); }
+  TAPER_INLINE T get() const noexcept { return __atomic_load_n(&value_, __ATOMIC_RELAXED); }
+  TAPER_INLINE void add(T n) noexcept { __atomic_store_n(&value_, static_cast<T>(get() + n), __ATOMIC_RELAXED); }
 
  private:
-  std::atomic<T> value_{0};
+  T value_ = 0;  // not std::atomic, whose functions are not inlined at -O0
 };
 
 // A thread's free blocks of one class. It keeps as many as it has shown to need: `room` grows when it runs out, so that a

@@ -33,13 +33,13 @@ inline constexpr unsigned size_classes = small_classes + 4 * 37;
 inline constexpr std::size_t max_block_bytes = std::size_t{1} << 47;
 inline constexpr std::size_t slab_bytes = std::size_t{1} << 18;
 
-constexpr unsigned size_class(std::size_t block) noexcept {
+TAPER_INLINE constexpr unsigned size_class(std::size_t block) noexcept {
   if (block <= small_classes * alignment) return block == 0 ? 0u : static_cast<unsigned>((block - 1) / alignment);
   if (block > roomy_bytes) block = block > roomy_bytes + room_beside ? block - room_beside : roomy_bytes + 1;
   const auto exponent = static_cast<unsigned>(std::bit_width(block - 1)) - 1;  // 10 or more
   return small_classes + 4 * (exponent - 10) + static_cast<unsigned>(((block - 1) >> (exponent - 2)) & 3);
 }
-constexpr std::size_t class_bytes(unsigned c) noexcept {
+TAPER_INLINE constexpr std::size_t class_bytes(unsigned c) noexcept {
   if (c < small_classes) return (c + 1) * alignment;
   const unsigned step = c - small_classes;
   const std::size_t bytes = std::size_t{5 + step % 4} << (step / 4 + 8);
@@ -53,7 +53,7 @@ constexpr std::uint32_t bin_limit(unsigned c) noexcept {
 
 // The link to the next free block lies in the block: in its first word, which is touched next anyway; under address
 // sanitizer in its last, so that all that a user could see is poisoned while the leak checker can follow the chain.
-inline void*& next_block(void* p, unsigned c) noexcept {
+TAPER_INLINE void*& next_block(void* p, unsigned c) noexcept {
   return *reinterpret_cast<void**>(static_cast<char*>(p) + (TAPER_ASAN ? class_bytes(c) - sizeof(void*) : 0));
 }
 inline void poison([[maybe_unused]] const void* p, [[maybe_unused]] std::size_t bytes) noexcept {

@@ -30,7 +30,7 @@ namespace base {
 inline constexpr std::uint8_t dtype_sizes[] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16};
 }
 /// Bytes of one element.
-constexpr std::size_t size_of(DType dtype) { return base::dtype_sizes[static_cast<int>(dtype)]; }
+TAPER_INLINE constexpr std::size_t size_of(DType dtype) { return base::dtype_sizes[static_cast<int>(dtype)]; }
 
 namespace base {
 

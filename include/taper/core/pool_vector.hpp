@@ -39,8 +39,11 @@ class PoolVector {
   PoolVector(std::initializer_list<T> values) : PoolVector(values.begin(), values.end()) {}
   PoolVector(const PoolVector& other) : PoolVector(other.begin(), other.end()) {}
   PoolVector(PoolVector&& other) noexcept { swap(other); }
-  PoolVector& operator=(PoolVector other) noexcept {
-    swap(other);
+  // Not one function by value: clang forgets to destroy its parameter where a template assigns {}.
+  PoolVector& operator=(const PoolVector& other) { return *this = PoolVector(other); }
+  PoolVector& operator=(PoolVector&& other) noexcept {
+    PoolVector taken(std::move(other));
+    swap(taken);
     return *this;
   }
   ~PoolVector() {

@@ -14,7 +14,7 @@ struct SlotBase {
   std::atomic<std::int32_t> refs{1};
   void (*destroy)(SlotBase*) noexcept = nullptr;
 };
-inline void retain(SlotBase* s) noexcept { s->refs.fetch_add(1, std::memory_order_relaxed); }
+TAPER_INLINE void retain(SlotBase* s) noexcept { s->refs.fetch_add(1, std::memory_order_relaxed); }
 inline void release(SlotBase* s) noexcept {
   if (s->refs.load(std::memory_order_acquire) == 1 || s->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) s->destroy(s);
 }
@@ -45,7 +45,7 @@ struct TensorRecord {
   bool wants_grad = false;  // a slot exists and gradients flow into it
 };
 
-inline void retain(TensorRecord* r) noexcept { r->refs.fetch_add(1, std::memory_order_relaxed); }
+TAPER_INLINE void retain(TensorRecord* r) noexcept { r->refs.fetch_add(1, std::memory_order_relaxed); }
 void destroy(TensorRecord* r) noexcept;
 inline void release(TensorRecord* r) noexcept {
   if (r->refs.load(std::memory_order_acquire) == 1 || r->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(r);
@@ -73,29 +73,39 @@ inline void destroy(TensorRecord* r) noexcept {
 /// A counted handle to a record; null for an undefined tensor.
 class RecordPtr {
  public:
-  RecordPtr() = default;
+  TAPER_INLINE constexpr RecordPtr() noexcept {}
   /// Takes over the one reference that the caller holds.
-  explicit RecordPtr(TensorRecord* owned) noexcept : p_(owned) {}
-  static RecordPtr share(TensorRecord* p) noexcept {
+  TAPER_INLINE explicit RecordPtr(TensorRecord* owned) noexcept : p_(owned) {}
+  TAPER_INLINE static RecordPtr share(TensorRecord* p) noexcept {
     if (p) retain(p);
     return RecordPtr(p);
   }
-  RecordPtr(const RecordPtr& other) noexcept : p_(other.p_) {
+  TAPER_INLINE RecordPtr(const RecordPtr& other) noexcept : p_(other.p_) {
     if (p_) retain(p_);
   }
-  RecordPtr(RecordPtr&& other) noexcept : p_(std::exchange(other.p_, nullptr)) {}
-  RecordPtr& operator=(RecordPtr other) noexcept {
-    std::swap(p_, other.p_);
+  TAPER_INLINE RecordPtr(RecordPtr&& other) noexcept : p_(other.p_) { other.p_ = nullptr; }
+  // Not one function by value: clang forgets to destroy its parameter where a template assigns {}.
+  TAPER_INLINE RecordPtr& operator=(const RecordPtr& other) noexcept { return *this = RecordPtr(other); }
+  TAPER_INLINE RecordPtr& operator=(RecordPtr&& other) noexcept {
+    if (this == &other) return *this;
+    TensorRecord* const before = p_;
+    p_ = other.p_;
+    other.p_ = nullptr;
+    if (before) release(before);
     return *this;
   }
-  ~RecordPtr() {
+  TAPER_INLINE ~RecordPtr() {
     if (p_) release(p_);
   }
-  TensorRecord* get() const noexcept { return p_; }
-  TensorRecord* operator->() const noexcept { return p_; }
-  TensorRecord& operator*() const noexcept { return *p_; }
-  explicit operator bool() const noexcept { return p_ != nullptr; }
-  TensorRecord* detach() noexcept { return std::exchange(p_, nullptr); }
+  TAPER_INLINE TensorRecord* get() const noexcept { return p_; }
+  TAPER_INLINE TensorRecord* operator->() const noexcept { return p_; }
+  TAPER_INLINE TensorRecord& operator*() const noexcept { return *p_; }
+  TAPER_INLINE explicit operator bool() const noexcept { return p_ != nullptr; }
+  TAPER_INLINE TensorRecord* detach() noexcept {
+    TensorRecord* const out = p_;
+    p_ = nullptr;
+    return out;
+  }
 
  private:
   TensorRecord* p_ = nullptr;

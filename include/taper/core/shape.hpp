@@ -30,16 +30,16 @@ class Dims {
     return out;
   }
 
-  constexpr int size() const { return static_cast<int>(rank_); }
+  TAPER_INLINE constexpr int size() const { return static_cast<int>(rank_); }
   constexpr bool empty() const { return rank_ == 0; }
-  constexpr std::int64_t operator[](int i) const { return v_[i]; }
-  constexpr std::int64_t& operator[](int i) { return v_[i]; }
+  TAPER_INLINE constexpr std::int64_t operator[](int i) const { return v_[i]; }
+  TAPER_INLINE constexpr std::int64_t& operator[](int i) { return v_[i]; }
   /// The i-th value from the front, or from the back where i is negative.
   constexpr std::int64_t at(int i) const { return v_[i < 0 ? i + rank_ : i]; }
-  constexpr const std::int64_t* begin() const { return v_; }
-  constexpr const std::int64_t* end() const { return v_ + rank_; }
-  constexpr std::int64_t* begin() { return v_; }
-  constexpr std::int64_t* end() { return v_ + rank_; }
+  TAPER_INLINE constexpr const std::int64_t* begin() const { return v_; }
+  TAPER_INLINE constexpr const std::int64_t* end() const { return v_ + rank_; }
+  TAPER_INLINE constexpr std::int64_t* begin() { return v_; }
+  TAPER_INLINE constexpr std::int64_t* end() { return v_ + rank_; }
   constexpr std::int64_t back() const { return v_[rank_ - 1]; }
 
   constexpr void push_back(std::int64_t v) {

@@ -65,9 +65,9 @@ class Tensor : public base::Methods<Tensor<T, D>> {
   /// An undefined tensor: every use of it but assignment and defined() throws.
   Tensor() = default;
   explicit Tensor(base::RecordPtr record) noexcept : record_(std::move(record)) {}
-  Tensor(const Tensor&) = default;
-  Tensor(Tensor&&) noexcept = default;
-  ~Tensor() = default;
+  TAPER_INLINE Tensor(const Tensor&) = default;
+  TAPER_INLINE Tensor(Tensor&&) noexcept = default;
+  TAPER_INLINE ~Tensor() = default;
 
   /// Evaluates an expression of the same dtype and device in one kernel.
   template <ExprLike E>
@@ -93,7 +93,7 @@ class Tensor : public base::Methods<Tensor<T, D>> {
     assign(std::forward<X>(value));
   }
 
-  bool defined() const noexcept { return static_cast<bool>(record_); }
+  TAPER_INLINE bool defined() const noexcept { return static_cast<bool>(record_); }
   const Shape& shape() const { return record().shape; }
   const Shape& sizes() const { return record().shape; }
   /// The size along an axis; negative axes count from the back.
@@ -108,8 +108,8 @@ class Tensor : public base::Methods<Tensor<T, D>> {
   std::uint32_t version() const { return record().storage->version.load(std::memory_order_relaxed); }
 
   /// The first element; the others lie at strides(). Writing through it is not seen by the tape, as in PyTorch.
-  const T* data_ptr() const { return reinterpret_cast<const T*>(record().data); }
-  T* data_ptr() { return reinterpret_cast<T*>(record().data); }
+  TAPER_INLINE const T* data_ptr() const { return reinterpret_cast<const T*>(record().data); }
+  TAPER_INLINE T* data_ptr() { return reinterpret_cast<T*>(record().data); }
 
   /// The only element of a one-element tensor.
   TAPER_COMPUTES T item() const;
@@ -169,7 +169,7 @@ class Tensor : public base::Methods<Tensor<T, D>> {
   TAPER_COMPUTES Tensor& fill_(T value);
   TAPER_COMPUTES Tensor& zero_() { return fill_(T(0)); }
 
-  base::TensorRecord& record() const {
+  TAPER_INLINE base::TensorRecord& record() const {
     if (!record_) undefined();
     return *record_;
   }

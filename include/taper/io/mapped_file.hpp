@@ -38,8 +38,11 @@ class MappedFile {
     if (mapping_ != nullptr) mapping_->refs.fetch_add(1, std::memory_order_relaxed);
   }
   MappedFile(MappedFile&& other) noexcept : mapping_(std::exchange(other.mapping_, nullptr)) {}
-  MappedFile& operator=(MappedFile other) noexcept {
-    std::swap(mapping_, other.mapping_);
+  // Not one function by value: clang forgets to destroy its parameter where a template assigns {}.
+  MappedFile& operator=(const MappedFile& other) noexcept { return *this = MappedFile(other); }
+  MappedFile& operator=(MappedFile&& other) noexcept {
+    MappedFile taken(std::move(other));
+    std::swap(mapping_, taken.mapping_);
     return *this;
   }
   ~MappedFile() {

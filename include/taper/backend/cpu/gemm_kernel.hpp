@@ -146,7 +146,7 @@ TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
   const Index b_row = args.b_row;
   Index k = args.k, segments = args.segments, at = 0;
   for (;;) {
-#pragma GCC unroll 2
+#pragma GCC unroll 1  // clang mixes two steps, runs out of registers and keeps the sums in memory
     for (Index p = 0; p < k; ++p) {
       const T* row = b_rows ? args.b + b_rows[p] : b;
       V right[Vectors];
