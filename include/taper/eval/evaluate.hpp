@@ -84,7 +84,7 @@ RecordPtr evaluate(const N& node, const Shape& shape) {
   static_assert(!N::open, "the variable of a let() has no value outside the function given to let()");
   using D = typename N::device_type;
   using P = typename Lowering<N>::P;
-  Lowering<N> low(node, true);
+  Lowering<N> low(node, shape.numel() >= least_finished);
   RecordPtr held;
   if constexpr (inference_only) return run_program<D>(InfoFor<P>::info, low.leaves, low.settings(), shape, held);
   else return evaluate_program<D>(InfoFor<P>::info, low.leaves, low.settings(), shape, grad_ops_for<P, typename N::value_type, D>());

@@ -145,7 +145,7 @@ RecordPtr run_waiting(const ProgramInfo& info, LeafRef* leaves, const void* data
     last = i;
   }
   LeafRef& leaf = leaves[last];
-  if (shape.numel() >= least_finished && *leaf.shape == shape) {
+  if (*leaf.shape == shape) {
     Finisher finisher(info, leaves, data, shape, last, leaf.columns);
     if (finisher.possible()) {
       for (int i = 0; i < info.leaves; ++i)
