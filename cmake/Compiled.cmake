@@ -5,6 +5,12 @@ option(TAPER_BUILD_COMPILED "Build and install the library taper::compiled" OFF)
 set(TAPER_COMPILED_SWITCHES "NONE;FIRST_ORDER;INFERENCE" CACHE STRING
     "For units with which switches taper::compiled is: NONE, FIRST_ORDER (TAPER_FIRST_ORDER_ONLY), INFERENCE (TAPER_INFERENCE_ONLY)")
 
+# One binary for every machine: whatever the project's own flags, level 1 is the baseline.
+set(baseline "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  set(baseline -march=x86-64)
+endif()
+
 # Tensors are another type under each switch, and so are the pool and the allocator that the kernels use. A program takes from
 # the archive the objects of its own switch.
 set(objects "")
@@ -20,7 +26,7 @@ foreach(switch IN LISTS TAPER_COMPILED_SWITCHES)
     target_compile_definitions(${target} PRIVATE TAPER_COMPILED TAPER_LEVEL=${level}
                                                  $<$<NOT:$<STREQUAL:${switch},NONE>>:TAPER_${switch}_ONLY>)
     # Fast in everybody's debug builds, too.
-    target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:Release>>:-O2>)
+    target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:Release>>:-O2> ${baseline})
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
     list(APPEND objects $<TARGET_OBJECTS:${target}>)
   endforeach()

@@ -82,9 +82,9 @@ asm(".pushsection .rodata.taper_switches,\"aG\",%progbits,taper_switches,comdat\
 #undef TAPER_TEXT_
 #endif
 
-// What the machine code may use. TAPER_LEVEL is the x86-64 level of a unit of taper::compiled: 1 for what its flags allow, 3 or
-// 4 for more. There a pragma gives the kernels their instructions (cmake/compiled/level.cpp), of which the compiler's own macros
-// do not tell. 0 is every other unit.
+// What the machine code may use. TAPER_LEVEL is the x86-64 level of a unit of taper::compiled: 1 for what its flags allow, which
+// is the baseline, 3 or 4 for more. There a pragma gives the kernels their instructions (cmake/compiled/level.cpp), of which the
+// compiler's own macros do not tell. 0 is every other unit.
 #if !defined(TAPER_LEVEL)
 #define TAPER_LEVEL 0
 #endif

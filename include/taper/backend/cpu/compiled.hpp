@@ -9,7 +9,7 @@
 namespace taper::inline TAPER_ABI {
 
 #if defined(TAPER_COMPILED)
-/// The x86-64 level whose kernels taper::compiled runs: 1 (what the library's own flags allow), 3 (AVX2, FMA) or 4 (AVX-512).
+/// The x86-64 level whose kernels taper::compiled runs: 1 (the baseline), 3 (AVX2, FMA) or 4 (AVX-512).
 /// The best that the machine has, or less where the environment variable TAPER_CPU_LEVEL says so.
 /// Throws: ValueError where that is neither 1, 3 nor 4.
 int compiled_level();
