@@ -145,6 +145,41 @@ TEST_CASE("convolution of larger images: several blocks of channels, rows and co
   }
 }
 
+// Of these, tiles of 2 x 2 results make each pass: few and many blocks, odd sizes, short rows, every padding.
+TEST_CASE("convolution of 3 x 3 in Winograd's tiles") {
+  const Conv2dShape shapes[] = {
+      {4, 20, 31, 32, 24, 3, 3, 1, 1, 1, 1}, {3, 34, 18, 37, 33, 3, 3, 1, 1, 0, 2}, {2, 44, 33, 15, 40, 3, 3, 1, 1, 2, 1},
+      {1, 28, 90, 70, 30, 3, 3, 1, 1, 1, 1}, {12, 130, 8, 8, 65, 3, 3, 1, 1, 1, 1}, {1, 24, 12, 300, 24, 3, 3, 1, 1, 2, 0}};
+  for (const Conv2dShape& s : shapes) {
+    REQUIRE(detail::convolution::prefer_winograd(s, 16));
+    REQUIRE_CASE(s, check<float>(s), 2e-6);
+    REQUIRE_CASE(s, check<double>(s), 4e-15);
+  }
+}
+
+TEST_CASE("infinity and NaN reach the results that see them in Winograd's tiles too") {
+  constexpr std::int64_t c = 32, size = 20, pixels = size * size;
+  const Conv2dShape s{1, c, size, size, c, 3, 3, 1, 1, 1, 1};
+  REQUIRE(detail::convolution::prefer_winograd(s, 16));
+  const auto w = random<float>(c * c * 9), clean = random<float>(c * pixels);
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    auto x = clean, dy = clean;
+    const std::int64_t at = 5 * size + 8;
+    x[static_cast<std::size_t>(2 * pixels + at)] = bad;
+    dy[static_cast<std::size_t>(3 * pixels + at)] = bad;
+    std::vector<float> y(x.size()), dx(x.size()), dw(w.size());
+    detail::conv2d_forward<float>(s, x.data(), w.data(), nullptr, y.data());
+    detail::conv2d_data_gradient<float>(s, dy.data(), w.data(), dx.data());
+    for (std::int64_t i = 0; i < c * pixels; ++i) {
+      const bool near = std::abs(i % pixels / size - 5) <= 1 && std::abs(i % size - 8) <= 1;
+      CHECK(std::isfinite(y[static_cast<std::size_t>(i)]) != near);
+      CHECK(std::isfinite(dx[static_cast<std::size_t>(i)]) != near);
+    }
+    detail::conv2d_weight_gradient<float>(s, x.data(), clean.data(), dw.data());
+    for (std::int64_t i = 0; i < c * c * 9; ++i) CHECK(std::isfinite(dw[static_cast<std::size_t>(i)]) != (i / 9 % c == 2));
+  }
+}
+
 TEST_CASE("convolution of 16-bit floats and integers") {
   for (const Conv2dShape& s :
        {Conv2dShape{2, 4, 7, 6, 6, 3, 2, 1, 2, 1, 0, 1, 1, 2}, Conv2dShape{3, 5, 4, 4, 2, 1, 1}}) {
@@ -180,7 +215,8 @@ TEST_CASE("convolution gives the same bits for any number of threads") {
   const int before = get_num_threads();
   for (const Conv2dShape& s :
        {Conv2dShape{20, 3, 12, 12, 8, 3, 3, 1, 1, 1, 1}, Conv2dShape{2, 64, 20, 20, 48, 3, 3, 2, 2, 1, 1},
-        Conv2dShape{9, 8, 4, 4, 8, 3, 3}, Conv2dShape{4, 16, 20, 20, 16, 3, 3, 1, 1, 1, 1, 1, 1, 16}}) {
+        Conv2dShape{9, 8, 4, 4, 8, 3, 3}, Conv2dShape{9, 24, 30, 30, 40, 3, 3, 1, 1, 1, 1},
+        Conv2dShape{8, 300, 8, 8, 310, 3, 3, 1, 1, 1, 1}, Conv2dShape{4, 16, 20, 20, 16, 3, 3, 1, 1, 1, 1, 1, 1, 16}}) {
     const auto x = random<float>(s.n * s.c * s.h * s.w), w = random<float>(s.oc * s.c / s.groups * 9);
     const auto dy = random<float>(s.n * s.oc * s.oh() * s.ow());
     std::vector<float> y[3], dx[3], dw[3];

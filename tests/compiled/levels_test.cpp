@@ -62,6 +62,16 @@ void same(std::int64_t n, const F& f) {
   CHECK(difference(library, here) <= (std::is_same_v<T, float> ? 2e-5 : 2e-13));
 }
 
+/// What a caller does to each part of a result: adds one, so that a part which is forgotten or comes twice shows.
+template <class T>
+void add_one(const void*, const Part& part) {
+  T* at = reinterpret_cast<T*>(part.data) + part.row * part.pitch + part.column;
+  for (std::int64_t r = 0; r < part.rows; ++r, at += part.pitch)
+    for (std::int64_t c = 0; c < part.columns; ++c) at[c] += T(1);
+}
+template <class T>
+constexpr Epilogue adds_one{add_one<T>, nullptr};
+
 template <class T>
 void products() {
   struct Case {
@@ -72,7 +82,8 @@ void products() {
     const auto a = random<T>(m * k), b = random<T>(k * n);
     for (const bool turned : {false, true})
       same<T>(m * n, [&]<class A>(T* c) {
-        gemm<T, A>(m, n, k, a.data(), turned ? 1 : k, turned ? m : 1, b.data(), turned ? 1 : n, turned ? k : 1, c, n, turned);
+        gemm<T, A>(m, n, k, a.data(), turned ? 1 : k, turned ? m : 1, b.data(), turned ? 1 : n, turned ? k : 1, c, n, turned,
+                   turned ? nullptr : &adds_one<T>);
       });
     const auto many = random<T>(5 * m * k), others = random<T>(5 * k * n);
     same<T>(5 * m * n, [&]<class A>(T* c) {
@@ -86,13 +97,15 @@ void convolutions() {
   const Conv2dShape shapes[] = {
       {2, 3, 20, 21, 8, 3, 3, 1, 1, 1, 1, 1, 1, 1},     {2, 16, 14, 14, 24, 3, 3, 2, 2, 1, 1, 1, 1, 1},
       {2, 12, 15, 15, 12, 3, 3, 1, 1, 1, 1, 1, 1, 12},  {2, 8, 9, 9, 16, 1, 1, 1, 1, 0, 0, 1, 1, 1},
-      {17, 6, 5, 5, 10, 3, 3, 1, 1, 0, 0, 1, 1, 2},     {3, 5, 1, 40, 7, 1, 5, 1, 2, 0, 2, 1, 2, 1},
+      {2, 64, 16, 16, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1},   {17, 6, 5, 5, 10, 3, 3, 1, 1, 0, 0, 1, 1, 2},
+      {3, 5, 1, 40, 7, 1, 5, 1, 2, 0, 2, 1, 2, 1},
   };
   for (const Conv2dShape& s : shapes) {
     CAPTURE(s.c, s.h, s.w, s.oc, s.kh, s.sh, s.groups);
     const std::int64_t in = s.n * s.c * s.h * s.w, weights = s.oc * s.group_in() * s.taps(), out = s.n * s.oc * s.oh() * s.ow();
     const auto x = random<T>(in), w = random<T>(weights), dy = random<T>(out), bias = random<T>(s.oc);
     same<T>(out, [&]<class A>(T* y) { conv2d_forward<T, A>(s, x.data(), w.data(), bias.data(), y); });
+    same<T>(out, [&]<class A>(T* y) { conv2d_forward<T, A>(s, x.data(), w.data(), nullptr, y, &adds_one<T>); });
     same<T>(in, [&]<class A>(T* dx) { conv2d_data_gradient<T, A>(s, dy.data(), w.data(), dx); });
     same<T>(weights, [&]<class A>(T* dw) { conv2d_weight_gradient<T, A>(s, x.data(), dy.data(), dw); });
     same<T>(s.oc, [&]<class A>(T* db) { conv2d_bias_gradient<T, A>(s.n, s.oc, s.oh() * s.ow(), dy.data(), db); });
@@ -108,7 +121,7 @@ void norms() {
     same<T>(2 * s.c, [&]<class A>(T* out) { channel_moments<T, A>(s, x.data(), out, out + s.c); });
     same<T>(2 * s.c, [&]<class A>(T* out) { channel_sums<T, A>(s, g.data(), x.data(), mean.data(), out, out + s.c); });
     same<T>(n, [&]<class A>(T* y) { channel_affine<T, A>(s, x.data(), g.data(), mean.data(), a.data(), b.data(), c.data(), y); });
-    same<T>(n, [&]<class A>(T* y) { channel_affine<T, A>(s, x.data(), nullptr, mean.data(), a.data(), nullptr, c.data(), y); });
+    same<T>(n, [&]<class A>(T* y) { channel_affine<T, A>(s, x.data(), nullptr, mean.data(), a.data(), nullptr, c.data(), y, &adds_one<T>); });
   }
   const std::int64_t m = 37, n = 75;
   const auto x = random<T>(m * n), g = random<T>(m * n), weight = random<T>(n), bias = random<T>(n);

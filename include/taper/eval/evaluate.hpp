@@ -2,6 +2,7 @@
 // Evaluation: an expression becomes a tensor by one kernel, and, where a leaf wants a gradient, one node of the tape.
 #pragma once
 
+#include <taper/eval/finish.hpp>
 #include <taper/eval/program_info.hpp>
 #include <taper/eval/slot_of.hpp>
 #include <taper/expr/basic_ops.hpp>
@@ -57,8 +58,15 @@ inline autograd::FusedNode* record_program(const ProgramInfo& info, const LeafRe
 /// Runs a program and records it. What depends on the expression's type is only the table and the leaves. `ops` is null
 /// where no gradient can flow.
 template <Device D>
-RecordPtr evaluate_program(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, const autograd::GradOps* ops) {
-  RecordPtr out = run_forward<D>(info, leaves, data, shape);
+RecordPtr run_program(const ProgramInfo& info, LeafRef* leaves, const void* data, const Shape& shape, RecordPtr& held) {
+  for (int i = 0; i < info.leaves; ++i)
+    if (leaves[i].run) return run_waiting<D>(info, leaves, data, shape, held);
+  return run_forward<D>(info, leaves, data, shape);
+}
+template <Device D>
+RecordPtr evaluate_program(const ProgramInfo& info, LeafRef* leaves, const void* data, const Shape& shape, const autograd::GradOps* ops) {
+  RecordPtr held;
+  RecordPtr out = run_program<D>(info, leaves, data, shape, held);
   if (ops && wants_node(info, leaves)) {
     autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, leaves, data, shape, out.get()));
     autograd::set_slot(*out, autograd::make_only_output(std::move(recorded), ops, shape));
@@ -76,8 +84,9 @@ RecordPtr evaluate(const N& node, const Shape& shape) {
   static_assert(!N::open, "the variable of a let() has no value outside the function given to let()");
   using D = typename N::device_type;
   using P = typename Lowering<N>::P;
-  const Lowering<N> low(node);
-  if constexpr (inference_only) return run_forward<D>(InfoFor<P>::info, low.leaves, low.settings(), shape);
+  Lowering<N> low(node, true);
+  RecordPtr held;
+  if constexpr (inference_only) return run_program<D>(InfoFor<P>::info, low.leaves, low.settings(), shape, held);
   else return evaluate_program<D>(InfoFor<P>::info, low.leaves, low.settings(), shape, grad_ops_for<P, typename N::value_type, D>());
 }
 /// A producer alone is its own value.

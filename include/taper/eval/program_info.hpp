@@ -93,7 +93,11 @@ struct Lowering {
     else return &data;
   }
   static constexpr char none = 0;  // an empty program's data has an address and nothing more
-  explicit Lowering(const N& node) { collect<0, 0, 0>(node, leaves, data); }
+  /// may_wait: producers that finish parts of their results are left for the caller to run.
+  explicit Lowering(const N& node, bool may_wait = false) {
+    for (LeafRef& leaf : leaves) leaf.may_wait = may_wait;
+    collect<0, 0, 0>(node, leaves, data);
+  }
 };
 
 }  // namespace taper::inline TAPER_CODE::detail

@@ -6,6 +6,10 @@
 
 #include <utility>
 
+namespace taper::inline TAPER_ABI::base {
+struct Epilogue;  // of the backend
+}
+
 namespace taper::inline TAPER_CODE::detail {
 
 template <class...>
@@ -303,11 +307,30 @@ using Lowered = Lower<N, Flat<List<>, List<>, List<>>, NoLet>;
 template <class N>
 using program_t = typename ProgramOf<N, typename Lowered<N>::flat>::template type<Lowered<N>::code>;
 
+/// A producer that can hand out its result part by part, as a matrix with rows of columns() elements, for the rest of the
+/// expression to finish. Nothing else keeps the memory of its result.
+template <class P>
+concept FinishesParts = requires(const P& p, const Epilogue* epilogue) {
+  p(epilogue);
+  p.columns();
+};
+
+/// Runs such a producer; keep: the result stays with the expression.
+using RunProducer = RecordPtr (*)(const void* produced, const Epilogue* epilogue, bool keep);
+
 /// A leaf at run time.
 struct LeafRef {
   TensorRecord* record = nullptr;
   std::uint32_t version = 0;
   bool wants_grad = false;
+  bool may_wait = false;  // its producer need not run yet
+  // A producer that waits, and the rows of its result; none where `run` is null.
+  RunProducer run = nullptr;
+  const void* produced = nullptr;
+  const Shape* shape = nullptr;
+  std::int64_t columns = 0;
+
+  void set(TensorRecord& r) { record = &r, version = r.storage->version.load(std::memory_order_relaxed), wants_grad = r.wants_grad, run = nullptr; }
 };
 
 /// Walks a node in lowering order and fills in its leaves, constants and op settings; producers run here.
@@ -321,9 +344,23 @@ void collect(const Constant<T>& constant, LeafRef*, Data& data) {
 }
 template <int L, int C, int I, class P, class Data>
 void collect(const Produced<P>& p, LeafRef* leaves, Data&) {
+  if constexpr (FinishesParts<P>)
+    if (leaves[L].may_wait && !p.made.defined()) {
+      leaves[L].produced = &p;
+      leaves[L].shape = &p.producer.shape();
+      leaves[L].columns = p.producer.columns();
+      leaves[L].wants_grad = p.producer.record != 0;
+      leaves[L].run = [](const void* produced, const Epilogue* epilogue, bool keep) {
+        const auto& self = *static_cast<const Produced<P>*>(produced);
+        Tensor<typename P::value_type, typename P::device_type> y = self.producer(epilogue);
+        if (!keep) return y.handle();
+        self.made = std::move(y);
+        return self.made.handle();
+      };
+      return;
+    }
   if (!p.made.defined()) p.made = p.producer();
-  const TensorRecord& r = p.made.record();
-  leaves[L] = {&p.made.record(), r.storage->version.load(std::memory_order_relaxed), r.wants_grad};
+  leaves[L].set(p.made.record());
 }
 template <int L, int C, int I, class F, class T, class D, class Data>
 void collect(const Variable<F, T, D>&, LeafRef*, Data&) {}

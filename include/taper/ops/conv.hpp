@@ -48,7 +48,8 @@ struct ConvGeometry {
 };
 
 template <ConvPart Part, bool Recorded = true, Scalar T, Device D>
-Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T, D>& a, const Tensor<T, D>& b, const Tensor<T, D>& bias = {});
+Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T, D>& a, const Tensor<T, D>& b, const Tensor<T, D>& bias = {},
+                      const Epilogue* epilogue = nullptr);
 
 /// The sum of a result's gradient per channel.
 template <Scalar T, Device D>
@@ -96,7 +97,8 @@ struct ConvBackward {
 };
 
 template <ConvPart Part, bool Recorded, Scalar T, Device D>
-Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T, D>& a, const Tensor<T, D>& b, const Tensor<T, D>& bias) {
+Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T, D>& a, const Tensor<T, D>& b, const Tensor<T, D>& bias,
+                      [[maybe_unused]] const Epilogue* epilogue) {
   const Conv2dShape& s = g.s;
   const Tensor<T, D> x = contiguous(a), y = contiguous(b);
   const T* bias_data = nullptr;
@@ -108,7 +110,7 @@ Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T
   Tensor<T, D> out = empty_tensor<T, D>(Part == ConvPart::result ? g.result : Part == ConvPart::image ? g.image : g.weight);
   count_pass();
   if constexpr (Part == ConvPart::result) {
-    conv2d_forward<T>(s, x.data_ptr(), y.data_ptr(), bias_data, out.data_ptr());
+    conv2d_forward<T>(s, x.data_ptr(), y.data_ptr(), bias_data, out.data_ptr(), epilogue);
   } else if constexpr (Part == ConvPart::image) {
     conv2d_data_gradient<T>(s, y.data_ptr(), x.data_ptr(), out.data_ptr());
     if (bias_data) add_channels<T>(s.n * s.c, s.c, s.h * s.w, bias_data, out.data_ptr());
@@ -130,17 +132,32 @@ struct ConvProducer : ProducerBase<T, D> {
   ConvProducer(const Shape& shape, std::string_view name, const ConvGeometry& g, const Pair& front, const Tensor<T, D>& image,
                const Tensor<T, D>& w, const Tensor<T, D>& b)
       : ProducerBase<T, D>{shape}, op(name), geometry(g), skip(front), x(image), weight(w), bias(b) {}
-  Tensor<T, D> operator()() const {
+  Tensor<T, D> operator()() const
+    requires(Part == ConvPart::image)
+  {
     const GradMode mode(this->record != 0);
-    if constexpr (Part == ConvPart::image) {
-      return convolve<Part>(op, geometry, weight.get(), x.get(), bias.get());
-    } else {
-      Tensor<T, D> y = convolve<Part>(op, geometry, x.get(), weight.get(), bias.get());
-      if (skip.h > 0) y = narrow(y, -2, skip.h, y.size(-2) - skip.h);
-      if (skip.w > 0) y = narrow(y, -1, skip.w, y.size(-1) - skip.w);
-      return contiguous(y);
-    }
+    return convolve<Part>(op, geometry, weight.get(), x.get(), bias.get());
   }
+  std::int64_t columns() const
+    requires(Part == ConvPart::result)
+  {
+    return skips() ? this->result.back() : geometry.s.oh() * geometry.s.ow();
+  }
+  Tensor<T, D> operator()(const Epilogue* epilogue = nullptr) const
+    requires(Part == ConvPart::result)
+  {
+    const GradMode mode(this->record != 0);
+    Tensor<T, D> y = convolve<Part>(op, geometry, x.get(), weight.get(), bias.get(), skips() ? nullptr : epilogue);
+    if (!skips()) return y;
+    if (skip.h > 0) y = narrow(y, -2, skip.h, y.size(-2) - skip.h);
+    if (skip.w > 0) y = narrow(y, -1, skip.w, y.size(-1) - skip.w);
+    y = contiguous(y);
+    Finish<T>{epilogue, y.data_ptr(), columns()}.all(y.numel() / columns());
+    return y;
+  }
+
+ private:
+  bool skips() const { return skip.h > 0 || skip.w > 0; }
 };
 
 /// What all convolutions check: ranks, groups and channels, strides. `channels` is the weight's size that x must match,

@@ -52,23 +52,44 @@ struct LinearBackward {
   }
 };
 
+/// Adds a bias to each part of a product, then hands it on.
+template <class T>
+struct BiasEpilogue {
+  const T* bias;
+  const Epilogue* next;
+  static void run(const void* self, const Part& part) {
+    const auto& [bias, next] = *static_cast<const BiasEpilogue*>(self);
+    add_rows<T>(part.rows, part.columns, part.pitch, bias + part.column, reinterpret_cast<T*>(part.data) + part.row * part.pitch + part.column);
+    if (next) next->run(next->self, part);
+  }
+};
+
 template <Scalar T, Device D>
 struct LinearProducer : ProducerBase<T, D> {
   Held<T, D> x, weight, bias;
 
   LinearProducer(const Shape& shape, const Tensor<T, D>& input, const Tensor<T, D>& w, const Tensor<T, D>& b)
       : ProducerBase<T, D>{shape}, x(input), weight(w), bias(b) {}
-  Tensor<T, D> operator()() const {
+  std::int64_t columns() const { return this->result.back(); }
+  Tensor<T, D> operator()(const Epilogue* epilogue = nullptr) const {
     const GradMode mode(this->record != 0);
     const Tensor<T, D>&held = x.get(), &w = weight.get(), &b = bias.get();
     const Tensor<T, D> copy = held.is_contiguous() ? Tensor<T, D>() : contiguous(held), &input = copy.defined() ? copy : held;
     const std::int64_t out = w.shape()[0], in = w.shape()[1];
     Tensor<T, D> y = empty_tensor<T, D>(this->result);
     const std::int64_t m = out > 0 ? y.numel() / out : 0;
-    if (b.defined() && b.is_contiguous()) fill_rows<T>(m, out, b.data_ptr(), y.data_ptr());
-    else if (b.defined()) fill_rows<T>(m, out, dense(b).data_ptr(), y.data_ptr());
+    Tensor<T, D> dense_bias;
+    const T* bias_data = nullptr;
+    if (b.defined()) bias_data = (b.is_contiguous() ? b : dense_bias = dense(b)).data_ptr();
+    // A small result begins with the bias, a large one takes it part by part. So do 16-bit floats: rounded once.
+    BiasEpilogue<T> add_bias{bias_data, epilogue};
+    bool begin = bias_data;
+    Epilogue with_bias;
+    if constexpr (std::same_as<T, float> || std::same_as<T, double>)
+      if (bias_data && y.numel() >= least_finished) begin = false, with_bias = {add_bias.run, &add_bias}, epilogue = &with_bias;
+    if (begin) fill_rows<T>(m, out, bias_data, y.data_ptr());
     count_pass();
-    gemm<T>(m, out, in, input.data_ptr(), in, 1, w.data_ptr(), w.strides()[1], w.strides()[0], y.data_ptr(), out, b.defined());
+    gemm<T>(m, out, in, input.data_ptr(), in, 1, w.data_ptr(), w.strides()[1], w.strides()[0], y.data_ptr(), out, begin, epilogue);
     return record_op("linear", std::move(y), false, LinearBackward<T, D>{Saved<T, D>(input), Saved<T, D>(w)}, input, w, b);
   }
 };

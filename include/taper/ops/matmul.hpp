@@ -46,9 +46,9 @@ struct Matrices {
   }
 };
 
-/// c = or += a b over the broadcast batch; c is dense.
+/// c = or += a b over the broadcast batch; c is dense. Each part that is ready goes to the epilogue.
 template <class T, class A = Abi>
-void multiply_matrices(Matrices<T> a, const Matrices<T>& b, const Shape& batch, T* c, bool accumulate) {
+void multiply_matrices(Matrices<T> a, const Matrices<T>& b, const Shape& batch, T* c, bool accumulate, const Epilogue* epilogue = nullptr) {
   count_pass();
   const std::int64_t m = a.rows, n = b.columns, k = a.columns;
   Shape sizes;
@@ -69,9 +69,10 @@ void multiply_matrices(Matrices<T> a, const Matrices<T>& b, const Shape& batch, 
     }
   }
   if (sizes.empty()) {
-    gemm<T, A>(m, n, k, a.data, a.row_stride, a.column_stride, b.data, b.row_stride, b.column_stride, c, n, accumulate);
+    gemm<T, A>(m, n, k, a.data, a.row_stride, a.column_stride, b.data, b.row_stride, b.column_stride, c, n, accumulate, epilogue);
     return;
   }
+  const Finish<T> finish{epilogue, c, n};
   const int inner = sizes.size() - 1;
   std::int64_t index[max_rank] = {};
   const T *from_a = a.data, *from_b = b.data;
@@ -85,12 +86,12 @@ void multiply_matrices(Matrices<T> a, const Matrices<T>& b, const Shape& batch, 
       from_a -= as[i] * sizes[i], from_b -= bs[i] * sizes[i], c -= cs[i] * sizes[i];
       index[i] = 0;
     }
-    if (i < 0) return;
+    if (i < 0) return finish.all(batch.numel() * m);
   }
 }
 
 template <Scalar T, Device D>
-Tensor<T, D> matmul_now(std::string_view op, const Tensor<T, D>& a, const Tensor<T, D>& b, const Shape& result);
+Tensor<T, D> matmul_now(std::string_view op, const Tensor<T, D>& a, const Tensor<T, D>& b, const Shape& result, const Epilogue* epilogue = nullptr);
 
 /// The shape of a product of stacks of matrices or vectors; throws ShapeError where it has none.
 inline Shape matmul_shape(std::string_view op, const Shape& a, const Shape& b) {
@@ -182,12 +183,12 @@ struct MatmulBackward {
 };
 
 template <Scalar T, Device D>
-Tensor<T, D> matmul_now(std::string_view op, const Tensor<T, D>& a, const Tensor<T, D>& b, const Shape& result) {
+Tensor<T, D> matmul_now(std::string_view op, const Tensor<T, D>& a, const Tensor<T, D>& b, const Shape& result, const Epilogue* epilogue) {
   Tensor<T, D> out = empty_tensor<T, D>(result);
   Shape batch = result;
   if (a.dim() > 1) batch.erase(batch.size() - 1);
   if (b.dim() > 1) batch.erase(batch.size() - 1);
-  multiply_matrices(Matrices<T>(a, true), Matrices<T>(b, false), batch, out.data_ptr(), false);
+  multiply_matrices(Matrices<T>(a, true), Matrices<T>(b, false), batch, out.data_ptr(), false, epilogue);
   return record_op(op, std::move(out), false, MatmulBackward<T, D>{Saved<T, D>(a), Saved<T, D>(b)}, a, b);
 }
 
@@ -198,9 +199,10 @@ struct MatmulProducer : ProducerBase<T, D> {
 
   MatmulProducer(std::string_view name, const Tensor<T, D>& x, const Tensor<T, D>& y)
       : ProducerBase<T, D>{matmul_shape(name, x.shape(), y.shape())}, op(name), a(x), b(y) {}
-  Tensor<T, D> operator()() const {
+  std::int64_t columns() const { return b.get().dim() > 1 ? b.get().size(-1) : 1; }
+  Tensor<T, D> operator()(const Epilogue* epilogue = nullptr) const {
     const GradMode mode(this->record != 0);
-    return matmul_now(op, a.get(), b.get(), this->result);
+    return matmul_now(op, a.get(), b.get(), this->result, epilogue);
   }
 };
 

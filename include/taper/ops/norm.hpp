@@ -128,27 +128,81 @@ struct BatchNormBackward {
   }
 };
 
-/// The statistics are taken when the expression is built, x is mapped when it runs.
+/// x of a batch norm: a tensor.
 template <Scalar T, Device D>
+struct NormInput {
+  static constexpr bool folds = false;
+  Held<T, D> x;
+  explicit NormInput(Tensor<T, D> input) : x(contiguous(std::move(input))) {}
+  const Tensor<T, D>& get() const { return x.get(); }
+};
+/// Or the result of a producer, whose epilogue the norm can be.
+template <class P>
+struct LateNormInput {
+  static constexpr bool folds = true;
+  Produced<P> node;
+  explicit LateNormInput(Expr<Produced<P>>&& x) : node(std::move(x).node()) {}
+  const auto& get() const {
+    if (!node.made.defined()) node.made = contiguous(node.producer());
+    return node.made;
+  }
+};
+template <TensorLike X, Scalar T = value_t<X>, Device D = device_t<X>>
+struct NormInputOf { using type = NormInput<T, D>; };
+template <class P, Scalar T, Device D>
+  requires FinishesParts<P> && (std::same_as<T, float> || std::same_as<T, double>)
+struct NormInputOf<Expr<Produced<P>>, T, D> { using type = LateNormInput<P>; };
+
+/// A batch norm of each part of a convolution or product, then what follows it.
+template <class T>
+struct NormEpilogue {
+  const T *mean, *a, *c;
+  std::int64_t channels;
+  bool rows;  // belong to channels; otherwise columns are channels
+  const Epilogue* next;
+  static void run(const void* self, const Part& part) {
+    const auto& e = *static_cast<const NormEpilogue*>(self);
+    affine_part<T>(part, e.channels, e.rows, e.mean, e.a, e.c);
+    if (e.next) e.next->run(e.next->self, part);
+  }
+};
+
+/// The statistics are taken when the expression is built, x is mapped when it runs.
+template <Scalar T, Device D, class Input>
 struct BatchNormProducer : ProducerBase<T, D> {
-  Held<T, D> x, weight, bias;
+  Input x;
+  Held<T, D> weight, bias;
   ChannelStats<T, D> stats;
   double eps;
   bool training;
 
-  BatchNormProducer(const Tensor<T, D>& input, const Tensor<T, D>& w, const Tensor<T, D>& b, ChannelStats<T, D> s, double e, bool train)
-      : ProducerBase<T, D>{input.shape()}, x(input), weight(w), bias(b), stats(std::move(s)), eps(e), training(train) {}
-  Tensor<T, D> operator()() const {
+  BatchNormProducer(const Shape& shape, Input input, const Tensor<T, D>& w, const Tensor<T, D>& b, ChannelStats<T, D> s, double e, bool train)
+      : ProducerBase<T, D>{shape}, x(std::move(input)), weight(w), bias(b), stats(std::move(s)), eps(e), training(train) {}
+
+  std::int64_t columns() const {
+    const Channels s = channels_of(this->result);
+    return s.inner == 1 ? s.c : s.inner;
+  }
+  Tensor<T, D> operator()(const Epilogue* epilogue = nullptr) const {
     using C = compute_t<T>;
     const GradMode mode(this->record != 0);
-    const Tensor<T, D>&input = x.get(), &w = weight.get(), &b = bias.get();
-    const Channels s = channels_of(input.shape());
+    const Tensor<T, D>&w = weight.get(), &b = bias.get();
+    const Channels s = channels_of(this->result);
     const Scratch memory(static_cast<std::size_t>(2 * s.c) * sizeof(C));
     C *a = reinterpret_cast<C*>(memory.data()), *c = a + s.c;
     for (std::int64_t k = 0; k < s.c; ++k) a[k] = std::as_const(stats.inverse).data_ptr()[k] * element(w, k, 1), c[k] = element(b, k, 0);
-    Tensor<T, D> y = empty_tensor<T, D>(input.shape());
+    const C* mean = std::as_const(stats.mean).data_ptr();
+    if constexpr (Input::folds)
+      // The producer's rows are this norm's: channels, or images of one pixel each.
+      if (!training && !this->record && !x.node.made.defined() && x.node.producer.columns() == columns()) {
+        const NormEpilogue<T> norm{mean, a, c, s.c, s.inner != 1, epilogue};
+        const Epilogue first{norm.run, &norm};
+        return x.node.producer(&first);
+      }
+    const Tensor<T, D>& input = x.get();
+    Tensor<T, D> y = empty_tensor<T, D>(this->result);
     count_pass();
-    channel_affine<T>(s, input.data_ptr(), static_cast<const T*>(nullptr), std::as_const(stats.mean).data_ptr(), a, nullptr, c, y.data_ptr());
+    channel_affine<T>(s, input.data_ptr(), static_cast<const T*>(nullptr), mean, a, nullptr, c, y.data_ptr(), epilogue);
     return record_op("batch_norm", std::move(y), false, BatchNormBackward<T, D>{Saved<T, D>(input), Saved<T, D>(w), stats, eps, training}, input, w, b);
   }
 };
@@ -183,10 +237,11 @@ auto batch_norm(X&& x, const std::type_identity_t<tensor_t<X>>& running_mean, co
     detail::raise<ValueError>("batch_norm", "x ", shape, " has one value per channel: training takes a variance of more than one; use larger batches, or eval(net)");
   if (!training && !(running_mean.defined() && running_var.defined()))
     detail::raise<ValueError>("batch_norm", "running_mean and running_var are needed outside training");
-  const Tensor<T, D> input = contiguous(std::forward<X>(x));
-  auto stats = training ? detail::batch_stats(input, running_mean, running_var, momentum, eps)
+  using Input = typename detail::NormInputOf<X>::type;
+  Input input(std::forward<X>(x));
+  auto stats = training ? detail::batch_stats(input.get(), running_mean, running_var, momentum, eps)
                         : detail::running_stats(shape[1], running_mean, running_var, eps);
-  return produce(detail::BatchNormProducer<T, D>(input, weight, bias, std::move(stats), eps, training));
+  return produce(detail::BatchNormProducer<T, D, Input>(shape, std::move(input), weight, bias, std::move(stats), eps, training));
 }
 
 namespace detail {

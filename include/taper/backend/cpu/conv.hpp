@@ -8,6 +8,7 @@
 #include <taper/backend/cpu/conv_rows.hpp>
 #include <taper/backend/cpu/conv_shape.hpp>
 #include <taper/backend/cpu/conv_shift.hpp>
+#include <taper/backend/cpu/conv_winograd.hpp>
 #include <taper/backend/cpu/gemm.hpp>
 #include <taper/backend/cpu/gemm_generic.hpp>
 #include <taper/config.hpp>
@@ -33,7 +34,7 @@ inline bool depthwise(const Conv2dShape& s) { return s.group_in() == 1 && s.grou
 inline bool prefer_columns(const Conv2dShape& s) {
   if (s.sh != 1 || s.sw != 1) return true;
   const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out(), work = s.taps() * in * out;
-  return pixels * work + 10 * pixels * s.taps() * in < s.h * s.w * (work + 8 * out * s.kw);
+  return pixels * work + 8 * pixels * s.taps() * in < s.h * s.w * (work + 8 * out * s.kw);
 }
 
 /// Results of fewer pixels leave register tiles half empty: many images share one product instead.
@@ -71,13 +72,15 @@ TAPER_KERNEL void fill_bias(Index n, Index oc, Index pixels, const T* bias, T* y
 
 /// y = conv(x, w) + bias; bias may be null. y is (n, oc, oh, ow).
 /// Dtypes: all but bool; 16-bit floats are summed in float and rounded once.
+/// Each part of y, a matrix of n * oc rows, that is ready goes to the epilogue.
 template <class T, class A = Abi>
-void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y) {
+void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y, const Epilogue* epilogue = nullptr) {
   using namespace convolution;
   if (s.empty()) return;
   const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out();
+  const Finish<T> finish{epilogue, y, pixels};
   if constexpr (is_compiled<T, A>) {
-    compiled_entry<Entry::conv2d_forward, decltype(conv2d_forward<T, A>)>()(s, x, w, bias, y);
+    return compiled_entry<Entry::conv2d_forward, decltype(conv2d_forward<T, A>)>()(s, x, w, bias, y, epilogue);
   } else if constexpr (tiles::is_half<T>) {
     const Widened<T, A> wide_x(x, s.n * s.c * s.h * s.w), wide_w(w, s.oc * in * s.taps()),
         wide_bias(bias, bias ? s.oc : 0);
@@ -90,10 +93,11 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias,
         return tiles::for_batch(s.n * s.groups, out * in * pixels, [&](Index i) {
           const Index first = i % s.groups * out;
           tiles::multiply<T, A>({out, pixels, in, w + first * in, in, 1, x + i * in * pixels, pixels, 1,
-                                 y + i * out * pixels, pixels, false, bias ? bias + first : nullptr});
+                                 y + i * out * pixels, pixels, false, bias ? bias + first : nullptr, finish.from_row(i * out)});
         });
-      if (depthwise(s) && s.sw <= 2 && s.oh() >= 4) return depthwise_forward<T, A>(s, x, w, bias, y);
-      if (!few_pixels(s)) return shift_forward<T, A>(s, x, w, bias, y);
+      if (depthwise(s) && s.sw <= 2 && s.oh() >= 4) return depthwise_forward<T, A>(s, x, w, bias, y, finish);
+      if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && winograd_forward<T, A>(s, x, w, false, bias, y, finish)) return;
+      if (!few_pixels(s)) return shift_forward<T, A>(s, x, w, bias, y, finish);
     }
     const bool accumulate = bias != nullptr;
     if (bias) fill_bias<T, A>(s.n, s.oc, pixels, bias, y);
@@ -102,6 +106,7 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias,
     else
       rows_forward<T, A>(s, x, w, y, accumulate);
   }
+  finish.all(s.n * s.oc);
 }
 
 /// dx, the gradient of x, from dy. Also the transposed convolution of dy (then h and w say the size of its result).
@@ -127,12 +132,15 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) 
       batched_gemm<T, A>(s.n, in, pixels, out, w + g * out * in, 0, 1, in, dy + g * out * pixels, s.oc * pixels, pixels,
                          1, dx + g * in * pixels, s.c * pixels, pixels, false);
   } else if constexpr (has_tiles<T>) {
+    const Conv2dShape back{
+        s.n,  s.oc, s.oh(),  s.ow(), s.c, s.kh, s.kw, 1, 1, s.dh * (s.kh - 1) - s.ph, s.dw * (s.kw - 1) - s.pw,
+        s.dh, s.dw, s.groups};
+    if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && prefer_winograd(back, tiles::Tile<T, A>::lanes) &&
+        winograd_forward<T, A>(back, dy, w, true, nullptr, dx))
+      return;
     if (few_pixels(s)) {
       rows_data_gradient<T, A>(s, dy, w, dx);
     } else if (s.sh == 1 && s.sw == 1 && ((in == 1 && out == 1) || !prefer_columns(s))) {
-      const Conv2dShape back{
-          s.n,  s.oc, s.oh(),  s.ow(), s.c, s.kh, s.kw, 1, 1, s.dh * (s.kh - 1) - s.ph, s.dw * (s.kw - 1) - s.pw,
-          s.dh, s.dw, s.groups};
       const convolution::Scratch<T> reversed(s.c * out * s.taps());
       reverse_weights<T, A>(s, w, reversed.data());
       conv2d_forward<T, A>(back, dy, reversed.data(), nullptr, dx);
@@ -161,6 +169,7 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
     conv2d_weight_gradient<float, A>(s, wide_x.data(), wide_dy.data(), wide_dw.data());
     convert<T, float, A>(wide_dw.data(), weights, dw);
   } else if constexpr (has_tiles<T>) {
+    if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && winograd_weight_gradient<T, A>(s, x, dy, dw)) return;
     if (depthwise(s) && s.sw <= 2)
       depthwise_weight_gradient<T, A>(s, x, dy, dw);
     else if (few_pixels(s))

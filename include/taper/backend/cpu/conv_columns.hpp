@@ -33,6 +33,47 @@ TAPER_KERNEL [[gnu::noinline]] void scatter_columns(const Conv2dShape& s, const 
       }
 }
 
+/// Whether gather_columns may be used: it reads a little before and behind the taps.
+inline constexpr Index most_gathered = 16;
+inline bool may_gather(const Conv2dShape& s) {
+  return s.sh == 1 && s.sw == 1 && s.kw <= most_gathered && (s.kw - 1) * s.dw <= 64 && s.pw <= 64;
+}
+
+/// image = the sums of all taps (channel, tap, oh, ow) that fall on each pixel, for stride 1: a vector of pixels at a time.
+template <class T, class A>
+TAPER_KERNEL [[gnu::noinline]] void gather_columns(const Conv2dShape& s, const T* taps, Index channels, T* image) {
+  constexpr Index lanes = tiles::Tile<T, A>::lanes;
+  using V = typename tiles::Native<T, A::vector_bytes>::type;
+  using Mask = decltype(V{} == V{});
+  const Index oh = s.oh(), ow = s.ow(), pixels = oh * ow;
+  for (Index x = 0; x < s.w; x += lanes) {
+    Mask inside[most_gathered];
+    for (Index kx = 0; kx < s.kw; ++kx)
+      for (Index l = 0; l < lanes; ++l) {
+        const Index at = x + l + s.pw - kx * s.dw;
+        inside[kx][l] = at >= 0 && at < ow ? -1 : 0;
+      }
+    for (Index c = 0; c < channels; ++c)
+      for (Index y = 0; y < s.h; ++y) {
+        V sum{};
+        for (Index ky = 0; ky < s.kh; ++ky) {
+          const Index r = y + s.ph - ky * s.dh;
+          if (r < 0 || r >= oh) continue;
+          const T* from = taps + (c * s.kh + ky) * s.kw * pixels + r * ow + x + s.pw;
+          for (Index kx = 0; kx < s.kw; ++kx) sum += inside[kx] ? tiles::load<V>(from + kx * (pixels - s.dw)) : V{};
+        }
+        T* to = image + (c * s.h + y) * s.w + x;
+        if (s.w - x >= lanes) {
+          tiles::store(to, sum);
+        } else {
+          T values[lanes];
+          tiles::store(values, sum);
+          copy_run<T, A>(values, s.w - x, to);
+        }
+      }
+  }
+}
+
 template <class T, class A>
 void columns_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) {
   using R = tiles::Tile<T, A>;
@@ -43,13 +84,15 @@ void columns_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx)
   const Index rows = columns < ow ? 1 : smaller(s.oh(), larger(1, most / ow)),
               parts = ceil_div(in, channels) * s.groups;
   const Index work = channels * taps * out * pixels;
+  const bool gather = rows == s.oh() && columns == ow && may_gather(s);
   parallel_for(s.n * parts, 1 + (Index{1} << 18) / work, [&](Index begin, Index end) {
-    const Scratch<T> buffer(channels * taps * rows * columns);
+    const Scratch<T> memory(channels * taps * rows * columns + 64);
+    T* buffer = memory.data() + 64;
     for (Index u = begin; u < end; ++u) {
       const Index image = u / parts, group = u % parts % s.groups, c = u % parts / s.groups * channels;
       const Index count = smaller(channels, in - c);
       T* to = dx + (image * s.c + group * in + c) * s.h * s.w;
-      for (Index i = 0; i < count * s.h * s.w; ++i) to[i] = T(0);
+      for (Index i = 0; !gather && i < count * s.h * s.w; ++i) to[i] = T(0);
       for (Index y = 0; y < s.oh(); y += rows)
         for (Index x = 0; x < ow; x += columns) {
           const Index block_rows = smaller(rows, s.oh() - y), block_columns = smaller(columns, ow - x);
@@ -57,8 +100,9 @@ void columns_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx)
           tiles::product<T, A>(
               count * taps, block, out, {w + (group * out * in + c) * taps, 1, in * taps},
               {dy + (image * s.oc + group * out) * pixels + at, pixels, 0, (out - 1) * pixels + pixels - at},
-              buffer.data(), block, false);
-          scatter_columns<T, A>(s, buffer.data(), count, y, block_rows, x, block_columns, to);
+              buffer, block, false);
+          if (gather) gather_columns<T, A>(s, buffer, count, to);
+          else scatter_columns<T, A>(s, buffer, count, y, block_rows, x, block_columns, to);
         }
     }
   });

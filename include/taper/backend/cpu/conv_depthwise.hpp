@@ -71,7 +71,7 @@ TAPER_KERNEL [[gnu::noinline]] void depthwise_rows(Index ow, const T* channel, I
 
 /// Column stride 1 or 2, at least four rows of results.
 template <class T, class A>
-void depthwise_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y) {
+void depthwise_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y, const Finish<T>& finish = {}) {
   const PaddedChannel<T> padded(s);
   const Index oh = s.oh(), ow = s.ow(), out = s.group_out(), taps = s.taps(), pitch = s.sh * padded.width;
   const bool nine = s.kh == 3 && s.kw == 3 && s.sh == 1 && s.sw == 1 && s.dh == 1 && s.dw == 1;
@@ -88,6 +88,7 @@ void depthwise_forward(const Conv2dShape& s, const T* x, const T* w, const T* bi
           rows(ow, channel.data() + r * pitch, pitch, padded.offsets.data(), taps, w + of * taps, bias ? bias[of] : T(0),
                y + ((u * out + o) * oh + r) * ow);
         }
+        finish(u * out + o, 1, 0, oh * ow);
       }
     }
   });

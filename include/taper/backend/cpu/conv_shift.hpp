@@ -5,6 +5,7 @@
 #pragma once
 
 #include <taper/backend/cpu/conv_shape.hpp>
+#include <taper/backend/cpu/epilogue.hpp>
 #include <taper/backend/cpu/gemm_pack.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
 #include <taper/core/parallel.hpp>
@@ -127,7 +128,7 @@ struct Block {
 
 /// y = conv(x, w) + bias; bias may be null.
 template <class T, class A>
-void shift_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y) {
+void shift_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y, const Finish<T>& finish = {}) {
   const ShiftPlan plan(s, 512, 4096, 192 * 1024, sizeof(T));
   const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out(), taps = s.taps();
   const Scratch<Index> offsets(plan.channels * taps);
@@ -151,6 +152,7 @@ void shift_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, 
                                     bias && c == 0 ? bias + group * out + first : nullptr},
                                    {buffer.data(), 0, 0, -1, offsets.data()}, to, pixels, c > 0);
       }
+      finish(image / s.groups * s.oc + group * out + first, smaller(most_out, out - first), block.y * s.ow() + block.x, block.pixels);
     }
   });
 }

@@ -50,36 +50,39 @@ TAPER_KERNEL void tiny_product(Index m, Index n, Index k, const T* a, Index a_ro
 /// C = A B, or C += A B, for A (m x k), B (k x n) with any strides and C (m x n) with unit column stride.
 /// Dtypes: all but bool; float16 and bfloat16 are summed in float and rounded once, integers wrap.
 /// Error: every element is summed in an order that the sizes and strides alone decide, whatever the number of threads.
+/// Each part of C that is ready goes to the epilogue.
 template <class T, class A = Abi>
 void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t a_row_stride,
           std::int64_t a_col_stride, const T* b, std::int64_t b_row_stride, std::int64_t b_col_stride, T* c,
-          std::int64_t c_row_stride, bool accumulate) {
+          std::int64_t c_row_stride, bool accumulate, const Epilogue* epilogue = nullptr) {
   static_assert(!std::is_same_v<T, bool>, "a matrix product of bool has no meaning: cast to an integer type");
   if (m <= 0 || n <= 0) return;
+  const Finish<T> finish{epilogue, c, c_row_stride};
   if (k <= 0) {
     if (!accumulate)
       for (std::int64_t i = 0; i < m; ++i)
         for (std::int64_t j = 0; j < n; ++j) c[i * c_row_stride + j] = T(0);
-    return;
+    return finish.all(m);
   }
   if constexpr (is_compiled<T, A>) {
-    compiled_entry<Entry::gemm, decltype(gemm<T, A>)>()(m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c,
-                                                        c_row_stride, accumulate);
+    return compiled_entry<Entry::gemm, decltype(gemm<T, A>)>()(m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c,
+                                                               c_row_stride, accumulate, epilogue);
   } else if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
     if (m <= tiles::tiny_terms && n <= tiles::tiny_terms && k <= tiles::tiny_terms && m * n * k <= tiles::tiny_terms)
-      return tiles::tiny_product<T, A>(m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c,
-                                       c_row_stride, accumulate);
-    // Small products go straight to the tiles.
-    if (b_col_stride == 1 && b_row_stride > 0 && n > 1 && m <= 64 && k <= 128 && n <= 64)
+      tiles::tiny_product<T, A>(m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride,
+                                accumulate);
+    else if (b_col_stride == 1 && b_row_stride > 0 && n > 1 && m <= 64 && k <= 128 && n <= 64)
+      // Small products go straight to the tiles.
       tiles::product<T, A>(m, n, k, {a, a_row_stride, a_col_stride},
                                   {b, b_row_stride, 0, (k - 1) * b_row_stride + n}, c, c_row_stride, accumulate);
     else
-      tiles::multiply<T, A>(
-          {m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride, accumulate});
+      return tiles::multiply<T, A>({m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride,
+                                    accumulate, nullptr, finish});
   } else {
     tiles::generic_product<T, A>(tiles::Problem<T>{m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride,
                                                    b_col_stride, c, c_row_stride, accumulate});
   }
+  finish.all(m);
 }
 
 /// C[i] = or += A[i] B[i] for `batch` products whose operands lie a_batch, b_batch and c_batch elements apart (0:

@@ -2,6 +2,7 @@
 // How a matrix product of float or double is run: which operands are packed, and how C is cut into tasks.
 #pragma once
 
+#include <taper/backend/cpu/epilogue.hpp>
 #include <taper/backend/cpu/gemm_dot.hpp>
 #include <taper/backend/cpu/gemm_kernel.hpp>
 #include <taper/backend/cpu/gemm_pack.hpp>
@@ -22,6 +23,7 @@ struct Problem {
   Index c_row;
   bool accumulate;
   const T* bias = nullptr;  // of each row of C; B has unit column stride then
+  Finish<T> finish{};
 };
 
 /// Multiply-adds of a product that is not worth cutting.
@@ -64,13 +66,15 @@ struct Area {
   Index row, rows, column, columns;
 };
 
-/// f(area) for every task of the grid.
-template <class F>
-void for_tasks(const Grid& grid, Index m, Index n, const F& f) {
+/// f(area) for every task of the grid, each of which then is a part of the result from column `first` on.
+template <class F, class T = char>
+void for_tasks(const Grid& grid, Index m, Index n, const F& f, const Finish<T>& finish = {}, Index first = 0) {
   parallel_for(grid.down * grid.across, 1, [&](Index begin, Index end) {
     for (Index t = begin; t < end; ++t) {
       const Index i = t % grid.down * grid.rows, j = t / grid.down * grid.columns;
-      f(Area{i, at_most(grid.rows, m - i), j, at_most(grid.columns, n - j)});
+      const Area area{i, at_most(grid.rows, m - i), j, at_most(grid.columns, n - j)};
+      f(area);
+      finish(area.row, area.rows, first + area.column, area.columns);
     }
   });
 }
@@ -119,14 +123,16 @@ void direct_product(const Problem<T>& g) {
                            {g.b + shift, g.b_row, 0, end - shift, nullptr, copy ? strip.data() : nullptr},
                            g.c + i * g.c_row + j, g.c_row, g.accumulate || q > 0);
     }
-  });
+  }, g.finish);
 }
 
 /// Rows of A against columns of B that are contiguous along k; `a` has unit column stride.
 template <class T, class A>
 void dot_tasks(const Problem<T>& g) {
-  if (g.m * g.n * g.k <= serial_work && g.n * g.k <= 4096)
-    return dot_product<T, A>(g.m, g.n, {g.k, g.a, g.a_row, g.b, g.b_column, g.c, g.c_row, 1, g.accumulate});
+  if (g.m * g.n * g.k <= serial_work && g.n * g.k <= 4096) {
+    dot_product<T, A>(g.m, g.n, {g.k, g.a, g.a_row, g.b, g.b_column, g.c, g.c_row, 1, g.accumulate});
+    return g.finish(0, g.m, 0, g.n);
+  }
   const Grid grid(g.m, g.n, g.k, 3, 4, 24, 32, false);
   for_tasks(grid, g.m, g.n, [&](const Area& area) {
     const auto [i, rows, j, columns] = area;
@@ -136,7 +142,7 @@ void dot_tasks(const Problem<T>& g) {
       dot_product<T, A>(rows, at_most(block, columns - q),
                         {g.k, g.a + i * g.a_row, g.a_row, g.b + (j + q) * g.b_column, g.b_column,
                          g.c + i * g.c_row + j + q, g.c_row, 1, g.accumulate});
-  });
+  }, g.finish);
 }
 
 /// B is packed once for all tasks, block of columns after block; A where its layout asks for it.
@@ -171,7 +177,7 @@ void packed_product(const Problem<T>& g) {
         product<T, A>(rows, columns, kc, from, {packed.data() + p * width + j * kc, R::columns, kc * R::columns},
                              g.c + i * g.c_row + first + j, g.c_row, g.accumulate || q > 0);
       }
-    });
+    }, g.finish, first);
   }
 }
 
@@ -188,6 +194,12 @@ void multiply(Problem<T> g) {
   using R = Tile<T, A>;
   constexpr Index small = 1024;
   if (g.n == 1 && g.m > 1) {
+    if (g.finish.epilogue) {
+      const Finish<T> finish = g.finish;
+      g.finish = {};
+      multiply<T, A>(g);
+      return finish.all(g.m);
+    }
     if (g.a_column != 1 && g.a_row == 1 && g.c_row == 1) {  // C^T = B^T A^T
       return multiply<T, A>({1, g.m, g.k, g.b, 1, g.b_row, g.a, g.a_column, 1, g.c, g.m, g.accumulate});
     }

@@ -18,19 +18,17 @@ struct SmallOperand {
 inline constexpr std::int64_t small_elements = 4096;
 inline constexpr int small_operands = 24;
 
-/// Runs a kernel over n elements; `in` then `out` operands, at most small_operands of them.
+/// Runs a kernel over n elements, uncounted; `in` then `out` operands, at most small_operands of them.
 template <class A = Abi>
-void run_small(KernelFn kernel, const void* data, const SmallOperand* operands, int inputs, int outputs, std::int64_t n, bool may_throw) {
+void run_packs(KernelFn kernel, const void* data, const SmallOperand* operands, int inputs, int outputs, std::int64_t n, bool may_throw) {
   constexpr std::size_t pad_bytes = 16 * pack_lanes;
   alignas(64) std::byte pads[small_operands * pad_bytes];
   std::byte* at[small_operands];
   std::ptrdiff_t step[small_operands];
   const int count = inputs + outputs;
-  std::int64_t bytes = 0;
   bool whole_packs = !may_throw;
   for (int i = 0; i < count; ++i) {
     const SmallOperand& o = operands[i];
-    bytes += n * o.size;
     at[i] = o.data;
     step[i] = static_cast<std::ptrdiff_t>(o.size) * pack_lanes;
     if (!o.data) {
@@ -45,7 +43,6 @@ void run_small(KernelFn kernel, const void* data, const SmallOperand* operands, 
       whole_packs = whole_packs && o.slack;
     }
   }
-  count_launch(bytes);
   if (whole_packs) return kernel({at, step, at + inputs, step + inputs, data, (n + pack_lanes - 1) / pack_lanes});
   const std::int64_t packs = n / pack_lanes;
   const auto rest = static_cast<std::size_t>(n % pack_lanes);
@@ -76,6 +73,15 @@ void run_small(KernelFn kernel, const void* data, const SmallOperand* operands, 
   kernel({at, step, at + inputs, step + inputs, data, 1});
   for (int i = inputs; i < count; ++i)
     if (operands[i].data) std::memcpy(end[i], at[i], rest * operands[i].size);
+}
+
+/// The same as one launch.
+template <class A = Abi>
+void run_small(KernelFn kernel, const void* data, const SmallOperand* operands, int inputs, int outputs, std::int64_t n, bool may_throw) {
+  std::int64_t bytes = 0;
+  for (int i = 0; i < inputs + outputs; ++i) bytes += n * operands[i].size;
+  count_launch(bytes);
+  run_packs<A>(kernel, data, operands, inputs, outputs, n, may_throw);
 }
 
 }  // namespace taper::inline TAPER_CODE::detail

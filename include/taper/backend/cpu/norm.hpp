@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/backend/cpu/compiled.hpp>
+#include <taper/backend/cpu/epilogue.hpp>
 #include <taper/backend/cpu/lanes.hpp>
 #include <taper/core/parallel.hpp>
 
@@ -200,18 +201,40 @@ void channel_sums(const Channels& s, const T* g, const T* x, const compute_t<T>*
     });
   }
 }
-/// y = (x - mean[c]) a[c] + b[c] g + c[c]; g and b may be null.
+/// y = (x - mean[c]) a[c] + b[c] g + c[c]; g and b may be null. Each part of y that is ready goes to the epilogue.
 template <class T, class A = Abi>
 void channel_affine(const Channels& s, const T* x, const T* g, const compute_t<T>* mean, const compute_t<T>* a, const compute_t<T>* b,
-                    const compute_t<T>* c, T* y) {
+                    const compute_t<T>* c, T* y, const Epilogue* epilogue = nullptr) {
   if constexpr (is_compiled<T, A>) {
-    compiled_entry<Entry::channel_affine, decltype(channel_affine<T, A>)>()(s, x, g, mean, a, b, c, y);
+    compiled_entry<Entry::channel_affine, decltype(channel_affine<T, A>)>()(s, x, g, mean, a, b, c, y, epilogue);
   } else {
     const norming::Affine<T, A> affine{x, g, mean, a, b, c, y};
-    if (s.inner == 1)
-      parallel_for(s.n, 1 + (1 << 15) / (s.c + 1), [&](std::int64_t first, std::int64_t last) { affine.columns(s, first, last); });
-    else
-      parallel_for(s.n * s.c, 1 + (1 << 15) / (s.inner + 1), [&](std::int64_t first, std::int64_t last) { affine.rows(s, first, last); });
+    const bool columns = s.inner == 1;
+    const std::int64_t rows = columns ? s.n : s.n * s.c, length = columns ? s.c : s.inner;
+    parallel_for(rows, 1 + (1 << 14) / (length + 1), [&](std::int64_t first, std::int64_t last) {
+      if (columns) affine.columns(s, first, last);
+      else affine.rows(s, first, last);
+      if (epilogue) epilogue->run(epilogue->self, {reinterpret_cast<std::byte*>(y), first, last - first, 0, length, length});
+    });
+  }
+}
+
+/// y = (y - mean[c]) a[c] + c[c] for a part of a result whose rows belong to one channel after another, or whose columns are
+/// channels.
+template <class T, class A = Abi>
+TAPER_KERNEL [[gnu::noinline]] void affine_part(const Part& part, std::int64_t channels, bool rows, const T* mean, const T* a, const T* c) {
+  using V = norming::PackFor<T, A>;
+  T* y = reinterpret_cast<T*>(part.data) + part.row * part.pitch + part.column;
+  for (std::int64_t r = 0; r < part.rows; ++r, y += part.pitch) {
+    const std::int64_t k = (part.row + r) % channels;
+    const V km(mean[k]), ka(a[k]), kc(c[k]);
+    norming::for_packs(part.columns, [&](std::int64_t i, std::int64_t count) TAPER_INLINE_LAMBDA {
+      const V x = norming::load_some<V>(y + i, count, 0);
+      const std::int64_t at = part.column + i;
+      norming::store_some(y + i, count, rows ? (x - km) * ka + kc
+                                             : (x - norming::load_some<V>(mean + at, count, 0)) * norming::load_some<V>(a + at, count, 0) +
+                                                   norming::load_some<V>(c + at, count, 0));
+    });
   }
 }
 

@@ -13,6 +13,17 @@ TAPER_KERNEL void fill_rows(std::int64_t m, std::int64_t n, const T* row, T* y) 
   for (std::int64_t i = 0; i < m; ++i) __builtin_memcpy(static_cast<void*>(y + i * n), row, static_cast<std::size_t>(n) * sizeof(T));
 }
 
+/// Every row of y (m rows of n, `pitch` apart) += `row`.
+template <class T, class A = Abi>
+TAPER_KERNEL [[gnu::noinline]] void add_rows(std::int64_t m, std::int64_t n, std::int64_t pitch, const T* row, T* y) {
+  using V = Pack<T, pack_lanes, A>;
+  for (std::int64_t i = 0; i < m; ++i, y += pitch) {
+    std::int64_t k = 0;
+    for (; k + pack_lanes <= n; k += pack_lanes) store(y + k, load<V>(y + k) + load<V>(row + k));
+    for (; k < n; ++k) y[k] += row[k];
+  }
+}
+
 /// y[i] (of n elements) += x[i % c] for blocks i of a tensor of m blocks: a bias per channel. Not inlined into callers, which carry no ABI tag.
 template <class T, class A = Abi>
 TAPER_KERNEL [[gnu::noinline]] void add_channels(std::int64_t m, std::int64_t c, std::int64_t n, const T* x, T* y) {

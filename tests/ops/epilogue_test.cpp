@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+// What stands around a matrix product, a convolution or a batch norm runs over each part of its result: the same bits, one
+// pass, whatever the operands' shapes, the sizes and the threads.
+#include <taper/taper.hpp>
+
+#include "../support/catch.hpp"
+
+using namespace taper;
+
+namespace {
+
+template <class X, class Y>
+bool equal_bits(const X& x, const Y& y) {
+  return x.shape() == y.shape() && x.dtype() == y.dtype() && equal(x, y);
+}
+
+/// f(producer) against f(tensor), forward and the gradients of the leaves; `passes` walks over memory in forward.
+template <class Make, class F, class... Leaf>
+void compare(Make make, F f, Leaf... leaf) {
+  Tensor<float> fused;
+  {
+    const NoGrad guard;
+    reset_stats();
+    Tensor<float> y = f(make());
+    CHECK(stats().passes == 1);
+    CHECK(stats().launches == 1);
+    fused = y;
+  }
+  const Tensor<float> apart = make(), expected = f(apart);
+  CHECK(equal_bits(fused, expected));
+  (leaf.requires_grad_(), ...);
+  const auto gradients = [&](const Tensor<float>& y) {
+    (leaf.set_grad({}), ...);
+    sum(y * y).backward();
+    return std::vector<Tensor<float>>{leaf.grad()...};
+  };
+  const auto got = gradients(Tensor<float>(f(make())));
+  const Tensor<float> recorded = make();
+  const auto wanted = gradients(Tensor<float>(f(recorded)));
+  for (std::size_t i = 0; i < got.size(); ++i) CHECK(equal_bits(got[i], wanted[i]));
+}
+
+}  // namespace
+
+TEST_CASE("linear with a pointwise epilogue is one pass over the result") {
+  manual_seed(3);
+  const int before = get_num_threads();
+  for (const int threads : {1, 2})
+    for (const auto& [m, k, n] : {std::tuple{64, 100, 300}, std::tuple{257, 33, 129}, std::tuple{1, 40, 9001}, std::tuple{9000, 3, 1},
+                                  std::tuple{40, 600, 250}, std::tuple{300, 7, 40}}) {
+      set_num_threads(threads);
+      CAPTURE(threads, m, k, n);
+      const auto x = randn<float>({m, k}), w = randn<float>({n, k}), b = randn<float>({n});
+      const auto along = randn<float>({n}), rows = randn<float>({m, 1}), all = randn<float>({m, n}), one = randn<float>({1}),
+                 turned = randn<float>({n, m});
+      const auto with = [&](auto&& y) { return gelu(std::forward<decltype(y)>(y) * along + rows) * one + all; };
+      compare([&] { return linear(x, w, b); }, with, x, w, b, along, rows, all, one);
+      compare([&] { return linear(x, w); }, [](auto&& y) { return relu(std::forward<decltype(y)>(y)); }, x, w);
+      compare([&] { return matmul(x, t(w)); }, [&](auto&& y) { return tanh(std::forward<decltype(y)>(y)); }, x, w);
+      // An operand that runs along neither rows nor columns of memory, and a program that changes the dtype.
+      const Tensor<float> h = linear(x, w, b);
+      CHECK(equal_bits(Tensor<float>(relu(linear(x, w, b)) + t(turned)), Tensor<float>(relu(h) + t(turned))));
+      CHECK(equal_bits(Tensor<double>(cast<double>(linear(x, w, b)) * 3.0), Tensor<double>(cast<double>(h) * 3.0)));
+      CHECK(equal_bits(Tensor<bool>(linear(x, w, b) > 0.0f), Tensor<bool>(h > 0.0f)));
+    }
+  set_num_threads(before);
+}
+
+TEST_CASE("more than two dimensions, two products, other dtypes") {
+  const auto x = randn<float>({6, 50, 40}), w = randn<float>({70, 40}), v = randn<float>({70, 40});
+  const auto middle = randn<float>({50, 1}), outer = randn<float>({6, 1, 70});
+  compare([&] { return linear(x, w); }, [&](auto&& y) { return relu(std::forward<decltype(y)>(y) + middle) * outer; }, x, w, middle, outer);
+  const Tensor<float> a = linear(x, w), b = linear(x, v);
+  CHECK(equal_bits(Tensor<float>(sigmoid(linear(x, w)) * linear(x, v)), Tensor<float>(sigmoid(a) * b)));
+  // The product is smaller than the expression.
+  const auto wide = randn<float>({3, 1, 1, 1});
+  CHECK(equal_bits(Tensor<float>(relu(linear(x, w)) + wide), Tensor<float>(relu(a) + wide)));
+  const auto d = randn<double>({100, 90}), e = randn<double>({110, 90}), f = randn<double>({110});
+  const Tensor<double> g = linear(d, e, f);
+  CHECK(equal_bits(Tensor<double>(exp(-square(linear(d, e, f)))), Tensor<double>(exp(-square(g)))));
+  const auto h = cast<bfloat16>(d), i = cast<bfloat16>(e), j = cast<bfloat16>(f);
+  const Tensor<bfloat16> l = linear(h, i, j);
+  CHECK(equal_bits(Tensor<bfloat16>(relu(linear(h, i, j))), Tensor<bfloat16>(relu(l))));
+}
+
+TEST_CASE("an expression with a product may be evaluated again, and its parts") {
+  const auto x = randn<float>({90, 30}), w = randn<float>({120, 30});
+  const Tensor<float> h = linear(x, w);
+  auto product = linear(x, w);
+  auto y = relu(product);
+  const Tensor<float> first = y, second = y, alone = product;
+  CHECK(equal_bits(first, Tensor<float>(relu(h))));
+  CHECK(equal_bits(second, first));
+  CHECK(equal_bits(alone, h));
+  Tensor<float> changed = clone(x);
+  auto late = relu(linear(x, w) + sum(changed));
+  auto stale = relu(linear(changed, w));
+  changed += 1.0f;
+  CHECK_THROWS_AS(Tensor<float>(std::move(stale)), ValueError);
+}
+
+TEST_CASE("convolutions with an epilogue: every path") {
+  manual_seed(5);
+  const int before = get_num_threads();
+  struct Case {
+    Shape x, w;
+    Conv2dFuncOptions options;
+  };
+  const Case cases[] = {
+      {{3, 40, 30, 31}, {44, 40, 3, 3}, {.padding = 1}},           // Winograd's tiles
+      {{9, 5, 31, 30}, {6, 5, 5, 3}, {.stride = 2}},               // shifted copies
+      {{2, 48, 20, 20}, {60, 48, 1, 1}, {}},                       // a plain product
+      {{2, 24, 20, 21}, {24, 1, 3, 3}, {.padding = 1, .groups = 24}},  // depthwise
+      {{20, 8, 8, 8}, {48, 4, 3, 3}, {.stride = 2, .groups = 2}},  // grouped, few pixels
+      {{130, 70, 1, 1}, {90, 70, 1, 1}, {}}};
+  for (const int threads : {1, 2})
+    for (const Case& c : cases) {
+      set_num_threads(threads);
+      CAPTURE(threads, c.x, c.w);
+      const auto x = randn<float>(c.x), w = randn<float>(c.w), b = randn<float>({c.w[0]});
+      const Shape y = conv2d(x, w, b, c.options).shape();
+      const auto channel = randn<float>({y[1], 1, 1}), all = randn<float>(y), columns = randn<float>({y[3]});
+      compare([&] { return conv2d(x, w, b, c.options); }, [](auto&& v) { return relu(std::forward<decltype(v)>(v)); }, x, w, b);
+      compare([&] { return conv2d(x, w, {}, c.options); }, [&](auto&& v) { return silu(std::forward<decltype(v)>(v) * channel) + all; }, x, w, channel, all);
+      const Tensor<float> h = conv2d(x, w, b, c.options);
+      CHECK(equal_bits(Tensor<float>(relu(conv2d(x, w, b, c.options) + columns)), Tensor<float>(relu(h + columns))));
+    }
+  set_num_threads(before);
+  // Padding that differs on the two sides.
+  const auto x = randn<float>({2, 5, 40, 40}), w = randn<float>({6, 5, 4, 2});
+  const Tensor<float> h = conv2d(x, w, {}, {.padding = "same"});
+  CHECK(equal_bits(Tensor<float>(relu(conv2d(x, w, {}, {.padding = "same"}))), Tensor<float>(relu(h))));
+}
+
+TEST_CASE("an infinite result sends a convolution another way, and the epilogue runs once over what counts") {
+  auto x = randn<float>({1, 32, 40, 40});
+  const auto w = randn<float>({32, 32, 3, 3});
+  x.data_ptr()[700] = std::numeric_limits<float>::infinity();
+  const Tensor<float> h = conv2d(x, w, {}, {.padding = 1}), y = conv2d(x, w, {}, {.padding = 1}) * 2.0f + 1.0f;
+  const Tensor<float> expected = h * 2.0f + 1.0f;
+  for (std::int64_t i = 0; i < y.numel(); ++i) {
+    const float a = y.data_ptr()[i], b = expected.data_ptr()[i];
+    REQUIRE((a == b || (a != a && b != b)));
+  }
+}
+
+TEST_CASE("batch norm and what follows: one pass behind its moments; behind a convolution in eval mode none") {
+  manual_seed(7);
+  const auto x = randn<float>({4, 12, 21, 20}), w = randn<float>({18, 12, 3, 3}), all = randn<float>({4, 18, 19, 18});
+  nn::BatchNorm2d<float> norm(18);
+  nn::init::uniform_(norm.weight);
+  nn::init::uniform_(norm.bias);
+  const auto count = [&](auto&& run) {
+    reset_stats();
+    const Tensor<float> y = run();
+    return stats().passes;
+  };
+  {
+    const NoGrad guard;
+    CHECK(count([&] { return Tensor<float>(relu(norm(conv2d(x, w)) + all)); }) == 3);
+    nn::eval(norm);
+    CHECK(count([&] { return Tensor<float>(relu(norm(conv2d(x, w)) + all)); }) == 1);
+    const Tensor<float> h = conv2d(x, w), n = norm(h);
+    CHECK(equal_bits(Tensor<float>(relu(norm(conv2d(x, w)) + all)), Tensor<float>(relu(n + all))));
+    CHECK(equal_bits(Tensor<float>(norm(conv2d(x, w))), n));
+    nn::BatchNorm1d<float> flat(300);
+    nn::init::uniform_(flat.weight);
+    const auto rows = randn<float>({100, 40}), weight = randn<float>({300, 40});
+    const Tensor<float> moved = flat(rows.matmul(t(weight)));
+    nn::eval(flat);
+    const Tensor<float> p = linear(rows, weight), q = flat(p);
+    CHECK(count([&] { return Tensor<float>(relu(flat(linear(rows, weight)))); }) == 1);
+    CHECK(equal_bits(Tensor<float>(relu(flat(linear(rows, weight)))), Tensor<float>(relu(q))));
+  }
+  for (const bool training : {true, false}) {
+    nn::train(norm, training);
+    nn::Buffer<float> mean = norm.running_mean;
+    const Tensor<float> kept = clone(mean);
+    auto weight = clone(w).requires_grad_();
+    const auto gradients = [&](auto&& run) {
+      weight.set_grad({}), norm.weight.set_grad({}), norm.bias.set_grad({});
+      mean.copy_(kept);
+      const Tensor<float> y = run();
+      sum(y * y).backward();
+      return std::vector<Tensor<float>>{detach(y), weight.grad(), norm.weight.grad(), norm.bias.grad(), clone(mean)};
+    };
+    const auto fused = gradients([&] { return Tensor<float>(relu(norm(conv2d(x, weight)) + all)); });
+    const auto apart = gradients([&] {
+      const Tensor<float> h = conv2d(x, weight), n = norm(h);
+      return Tensor<float>(relu(n + all));
+    });
+    for (std::size_t i = 0; i < fused.size(); ++i) CHECK(equal_bits(fused[i], apart[i]));
+  }
+}
