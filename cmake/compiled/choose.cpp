@@ -22,8 +22,8 @@ int level_of_machine() {
   __builtin_cpu_init();  // a static object's constructor may be the first to ask
   const bool third = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
                      __builtin_cpu_supports("bmi2");
-  if (third && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+  if (third && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
     return 4;
   if (third) return 3;
 #endif
@@ -64,10 +64,11 @@ F* for_this_machine() {
 
 using namespace TAPER_UNIT::detail;
 
-#define TAPER_ENTRY(entry, ...)                                                           \
-  template <>                                                                             \
-  decltype(__VA_ARGS__)* base::compiled_entry<base::Entry::entry, decltype(__VA_ARGS__)>() { \
-    return for_this_machine<base::Entry::entry, decltype(__VA_ARGS__)>();                 \
+#define TAPER_ENTRY(entry, ...)                                                               \
+  template <>                                                                                 \
+  decltype(__VA_ARGS__)* base::compiled_entry<base::Entry::entry, decltype(__VA_ARGS__)>() {  \
+    static const auto chosen = for_this_machine<base::Entry::entry, decltype(__VA_ARGS__)>(); \
+    return chosen;                                                                            \
   }
 TAPER_ENTRIES(TAPER_ENTRY, float)
 TAPER_ENTRIES(TAPER_ENTRY, double)
