@@ -4,4 +4,6 @@
 /^[0-9a-f]+ <.*>:$/ { name = substr($0, index($0, "<") + 1); sub(/>:$/, "", name); print "has " name; next }
 /%zmm/ { print "zmm " name }
 /%ymm/ { print "ymm " name }
-/\t(v[a-z]|k(mov|or|and|not|xor|test|unpck|shift)|andn |bextr|bls[ir]|blsmsk|bzhi|mulx|pdep|pext|rorx|s[ah][lr]x|lzcnt|popcnt|movbe)/ { print "beyond " name }
+/\t(v[a-z]|k(mov|or|and|not|xor|test|unpck|shift)|andn |bextr|bls[ir]|blsmsk|bzhi|mulx|pdep|pext|rorx|s[ah][lr]x|lzcnt|popcnt|movbe)/ {
+  print "beyond " name
+}

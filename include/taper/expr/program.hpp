@@ -6,9 +6,7 @@
 
 #include <utility>
 
-namespace taper::inline TAPER_ABI::base {
-struct Epilogue;  // of the backend
-}
+namespace taper::inline TAPER_ABI::base { struct Epilogue; }  // of the backend
 
 namespace taper::inline TAPER_CODE::detail {
 
