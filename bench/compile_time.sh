@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # compile_time.sh [--check] [--repeat N]: what compiling costs, in seconds of processor time, the least of N runs (3): each
-# umbrella alone, the quick start, the digit example, and one more distinct 5-op expression with its backward. With
-# --check the exit status is 1 where a budget is exceeded. CXX (g++) and CXXFLAGS (-O2) may be set.
+# umbrella alone, the quick start, the digit example (also for taper::compiled), one more distinct 5-op expression with its
+# backward. With --check the exit status is 1 where a budget is exceeded. CXX (g++) and CXXFLAGS (-O2) may be set.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 check=0 repeat=3
@@ -63,6 +63,7 @@ done
 row 'quick start (`examples/consumer/main.cpp`)' "$(least examples/consumer/main.cpp)"
 read -ra digits <<<"$(sed -n 's|^// Build: ||p' examples/digits.cpp)"
 row 'digit example (`examples/digits.cpp`)' "$(least examples/digits.cpp "${digits[@]}")" 15
+row 'digit example, linked with `taper::compiled`' "$(least examples/digits.cpp "${digits[@]}" -DTAPER_COMPILED)"
 few=4 many=12
 expressions $few >"$work/few.cpp"
 expressions $many >"$work/many.cpp"

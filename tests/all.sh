@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What is too slow for every change: everything optimised for this machine with the exhaustive tests, every header under
-# clang 16 and nvcc, the compile-fail tests under clang 16, and the whole suite under clang's warnings and thread sanitizer.
+# What is too slow for every change: everything optimised for this machine, with the exhaustive tests and all of
+# taper::compiled, every header under clang 16 and nvcc, the compile-fail tests under clang 16, and the whole suite under
+# clang's warnings and thread sanitizer.
 # Run it, and .ci/run, before an issue is resolved.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -12,7 +13,7 @@ install_packages "${test_packages[@]}" clang++-16=clang-16 \
   "/usr/lib/llvm-16/lib/clang/*/lib/linux/libclang_rt.tsan-*.a=libclang-rt-16-dev"
 
 echo "== release: -O3 -march=native, benchmarks built, exhaustive tests over their full range"
-cmake --preset release -DTAPER_BUILD_TESTS=ON -DTAPER_BUILD_BENCH=ON
+cmake --preset release -DTAPER_BUILD_TESTS=ON -DTAPER_BUILD_BENCH=ON -DTAPER_BUILD_COMPILED=ON
 cmake --build --preset release
 TAPER_EXHAUSTIVE=1 ctest --preset release -j "$jobs" -LE 'headers|compile_fail|consumer'
 

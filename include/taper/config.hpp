@@ -82,9 +82,50 @@ asm(".pushsection .rodata.taper_switches,\"aG\",%progbits,taper_switches,comdat\
 #undef TAPER_TEXT_
 #endif
 
-#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+// What the machine code may use. TAPER_LEVEL is the x86-64 level of a unit of taper::compiled: 1 for what its flags allow, which
+// is the baseline, 3 or 4 for more. There a pragma gives the kernels their instructions (cmake/compiled/level.cpp), of which the
+// compiler's own macros do not tell. 0 is every other unit.
+#if !defined(TAPER_LEVEL)
+#define TAPER_LEVEL 0
+#endif
+#if TAPER_LEVEL >= 3
+#define TAPER_HAS_SSE4_1 1
+#define TAPER_HAS_AVX 1
+#define TAPER_HAS_AVX2 1
+#define TAPER_HAS_F16C 0
+#define TAPER_HAS_AVX512F (TAPER_LEVEL >= 4)
+#else
+#if defined(__SSE4_1__)
+#define TAPER_HAS_SSE4_1 1
+#else
+#define TAPER_HAS_SSE4_1 0
+#endif
+#if defined(__AVX__)
+#define TAPER_HAS_AVX 1
+#else
+#define TAPER_HAS_AVX 0
+#endif
+#if defined(__AVX2__)
+#define TAPER_HAS_AVX2 1
+#else
+#define TAPER_HAS_AVX2 0
+#endif
+#if defined(__F16C__)
+#define TAPER_HAS_F16C 1
+#else
+#define TAPER_HAS_F16C 0
+#endif
+#if defined(__AVX512F__)
+#define TAPER_HAS_AVX512F 1
+#else
+#define TAPER_HAS_AVX512F 0
+#endif
+#endif
+
+#if TAPER_LEVEL == 4 || \
+    (TAPER_LEVEL < 3 && defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512VL__))
 #define TAPER_VECTOR_BYTES 64
-#elif defined(__AVX2__)
+#elif TAPER_HAS_AVX2
 #define TAPER_VECTOR_BYTES 32
 #else
 #define TAPER_VECTOR_BYTES 16
@@ -101,7 +142,7 @@ asm(".pushsection .rodata.taper_switches,\"aG\",%progbits,taper_switches,comdat\
 #define TAPER_ASAN 0
 #endif
 
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#if TAPER_LEVEL >= 3 || defined(__FMA__) || defined(__ARM_FEATURE_FMA)
 #define TAPER_HAS_FMA 1
 #else
 #define TAPER_HAS_FMA 0
@@ -118,7 +159,13 @@ asm(".pushsection .rodata.taper_switches,\"aG\",%progbits,taper_switches,comdat\
 // to another; expressions, models and optimizers belong to the unit that made them.
 #define TAPER_UNIT_PASTE_(bytes, fma, fast, nvcc) code_v##bytes##_f##fma##_m##fast##_n##nvcc
 #define TAPER_UNIT_PASTE(bytes, fma, fast, nvcc) TAPER_UNIT_PASTE_(bytes, fma, fast, nvcc)
+#if TAPER_LEVEL > 0  // apart from other units for the same machine, whose flags may allow more
+#define TAPER_LEVEL_PASTE_(level) code_level##level
+#define TAPER_LEVEL_PASTE(level) TAPER_LEVEL_PASTE_(level)
+#define TAPER_UNIT TAPER_LEVEL_PASTE(TAPER_LEVEL)
+#else
 #define TAPER_UNIT TAPER_UNIT_PASTE(TAPER_VECTOR_BYTES, TAPER_HAS_FMA, TAPER_FAST_MATH, TAPER_NVCC)
+#endif
 #define TAPER_CODE TAPER_ABI::inline TAPER_UNIT
 // On members of shared classes whose bodies compute.
 #define TAPER_UNIT_TEXT_(unit) #unit

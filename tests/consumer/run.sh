@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# run.sh BUILD CMAKE GENERATOR COMPILER: projects that use Taper, from outside it. One finds it installed, with a
-# component; one adds its sources as a subdirectory; and what cannot be found is named. All paths hold spaces.
+# run.sh BUILD CMAKE GENERATOR COMPILER: projects that use Taper, from outside it. One finds it installed, without and
+# with the compiled kernels; one adds its sources as a subdirectory; and what cannot be found is named. All paths hold spaces.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=$1 cmake=$2 generator=$3 compiler=$4
@@ -20,6 +20,15 @@ quietly configure found "$root/examples/consumer" -DCMAKE_PREFIX_PATH="$work/pre
 quietly "$cmake" --build "$work/found"
 "$work/found/consumer"
 
+if [ -n "$(find "$work/prefix" -name taperCompiledTargets.cmake)" ]; then
+  echo "== the same program with the compiled kernels"
+  quietly configure compiled "$root/tests/consumer/compiled" -DCMAKE_PREFIX_PATH="$work/prefix" -DPROGRAM="$root/examples/consumer/main.cpp"
+  quietly "$cmake" --build "$work/compiled"
+  for level in 1 3 4; do TAPER_CPU_LEVEL=$level "$work/compiled/program"; done
+  nm -C "$work/compiled/program" | grep 'compiled_entry<' >/dev/null || { echo "the program does not use the library"; exit 1; }
+  rm "$work/prefix"/share/cmake/taper/taperCompiledTargets*.cmake
+fi
+
 echo "== what is not there is named"
 # refused ARGUMENTS TEXT: find_package(taper ARGUMENTS) must fail and say TEXT.
 refused() {
@@ -37,6 +46,7 @@ refused() {
 refused "0.1 COMPONENTS teleport" "taper has no component 'teleport'; it has: zlib"
 refused "0.1 COMPONENTS zlib" "taper's component 'zlib' needs zlib .*, which was not found" \
   -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON
+refused "0.1 COMPONENTS compiled" "taper's component 'compiled' needs a Taper .*-DTAPER_BUILD_COMPILED=ON, which was not found"
 refused "9.0" 'compatible with requested version "9.0"'
 
 echo "== as a subdirectory, with a component where it can be had"

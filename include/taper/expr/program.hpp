@@ -6,6 +6,8 @@
 
 #include <utility>
 
+namespace taper::inline TAPER_ABI::base { struct Epilogue; }  // of the backend
+
 namespace taper::inline TAPER_CODE::detail {
 
 template <class...>
@@ -302,8 +304,6 @@ using Lowered = Lower<N, Flat<List<>, List<>, List<>>, NoLet>;
 /// The program of an expression node.
 template <class N>
 using program_t = typename ProgramOf<N, typename Lowered<N>::flat>::template type<Lowered<N>::code>;
-
-struct Epilogue;
 
 /// A producer that can hand out its result part by part, as a matrix with rows of columns() elements, for the rest of the
 /// expression to finish. Nothing else keeps the memory of its result.

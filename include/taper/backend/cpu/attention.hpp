@@ -2,11 +2,35 @@
 // Scaled dot-product attention in blocks of queries and keys: scores are made, used and forgotten.
 #pragma once
 
+#include <taper/backend/cpu/compiled.hpp>
 #include <taper/backend/cpu/gemm.hpp>
 #include <taper/backend/cpu/lanes.hpp>
 
 #include <algorithm>
 #include <limits>
+
+namespace taper::inline TAPER_ABI::base {
+
+/// The rows of one operand: row i of item b is data[offsets[b] + i * row ..], unit stride along it.
+template <class T>
+struct AttentionRows {
+  const T* data = nullptr;
+  const std::int64_t* offsets = nullptr;
+  std::int64_t row = 0;
+  TAPER_INLINE const T* of(std::int64_t item) const { return data + offsets[item]; }
+};
+
+/// What attention reads. Of the masks at most one is there: `keep` says which scores count, `add` is added to them.
+template <class T>
+struct AttentionArgs {
+  std::int64_t items = 0, queries = 0, keys = 0, features = 0, values = 0;
+  T scale = 1;
+  bool causal = false;
+  AttentionRows<T> q, k, v, add;
+  AttentionRows<bool> keep;
+};
+
+}  // namespace taper::inline TAPER_ABI::base
 
 namespace taper::inline TAPER_CODE::detail {
 namespace attending {
@@ -14,30 +38,14 @@ namespace attending {
 using namespace lanes;
 using tiles::at_most;
 using tiles::Index;
+template <class T>
+using Rows = AttentionRows<T>;
+template <class T>
+using Args = AttentionArgs<T>;
 
 // Blocks of the score matrix; a block of floats is 32 KiB.
 inline constexpr Index query_block = 64, key_block = 128;
-
-/// The rows of one operand: row i of item b is data[offsets[b] + i * row ..], unit stride along it.
-template <class T>
-struct Rows {
-  const T* data = nullptr;
-  const Index* offsets = nullptr;
-  Index row = 0;
-  const T* of(Index item) const { return data + offsets[item]; }
-};
-
-/// What attention reads. Of the masks at most one is there: `keep` says which scores count, `add` is added to them.
-template <class T>
-struct Args {
-  Index items = 0, queries = 0, keys = 0, features = 0, values = 0;
-  T scale = 1;
-  bool causal = false;
-  Rows<T> q, k, v, add;
-  Rows<bool> keep;
-
-  Index query_blocks() const { return (queries + query_block - 1) / query_block; }
-};
+inline Index query_blocks(Index queries) { return (queries + query_block - 1) / query_block; }
 
 /// The transposes of matrices (keys x columns) in strips, as the register tiles read them. Neighbouring items with one
 /// matrix, as the heads of a group have, share a copy.
@@ -220,35 +228,39 @@ TAPER_KERNEL void finish_rows(Index rows, Index values, const T* m, const T* l, 
 /// Source: Dao et al., FlashAttention, 2022.
 template <class T, class A = Abi>
 void attention(const attending::Args<T>& a, T* out, T* lse) {
-  using namespace attending;
-  const Index blocks = a.query_blocks();
-  // A few queries read every key once: packing them would cost as much as the product.
-  const bool packed = a.queries > 8;
-  const Transposes<T, A> kt(a.k, packed ? a.items : 0, a.keys, a.features);
-  const Index grain = 1 + tiles::serial_work / (at_most(query_block, a.queries) * a.keys * (a.features + a.values) + 1);
-  parallel_for(a.items * blocks, grain, [&](Index first, Index last) {
-    const tiles::Scratch<T> memory(query_block * (key_block + a.features + 2) + strip_size<T, A>);
-    T *s = memory.data(), *q = s + query_block * key_block, *m = q + query_block * a.features, *l = m + query_block;
-    T* strip = l + query_block;
-    for (; first < last; ++first) {
-      const Index item = first / blocks, i = first % blocks * query_block, rows = at_most(query_block, a.queries - i);
-      T* o = out + (item * a.queries + i) * a.values;
-      scaled_rows<T, A>(rows, a.features, a.scale, a.q.of(item) + i * a.q.row, a.q.row, q, a.features);
-      std::fill_n(m, query_block, -std::numeric_limits<T>::infinity());
-      std::fill_n(l, query_block, T(0));
-      for_key_blocks(i, rows, a.keys, a.causal, [&](const Block& b) {
-        if (packed)
-          block_product<T, A>(b, a.features, q, a.features, kt.from(item, b.j), s);
-        else
-          gemm<T, A>(rows, b.columns, a.features, q, a.features, 1, a.k.of(item) + b.j * a.k.row, 1, a.k.row, s,
-                     key_block, false);
-        online_softmax<T, A>(a, item, b, s, m, l, o);
-        times_rows<T, A>(rows, a.values, b.columns, {s, key_block, 1}, a.v.of(item) + b.j * a.v.row, a.v.row, o,
-                         a.values, b.j > 0, strip);
-      });
-      finish_rows<T, A>(rows, a.values, m, l, o, lse + item * a.queries + i);
-    }
-  });
+  if constexpr (is_compiled<T, A>) {
+    compiled_entry<Entry::attention, decltype(attention<T, A>)>()(a, out, lse);
+  } else {
+    using namespace attending;
+    const Index blocks = query_blocks(a.queries);
+    // A few queries read every key once: packing them would cost as much as the product.
+    const bool packed = a.queries > 8;
+    const Transposes<T, A> kt(a.k, packed ? a.items : 0, a.keys, a.features);
+    const Index grain = 1 + tiles::serial_work / (at_most(query_block, a.queries) * a.keys * (a.features + a.values) + 1);
+    parallel_for(a.items * blocks, grain, [&](Index first, Index last) {
+      const tiles::Scratch<T> memory(query_block * (key_block + a.features + 2) + strip_size<T, A>);
+      T *s = memory.data(), *q = s + query_block * key_block, *m = q + query_block * a.features, *l = m + query_block;
+      T* strip = l + query_block;
+      for (; first < last; ++first) {
+        const Index item = first / blocks, i = first % blocks * query_block, rows = at_most(query_block, a.queries - i);
+        T* o = out + (item * a.queries + i) * a.values;
+        scaled_rows<T, A>(rows, a.features, a.scale, a.q.of(item) + i * a.q.row, a.q.row, q, a.features);
+        std::fill_n(m, query_block, -std::numeric_limits<T>::infinity());
+        std::fill_n(l, query_block, T(0));
+        for_key_blocks(i, rows, a.keys, a.causal, [&](const Block& b) {
+          if (packed)
+            block_product<T, A>(b, a.features, q, a.features, kt.from(item, b.j), s);
+          else
+            gemm<T, A>(rows, b.columns, a.features, q, a.features, 1, a.k.of(item) + b.j * a.k.row, 1, a.k.row, s,
+                       key_block, false);
+          online_softmax<T, A>(a, item, b, s, m, l, o);
+          times_rows<T, A>(rows, a.values, b.columns, {s, key_block, 1}, a.v.of(item) + b.j * a.v.row, a.v.row, o,
+                           a.values, b.j > 0, strip);
+        });
+        finish_rows<T, A>(rows, a.values, m, l, o, lse + item * a.queries + i);
+      }
+    });
+  }
 }
 
 }  // namespace taper::inline TAPER_CODE::detail

@@ -55,70 +55,74 @@ TAPER_KERNEL void add_row(Index n, const T* x, T* to) {
 template <class T, class A = Abi>
 void attention_backward(const attending::Args<T>& a, const T* out, const attending::Rows<T>& g, const T* lse, T* dq,
                         T* dk, T* dv) {
-  using namespace attending;
-  constexpr Index enough = 16;
-  if (a.items * a.queries * a.keys == 0) {
-    if (dq) std::fill_n(dq, a.items * a.queries * a.features, T(0));
-    if (dk) std::fill_n(dk, a.items * a.keys * a.features, T(0));
-    if (dv) std::fill_n(dv, a.items * a.keys * a.values, T(0));
-    return;
-  }
-  const Index k_size = dk ? a.features * a.keys : 0, v_size = dv ? a.values * a.keys : 0, blocks = a.query_blocks();
-  const Index wanted = a.items >= enough ? 1 : (enough + a.items - 1) / a.items;
-  const Index per_part = (blocks + wanted - 1) / wanted, parts = (blocks + per_part - 1) / per_part;
-  const Transposes<T, A> kt(a.k, a.items, a.keys, a.features), vt(a.v, a.items, a.keys, a.values);
-  const tiles::Scratch<T> partial(a.items * (parts - 1) * (k_size + v_size));
-  const auto k_part = [&](Index item, Index part) {
-    return part == 0 ? dk + item * k_size : partial.data() + (item * (parts - 1) + part - 1) * (k_size + v_size);
-  };
-  const auto v_part = [&](Index item, Index part) {
-    return part == 0 ? dv + item * v_size
-                     : partial.data() + (item * (parts - 1) + part - 1) * (k_size + v_size) + k_size;
-  };
-  const Index work = at_most(per_part * query_block, a.queries) * a.keys * (a.features + a.values);
-  parallel_for(a.items * parts, 1 + tiles::serial_work / (2 * work + 1), [&](Index first, Index last) {
-    const tiles::Scratch<T> memory(query_block * (2 * key_block + a.features + 1) + strip_size<T, A>);
-    T *s = memory.data(), *dp = s + query_block * key_block, *q = dp + query_block * key_block;
-    T *delta = q + query_block * a.features, *strip = delta + query_block;
-    for (; first < last; ++first) {
-      const Index item = first / parts, part = first % parts,
-                  end = at_most(a.queries, (part + 1) * per_part * query_block);
-      const T *k = a.k.of(item), *go = g.of(item);
-      T *kg = dk ? k_part(item, part) : nullptr, *vg = dv ? v_part(item, part) : nullptr;
-      std::fill_n(kg, k_size, T(0));
-      std::fill_n(vg, v_size, T(0));
-      for (Index i = part * per_part * query_block; i < end; i += query_block) {
-        const Index rows = at_most(query_block, end - i), at = item * a.queries + i;
-        const T* gi = go + i * g.row;
-        scaled_rows<T, A>(rows, a.features, a.scale, a.q.of(item) + i * a.q.row, a.q.row, q, a.features);
-        row_dots<T, A>(rows, a.values, out + at * a.values, gi, g.row, delta);
-        T* qg = dq ? dq + at * a.features : nullptr;
-        for_key_blocks(i, rows, a.keys, a.causal, [&](const Block& b) {
-          block_product<T, A>(b, a.features, q, a.features, kt.from(item, b.j), s);
-          block_product<T, A>(b, a.values, gi, g.row, vt.from(item, b.j), dp);
-          score_gradients<T, A>(a, item, b, lse + at, delta, s, dp);
-          if (vg)
-            times_rows<T, A>(b.columns, a.values, rows, {s, 1, key_block}, gi, g.row, vg + b.j * a.values, a.values,
-                             true, strip);
-          if (kg)
-            times_rows<T, A>(b.columns, a.features, rows, {dp, 1, key_block}, q, a.features, kg + b.j * a.features,
-                             a.features, true, strip);
-          if (qg)
-            times_rows<T, A>(rows, a.features, b.columns, {dp, key_block, 1}, k + b.j * a.k.row, a.k.row, qg,
-                             a.features, b.j > 0, strip);
-        });
-        if (qg) scaled_rows<T, A>(rows, a.features, a.scale, qg, a.features, qg, a.features);
-      }
+  if constexpr (is_compiled<T, A>) {
+    compiled_entry<Entry::attention_backward, decltype(attention_backward<T, A>)>()(a, out, g, lse, dq, dk, dv);
+  } else {
+    using namespace attending;
+    constexpr Index enough = 16;
+    if (a.items * a.queries * a.keys == 0) {
+      if (dq) std::fill_n(dq, a.items * a.queries * a.features, T(0));
+      if (dk) std::fill_n(dk, a.items * a.keys * a.features, T(0));
+      if (dv) std::fill_n(dv, a.items * a.keys * a.values, T(0));
+      return;
     }
-  });
-  if (parts == 1) return;
-  parallel_for(a.items, 1, [&](Index first, Index last) {
-    for (Index item = first; item < last; ++item)
-      for (Index part = 1; part < parts; ++part) {
-        if (dk) add_row<T, A>(k_size, k_part(item, part), dk + item * k_size);
-        if (dv) add_row<T, A>(v_size, v_part(item, part), dv + item * v_size);
+    const Index k_size = dk ? a.features * a.keys : 0, v_size = dv ? a.values * a.keys : 0, blocks = query_blocks(a.queries);
+    const Index wanted = a.items >= enough ? 1 : (enough + a.items - 1) / a.items;
+    const Index per_part = (blocks + wanted - 1) / wanted, parts = (blocks + per_part - 1) / per_part;
+    const Transposes<T, A> kt(a.k, a.items, a.keys, a.features), vt(a.v, a.items, a.keys, a.values);
+    const tiles::Scratch<T> partial(a.items * (parts - 1) * (k_size + v_size));
+    const auto k_part = [&](Index item, Index part) {
+      return part == 0 ? dk + item * k_size : partial.data() + (item * (parts - 1) + part - 1) * (k_size + v_size);
+    };
+    const auto v_part = [&](Index item, Index part) {
+      return part == 0 ? dv + item * v_size
+                       : partial.data() + (item * (parts - 1) + part - 1) * (k_size + v_size) + k_size;
+    };
+    const Index work = at_most(per_part * query_block, a.queries) * a.keys * (a.features + a.values);
+    parallel_for(a.items * parts, 1 + tiles::serial_work / (2 * work + 1), [&](Index first, Index last) {
+      const tiles::Scratch<T> memory(query_block * (2 * key_block + a.features + 1) + strip_size<T, A>);
+      T *s = memory.data(), *dp = s + query_block * key_block, *q = dp + query_block * key_block;
+      T *delta = q + query_block * a.features, *strip = delta + query_block;
+      for (; first < last; ++first) {
+        const Index item = first / parts, part = first % parts,
+                    end = at_most(a.queries, (part + 1) * per_part * query_block);
+        const T *k = a.k.of(item), *go = g.of(item);
+        T *kg = dk ? k_part(item, part) : nullptr, *vg = dv ? v_part(item, part) : nullptr;
+        std::fill_n(kg, k_size, T(0));
+        std::fill_n(vg, v_size, T(0));
+        for (Index i = part * per_part * query_block; i < end; i += query_block) {
+          const Index rows = at_most(query_block, end - i), at = item * a.queries + i;
+          const T* gi = go + i * g.row;
+          scaled_rows<T, A>(rows, a.features, a.scale, a.q.of(item) + i * a.q.row, a.q.row, q, a.features);
+          row_dots<T, A>(rows, a.values, out + at * a.values, gi, g.row, delta);
+          T* qg = dq ? dq + at * a.features : nullptr;
+          for_key_blocks(i, rows, a.keys, a.causal, [&](const Block& b) {
+            block_product<T, A>(b, a.features, q, a.features, kt.from(item, b.j), s);
+            block_product<T, A>(b, a.values, gi, g.row, vt.from(item, b.j), dp);
+            score_gradients<T, A>(a, item, b, lse + at, delta, s, dp);
+            if (vg)
+              times_rows<T, A>(b.columns, a.values, rows, {s, 1, key_block}, gi, g.row, vg + b.j * a.values, a.values,
+                               true, strip);
+            if (kg)
+              times_rows<T, A>(b.columns, a.features, rows, {dp, 1, key_block}, q, a.features, kg + b.j * a.features,
+                               a.features, true, strip);
+            if (qg)
+              times_rows<T, A>(rows, a.features, b.columns, {dp, key_block, 1}, k + b.j * a.k.row, a.k.row, qg,
+                               a.features, b.j > 0, strip);
+          });
+          if (qg) scaled_rows<T, A>(rows, a.features, a.scale, qg, a.features, qg, a.features);
+        }
       }
-  });
+    });
+    if (parts == 1) return;
+    parallel_for(a.items, 1, [&](Index first, Index last) {
+      for (Index item = first; item < last; ++item)
+        for (Index part = 1; part < parts; ++part) {
+          if (dk) add_row<T, A>(k_size, k_part(item, part), dk + item * k_size);
+          if (dv) add_row<T, A>(v_size, v_part(item, part), dv + item * v_size);
+        }
+    });
+  }
 }
 
 }  // namespace taper::inline TAPER_CODE::detail

@@ -2,6 +2,7 @@
 // 2-d convolution on raw pointers: forward, both gradients, bias. A transposed convolution is the data gradient.
 #pragma once
 
+#include <taper/backend/cpu/compiled.hpp>
 #include <taper/backend/cpu/conv_columns.hpp>
 #include <taper/backend/cpu/conv_depthwise.hpp>
 #include <taper/backend/cpu/conv_rows.hpp>
@@ -78,7 +79,9 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias,
   if (s.empty()) return;
   const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out();
   const Finish<T> finish{epilogue, y, pixels};
-  if constexpr (tiles::is_half<T>) {
+  if constexpr (is_compiled<T, A>) {
+    return compiled_entry<Entry::conv2d_forward, decltype(conv2d_forward<T, A>)>()(s, x, w, bias, y, epilogue);
+  } else if constexpr (tiles::is_half<T>) {
     const Widened<T, A> wide_x(x, s.n * s.c * s.h * s.w), wide_w(w, s.oc * in * s.taps()),
         wide_bias(bias, bias ? s.oc : 0);
     const convolution::Scratch<float> wide_y(s.n * s.oc * pixels);
@@ -115,7 +118,9 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) 
     for (Index i = 0; i < all; ++i) dx[i] = T(0);
     return;
   }
-  if constexpr (tiles::is_half<T>) {
+  if constexpr (is_compiled<T, A>) {
+    compiled_entry<Entry::conv2d_data_gradient, decltype(conv2d_data_gradient<T, A>)>()(s, dy, w, dx);
+  } else if constexpr (tiles::is_half<T>) {
     const Widened<T, A> wide_dy(dy, s.n * s.oc * pixels), wide_w(w, s.oc * in * s.taps());
     const convolution::Scratch<float> wide_dx(all);
     conv2d_data_gradient<float, A>(s, wide_dy.data(), wide_w.data(), wide_dx.data());
@@ -156,7 +161,9 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
     for (Index i = 0; i < weights; ++i) dw[i] = T(0);
     return;
   }
-  if constexpr (tiles::is_half<T>) {
+  if constexpr (is_compiled<T, A>) {
+    compiled_entry<Entry::conv2d_weight_gradient, decltype(conv2d_weight_gradient<T, A>)>()(s, x, dy, dw);
+  } else if constexpr (tiles::is_half<T>) {
     const Widened<T, A> wide_x(x, s.n * s.c * s.h * s.w), wide_dy(dy, s.n * s.oc * pixels);
     const convolution::Scratch<float> wide_dw(weights);
     conv2d_weight_gradient<float, A>(s, wide_x.data(), wide_dy.data(), wide_dw.data());
@@ -177,6 +184,7 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
 /// db[o] = sum of dy (n, oc, pixels) over images and pixels.
 template <class T, class A = Abi>
 TAPER_KERNEL void conv2d_bias_gradient(std::int64_t n, std::int64_t oc, std::int64_t pixels, const T* dy, T* db) {
+  if constexpr (is_compiled<T, A>) return compiled_entry<Entry::conv2d_bias_gradient, decltype(conv2d_bias_gradient<T, A>)>()(n, oc, pixels, dy, db);
   using C = std::conditional_t<tiles::is_half<T>, float, T>;
   for (std::int64_t o = 0; o < oc; ++o) {
     C sum[8] = {};  // independent sums: faster, and more exact

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace taper::inline TAPER_CODE::detail {
+namespace taper::inline TAPER_ABI::base {
 
 /// Some rows and columns of a dense matrix of `pitch` columns at `data`.
 struct Part {
@@ -21,6 +21,10 @@ struct Epilogue {
   void (*run)(const void* self, const Part& part);
   const void* self;
 };
+
+}  // namespace taper::inline TAPER_ABI::base
+
+namespace taper::inline TAPER_CODE::detail {
 
 /// Where a kernel that makes some rows of a result reports them; nothing happens without an epilogue.
 template <class T>

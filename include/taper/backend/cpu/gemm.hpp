@@ -2,6 +2,7 @@
 // The matrix product on raw pointers: any strides of A and B, unit column stride of C, batches, all dtypes but bool.
 #pragma once
 
+#include <taper/backend/cpu/compiled.hpp>
 #include <taper/backend/cpu/gemm_generic.hpp>
 #include <taper/backend/cpu/gemm_paths.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
@@ -63,7 +64,10 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64
         for (std::int64_t j = 0; j < n; ++j) c[i * c_row_stride + j] = T(0);
     return finish.all(m);
   }
-  if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
+  if constexpr (is_compiled<T, A>) {
+    return compiled_entry<Entry::gemm, decltype(gemm<T, A>)>()(m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c,
+                                                               c_row_stride, accumulate, epilogue);
+  } else if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
     if (m <= tiles::tiny_terms && n <= tiles::tiny_terms && k <= tiles::tiny_terms && m * n * k <= tiles::tiny_terms)
       tiles::tiny_product<T, A>(m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride,
                                 accumulate);
@@ -88,6 +92,9 @@ void batched_gemm(std::int64_t batch, std::int64_t m, std::int64_t n, std::int64
                   std::int64_t a_row_stride, std::int64_t a_col_stride, const T* b, std::int64_t b_batch,
                   std::int64_t b_row_stride, std::int64_t b_col_stride, T* c, std::int64_t c_batch,
                   std::int64_t c_row_stride, bool accumulate) {
+  if constexpr (is_compiled<T, A>)
+    return compiled_entry<Entry::batched_gemm, decltype(batched_gemm<T, A>)>()(batch, m, n, k, a, a_batch, a_row_stride, a_col_stride, b, b_batch,
+                                                                               b_row_stride, b_col_stride, c, c_batch, c_row_stride, accumulate);
   if (batch <= 0 || m <= 0 || n <= 0) return;
   if (batch > 1 && b_batch == 0 && a_batch == m * a_row_stride && c_batch == m * c_row_stride)  // one tall product
     return gemm<T, A>(batch * m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride,

@@ -2,20 +2,25 @@
 // The passes of batch and layer norm: moments, sums with a gradient, affine maps; per channel of (n, c, inner) or per row.
 #pragma once
 
+#include <taper/backend/cpu/compiled.hpp>
 #include <taper/backend/cpu/epilogue.hpp>
 #include <taper/backend/cpu/lanes.hpp>
 #include <taper/core/parallel.hpp>
+
+namespace taper::inline TAPER_ABI::base {
+
+/// Where the elements of one channel, or of a pack of channels side by side, lie in (n, c, inner).
+struct Channels {
+  std::int64_t n, c, inner;
+  TAPER_INLINE std::int64_t count() const { return n * inner; }
+};
+
+}  // namespace taper::inline TAPER_ABI::base
 
 namespace taper::inline TAPER_CODE::detail {
 namespace norming {
 
 using namespace lanes;
-
-/// Where the elements of one channel, or of a pack of channels side by side, lie in (n, c, inner).
-struct Channels {
-  std::int64_t n, c, inner;
-  std::int64_t count() const { return n * inner; }
-};
 
 /// Sums of f along a row of n elements, blocks apart.
 template <class V, class F>
@@ -168,40 +173,50 @@ struct Affine {
 
 }  // namespace norming
 
-using norming::Channels;
-
 /// mean[c] and the biased var[c] of the channels of x (n, c, inner).
 template <class T, class A = Abi>
 void channel_moments(const Channels& s, const T* x, compute_t<T>* mean, compute_t<T>* var) {
-  const bool columns = s.inner == 1;
-  const std::int64_t unit = columns ? 4 * pack_lanes : 1;
-  parallel_for(s.c, (1 + (1 << 15) / (s.count() * unit + 1)) * unit, [&](std::int64_t first, std::int64_t last) {
-    if (columns) norming::column_moments<T, A>(s, first, last, x, mean, var);
-    else norming::row_moments<T, A>(s, first, last, x, mean, var);
-  });
+  if constexpr (is_compiled<T, A>) {
+    compiled_entry<Entry::channel_moments, decltype(channel_moments<T, A>)>()(s, x, mean, var);
+  } else {
+    const bool columns = s.inner == 1;
+    const std::int64_t unit = columns ? 4 * pack_lanes : 1;
+    parallel_for(s.c, (1 + (1 << 15) / (s.count() * unit + 1)) * unit, [&](std::int64_t first, std::int64_t last) {
+      if (columns) norming::column_moments<T, A>(s, first, last, x, mean, var);
+      else norming::row_moments<T, A>(s, first, last, x, mean, var);
+    });
+  }
 }
 /// sum[c] = sum of g, covariance[c] = sum of g (x - mean).
 template <class T, class A = Abi>
 void channel_sums(const Channels& s, const T* g, const T* x, const compute_t<T>* mean, compute_t<T>* sum, compute_t<T>* covariance) {
-  const bool columns = s.inner == 1;
-  const std::int64_t unit = columns ? 4 * pack_lanes : 1;
-  parallel_for(s.c, (1 + (1 << 15) / (s.count() * unit + 1)) * unit, [&](std::int64_t first, std::int64_t last) {
-    if (columns) norming::column_sums<T, A>(s, first, last, g, x, mean, sum, covariance);
-    else norming::row_sums<T, A>(s, first, last, g, x, mean, sum, covariance);
-  });
+  if constexpr (is_compiled<T, A>) {
+    compiled_entry<Entry::channel_sums, decltype(channel_sums<T, A>)>()(s, g, x, mean, sum, covariance);
+  } else {
+    const bool columns = s.inner == 1;
+    const std::int64_t unit = columns ? 4 * pack_lanes : 1;
+    parallel_for(s.c, (1 + (1 << 15) / (s.count() * unit + 1)) * unit, [&](std::int64_t first, std::int64_t last) {
+      if (columns) norming::column_sums<T, A>(s, first, last, g, x, mean, sum, covariance);
+      else norming::row_sums<T, A>(s, first, last, g, x, mean, sum, covariance);
+    });
+  }
 }
 /// y = (x - mean[c]) a[c] + b[c] g + c[c]; g and b may be null. Each part of y that is ready goes to the epilogue.
 template <class T, class A = Abi>
 void channel_affine(const Channels& s, const T* x, const T* g, const compute_t<T>* mean, const compute_t<T>* a, const compute_t<T>* b,
                     const compute_t<T>* c, T* y, const Epilogue* epilogue = nullptr) {
-  const norming::Affine<T, A> affine{x, g, mean, a, b, c, y};
-  const bool columns = s.inner == 1;
-  const std::int64_t rows = columns ? s.n : s.n * s.c, length = columns ? s.c : s.inner;
-  parallel_for(rows, 1 + (1 << 14) / (length + 1), [&](std::int64_t first, std::int64_t last) {
-    if (columns) affine.columns(s, first, last);
-    else affine.rows(s, first, last);
-    if (epilogue) epilogue->run(epilogue->self, {reinterpret_cast<std::byte*>(y), first, last - first, 0, length, length});
-  });
+  if constexpr (is_compiled<T, A>) {
+    compiled_entry<Entry::channel_affine, decltype(channel_affine<T, A>)>()(s, x, g, mean, a, b, c, y, epilogue);
+  } else {
+    const norming::Affine<T, A> affine{x, g, mean, a, b, c, y};
+    const bool columns = s.inner == 1;
+    const std::int64_t rows = columns ? s.n : s.n * s.c, length = columns ? s.c : s.inner;
+    parallel_for(rows, 1 + (1 << 14) / (length + 1), [&](std::int64_t first, std::int64_t last) {
+      if (columns) affine.columns(s, first, last);
+      else affine.rows(s, first, last);
+      if (epilogue) epilogue->run(epilogue->self, {reinterpret_cast<std::byte*>(y), first, last - first, 0, length, length});
+    });
+  }
 }
 
 /// y = (y - mean[c]) a[c] + c[c] for a part of a result whose rows belong to one channel after another, or whose columns are
@@ -283,9 +298,13 @@ inline std::int64_t layer_grain(std::int64_t m, std::int64_t n) {
 template <class T, class A = Abi>
 void layer_norm_rows(std::int64_t m, std::int64_t n, double eps, const T* x, const T* weight, const T* bias, compute_t<T>* mean,
                      compute_t<T>* inverse, T* y) {
-  parallel_for(m, 1 + (1 << 14) / (n + 1), [&](std::int64_t first, std::int64_t last) {
-    norming::layer_rows<T, A>(first, last, n, static_cast<compute_t<T>>(eps), x, weight, bias, mean, inverse, y);
-  });
+  if constexpr (is_compiled<T, A>) {
+    compiled_entry<Entry::layer_norm_rows, decltype(layer_norm_rows<T, A>)>()(m, n, eps, x, weight, bias, mean, inverse, y);
+  } else {
+    parallel_for(m, 1 + (1 << 14) / (n + 1), [&](std::int64_t first, std::int64_t last) {
+      norming::layer_rows<T, A>(first, last, n, static_cast<compute_t<T>>(eps), x, weight, bias, mean, inverse, y);
+    });
+  }
 }
 /// Its gradients; each of dx, dw and db may be null. scratch has room for layer_norm_scratch(m, n) numbers.
 inline std::int64_t layer_norm_scratch(std::int64_t m, std::int64_t n) {
@@ -294,18 +313,23 @@ inline std::int64_t layer_norm_scratch(std::int64_t m, std::int64_t n) {
 template <class T, class A = Abi>
 void layer_norm_rows_backward(std::int64_t m, std::int64_t n, const T* g, const T* x, const T* weight, const compute_t<T>* mean,
                               const compute_t<T>* inverse, T* dx, T* dw, T* db, compute_t<T>* scratch) {
-  using C = compute_t<T>;
-  const std::int64_t grain = norming::layer_grain(m, n), tasks = m == 0 ? 0 : (m - 1) / grain + 1;
-  for (std::int64_t i = 0; i < 2 * n * tasks; ++i) scratch[i] = C(0);
-  parallel_for(m, grain, [&](std::int64_t first, std::int64_t last) {
-    C* sums = scratch + first / grain * 2 * n;
-    norming::layer_rows_backward<T, A>(first, last, n, g, x, weight, mean, inverse, dx, dw ? sums : nullptr, db ? sums + n : nullptr);
-  });
-  for (std::int64_t i = 0; i < n; ++i) {
-    C w(0), b(0);
-    for (std::int64_t t = 0; t < tasks; ++t) w += scratch[t * 2 * n + i], b += scratch[t * 2 * n + n + i];
-    if (dw) dw[i] = static_cast<T>(w);
-    if (db) db[i] = static_cast<T>(b);
+  if constexpr (is_compiled<T, A>) {
+    compiled_entry<Entry::layer_norm_rows_backward, decltype(layer_norm_rows_backward<T, A>)>()(m, n, g, x, weight, mean, inverse, dx, dw,
+                                                                                                db, scratch);
+  } else {
+    using C = compute_t<T>;
+    const std::int64_t grain = norming::layer_grain(m, n), tasks = m == 0 ? 0 : (m - 1) / grain + 1;
+    for (std::int64_t i = 0; i < 2 * n * tasks; ++i) scratch[i] = C(0);
+    parallel_for(m, grain, [&](std::int64_t first, std::int64_t last) {
+      C* sums = scratch + first / grain * 2 * n;
+      norming::layer_rows_backward<T, A>(first, last, n, g, x, weight, mean, inverse, dx, dw ? sums : nullptr, db ? sums + n : nullptr);
+    });
+    for (std::int64_t i = 0; i < n; ++i) {
+      C w(0), b(0);
+      for (std::int64_t t = 0; t < tasks; ++t) w += scratch[t * 2 * n + i], b += scratch[t * 2 * n + n + i];
+      if (dw) dw[i] = static_cast<T>(w);
+      if (db) db[i] = static_cast<T>(b);
+    }
   }
 }
 

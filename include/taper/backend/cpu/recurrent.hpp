@@ -2,18 +2,16 @@
 // The gates of recurrent layers, one step at a time, forward and backward: rows of a batch, each read and written once.
 #pragma once
 
+#include <taper/backend/cpu/compiled.hpp>
 #include <taper/backend/cpu/lanes.hpp>
 #include <taper/core/parallel.hpp>
 
-namespace taper::inline TAPER_CODE::detail {
-namespace recurring {
-
-using namespace lanes;
+namespace taper::inline TAPER_ABI::base {
 
 /// One step of n rows of `size` states. `in` and `hidden` are the two parts of the gates, gates * size to a row;
 /// `saved` holds what the gradient reads, saved * size to a row; the others have size to a row.
 template <class T>
-struct Step {
+struct RecurrentStep {
   std::int64_t n, size;
   const T *in, *hidden;
   T* saved;
@@ -23,15 +21,28 @@ struct Step {
 /// Its gradient: dh is that of h, and becomes what flows to h_before past the gates; dc that of c, and becomes that of
 /// c_before; d_in and d_hidden are those of the parts, one array where the cell adds them up.
 template <class T>
-struct StepBack {
+struct RecurrentStepBack {
   std::int64_t n, size;
   const T *saved, *h_before, *c_before, *h, *c;
   T *dh, *dc, *d_in, *d_hidden;
 };
 
+}  // namespace taper::inline TAPER_ABI::base
+
+namespace taper::inline TAPER_CODE::detail {
+namespace recurring {
+
+using namespace lanes;
+template <class T>
+using Step = RecurrentStep<T>;
+template <class T>
+using StepBack = RecurrentStepBack<T>;
+
 /// h = tanh(in + hidden), or its positive part.
 template <bool Tanh>
 struct PlainCell {
+  static constexpr Entry step = Tanh ? Entry::tanh_step : Entry::relu_step;
+  static constexpr Entry step_backward = Tanh ? Entry::tanh_step_backward : Entry::relu_step_backward;
   static constexpr std::int64_t gates = 1, saved = 0;
   static constexpr bool has_c = false, one_gradient = true;
 
@@ -64,6 +75,7 @@ struct PlainCell {
 
 /// Gates i, f, g, o: c = sigmoid(f) c + sigmoid(i) tanh(g), h = sigmoid(o) tanh(c). The gates' values are saved.
 struct LstmCell {
+  static constexpr Entry step = Entry::lstm_step, step_backward = Entry::lstm_step_backward;
   static constexpr std::int64_t gates = 4, saved = 4;
   static constexpr bool has_c = true, one_gradient = true;
 
@@ -110,6 +122,7 @@ struct LstmCell {
 
 /// Gates r, z, n: n = tanh(in_n + sigmoid(r) hidden_n), h = n + sigmoid(z) (h - n). Saved: r, z, n, hidden_n.
 struct GruCell {
+  static constexpr Entry step = Entry::gru_step, step_backward = Entry::gru_step_backward;
   static constexpr std::int64_t gates = 3, saved = 4;
   static constexpr bool has_c = false, one_gradient = false;
 
@@ -158,15 +171,23 @@ inline std::int64_t rows_of_task(std::int64_t size) { return 1 + (1 << 12) / (si
 
 template <class Cell, class T, class A = Abi>
 void recurrent_step(const recurring::Step<T>& s) {
-  parallel_for(s.n, recurring::rows_of_task(s.size), [&](std::int64_t first, std::int64_t last) {
-    for (; first < last; ++first) Cell::template forward<T, A>(s, first);
-  });
+  if constexpr (is_compiled<T, A>) {
+    compiled_entry<Cell::step, decltype(recurrent_step<Cell, T, A>)>()(s);
+  } else {
+    parallel_for(s.n, recurring::rows_of_task(s.size), [&](std::int64_t first, std::int64_t last) {
+      for (; first < last; ++first) Cell::template forward<T, A>(s, first);
+    });
+  }
 }
 template <class Cell, class T, class A = Abi>
 void recurrent_step_backward(const recurring::StepBack<T>& s) {
-  parallel_for(s.n, recurring::rows_of_task(s.size), [&](std::int64_t first, std::int64_t last) {
-    for (; first < last; ++first) Cell::template backward<T, A>(s, first);
-  });
+  if constexpr (is_compiled<T, A>) {
+    compiled_entry<Cell::step_backward, decltype(recurrent_step_backward<Cell, T, A>)>()(s);
+  } else {
+    parallel_for(s.n, recurring::rows_of_task(s.size), [&](std::int64_t first, std::int64_t last) {
+      for (; first < last; ++first) Cell::template backward<T, A>(s, first);
+    });
+  }
 }
 
 }  // namespace taper::inline TAPER_CODE::detail

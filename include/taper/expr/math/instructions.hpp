@@ -33,7 +33,7 @@ TAPER_PACK X fma(X a, X b, X c) {
     return __builtin_ia32_vfmaddps256(a, b, c);
   else if constexpr (sizeof(X) == 32)
     return __builtin_ia32_vfmaddpd256(a, b, c);
-#if defined(__AVX512F__)
+#if TAPER_HAS_AVX512F
   else if constexpr (!is_double<X>)
     return __builtin_ia32_vfmaddps512_mask(a, b, c, TAPER_ALL_LANES(X), 4);
   else
@@ -58,7 +58,7 @@ TAPER_PACK X lesser(X a, X b) {
     return __builtin_ia32_minps(a, b);
   else if constexpr (sizeof(X) == 16)
     return __builtin_ia32_minpd(a, b);
-#if defined(__AVX__)
+#if TAPER_HAS_AVX
   else if constexpr (sizeof(X) == 32 && !is_double<X>)
     return __builtin_ia32_minps256(a, b);
   else if constexpr (sizeof(X) == 32)
@@ -79,7 +79,7 @@ TAPER_PACK X greater(X a, X b) {
     return __builtin_ia32_maxps(a, b);
   else if constexpr (sizeof(X) == 16)
     return __builtin_ia32_maxpd(a, b);
-#if defined(__AVX__)
+#if TAPER_HAS_AVX
   else if constexpr (sizeof(X) == 32 && !is_double<X>)
     return __builtin_ia32_maxps256(a, b);
   else if constexpr (sizeof(X) == 32)
@@ -92,7 +92,7 @@ TAPER_PACK X greater(X a, X b) {
 #endif
 }
 
-#if defined(__SSE4_1__) && !TAPER_DEVICE_PASS
+#if TAPER_HAS_SSE4_1 && !TAPER_DEVICE_PASS
 /// Rounded by the instruction's mode: 0 to even, 1 down, 2 up, 3 to zero.
 template <int mode, class X>
 TAPER_PACK X round_by(X x) {
@@ -111,13 +111,13 @@ TAPER_PACK X round_by(X x) {
     return __builtin_ia32_roundps(x, imm);
   else if constexpr (sizeof(X) == 16)
     return __builtin_ia32_roundpd(x, imm);
-#if defined(__AVX__)
+#if TAPER_HAS_AVX
   else if constexpr (sizeof(X) == 32 && !is_double<X>)
     return __builtin_ia32_roundps256(x, imm);
   else if constexpr (sizeof(X) == 32)
     return __builtin_ia32_roundpd256(x, imm);
 #endif
-#if defined(__AVX512F__)
+#if TAPER_HAS_AVX512F
   else if constexpr (!is_double<X>)
     return __builtin_ia32_rndscaleps_mask(x, imm, x, TAPER_ALL_LANES(X), 4);
   else
@@ -157,13 +157,13 @@ TAPER_PACK X divide(X a, X b) {
     return __builtin_ia32_divps(a, b);
   else if constexpr (sizeof(X) == 16)
     return __builtin_ia32_divpd(a, b);
-#if defined(__AVX__)
+#if TAPER_HAS_AVX
   else if constexpr (sizeof(X) == 32 && !is_double<X>)
     return __builtin_ia32_divps256(a, b);
   else if constexpr (sizeof(X) == 32)
     return __builtin_ia32_divpd256(a, b);
 #endif
-#if defined(__AVX512F__)
+#if TAPER_HAS_AVX512F
   else if constexpr (!is_double<X>)
     return __builtin_ia32_divps512_mask(a, b, a, TAPER_ALL_LANES(X), 4);
   else
@@ -190,7 +190,7 @@ TAPER_PACK X sqrt(X x) {
     return __builtin_sqrt(x);
 #if defined(__x86_64__)
 #if TAPER_CLANG && TAPER_FAST_MATH  // clang approximates the builtin
-#if defined(__AVX__)
+#if TAPER_HAS_AVX
 #define TAPER_V "v"
 #else
 #define TAPER_V ""
@@ -208,18 +208,18 @@ TAPER_PACK X sqrt(X x) {
     return __builtin_ia32_sqrtps(x);
   else if constexpr (sizeof(X) == 16)
     return __builtin_ia32_sqrtpd(x);
-#if defined(__AVX__)
+#if TAPER_HAS_AVX
   else if constexpr (sizeof(X) == 32 && !is_double<X>)
     return __builtin_ia32_sqrtps256(x);
   else if constexpr (sizeof(X) == 32)
     return __builtin_ia32_sqrtpd256(x);
 #endif
-#if defined(__AVX512F__) && !TAPER_CLANG
+#if TAPER_HAS_AVX512F && !TAPER_CLANG
   else if constexpr (!is_double<X>)
     return __builtin_ia32_sqrtps512_mask(x, x, TAPER_ALL_LANES(X), 4);
   else
     return __builtin_ia32_sqrtpd512_mask(x, x, TAPER_ALL_LANES(X), 4);
-#elif defined(__AVX512F__)
+#elif TAPER_HAS_AVX512F
   else if constexpr (!is_double<X>)
     return __builtin_ia32_sqrtps512(x, 4);
   else

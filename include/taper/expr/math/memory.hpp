@@ -100,7 +100,7 @@ TAPER_PACK I k(std::uint32_t bits) {
 
 // The 16-bit types as int32 lanes that hold their bits: the formulas of core/half.hpp without branches.
 // With F16C there is an instruction.
-#if defined(__F16C__) && defined(__AVX2__) && !TAPER_DEVICE_PASS
+#if TAPER_HAS_F16C && TAPER_HAS_AVX2 && !TAPER_DEVICE_PASS
 #define TAPER_NAME_HALVES 1
 #else
 #define TAPER_NAME_HALVES 0
@@ -110,7 +110,7 @@ template <class V, int... I>
 TAPER_PACK V from_halves(const float16* p, seq<I...>) {
   constexpr int L = Layout<float, V::lanes>::lanes;
   V r;
-#if defined(__AVX512F__)
+#if TAPER_HAS_AVX512F
   (put<I>(r, __builtin_ia32_vcvtph2ps512_mask(reinterpret_cast<const Cell<short, L, false>*>(p + I * L)->x,
                                               vec<float, L>{}, -1, 4)),
    ...);
@@ -122,7 +122,7 @@ TAPER_PACK V from_halves(const float16* p, seq<I...>) {
 template <class V, int... I>
 TAPER_PACK void to_halves(float16* p, const V& x, seq<I...>) {
   constexpr int L = Layout<float, V::lanes>::lanes;
-#if defined(__AVX512F__)
+#if TAPER_HAS_AVX512F
   ((reinterpret_cast<Cell<short, L, false>*>(p + I * L)->x =
         __builtin_ia32_vcvtps2ph512_mask(get<I>(x), 0, vec<short, L>{}, -1)),
    ...);

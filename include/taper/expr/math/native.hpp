@@ -150,7 +150,7 @@ TAPER_PACK X choose(mask_t<X> m, X a, X b) {
 template <class X>
 TAPER_PACK X barrier(X x) {
 #if TAPER_DEVICE_PASS
-#elif defined(__x86_64__) && defined(__AVX512F__)
+#elif defined(__x86_64__) && TAPER_HAS_AVX512F
   __asm__("" : "+v"(x));
 #elif defined(__x86_64__)
   __asm__("" : "+x"(x));

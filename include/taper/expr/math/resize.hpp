@@ -18,7 +18,7 @@ template <class U, int L, class X>
 TAPER_PACK vec<U, L> cast(X x) {
 #if TAPER_DEVICE_PASS
   return static_cast<U>(x);
-#elif TAPER_NAME_CASTS && defined(__AVX512F__)
+#elif TAPER_NAME_CASTS && TAPER_HAS_AVX512F
   using T = element_t<X>;
   constexpr bool to64 = sizeof(U) * L == 64, from64 = sizeof(X) == 64;
   if constexpr (to64 && sizeof(U) == 8 && std::is_same_v<T, float>)
@@ -51,11 +51,11 @@ TAPER_PACK vec<U, L> cast(X x) {
 /// Lanes [J * L, J * L + L) of x as U, of at least the width of x's.
 template <class U, int L, int J, class X>
 TAPER_PACK vec<U, L> widen(X x) {
-#if TAPER_NAME_CASTS && !defined(__AVX512F__)
+#if TAPER_NAME_CASTS && !TAPER_HAS_AVX512F
   using T = element_t<X>;
   constexpr int from = sizeof(T), to = sizeof(U);
   if constexpr (from == to || sizeof(U) * L != TAPER_VECTOR_BYTES) return cast<U, L>(part<J, L>(x));
-#if defined(__AVX2__)
+#if TAPER_HAS_AVX2
   else if constexpr (std::is_same_v<T, float>)
     return __builtin_ia32_cvtps2pd256(part<J, L>(x));
   else if constexpr (from == 4 && std::is_same_v<U, double>)
@@ -109,10 +109,10 @@ TAPER_PACK vec<U, L> widen(X x) {
 template <class U, bool fits, class X>
 TAPER_PACK auto narrow(X a, X b) {
   constexpr int L = Lanes<X>::count;
-#if TAPER_NAME_CASTS && !defined(__AVX512F__)
+#if TAPER_NAME_CASTS && !TAPER_HAS_AVX512F
   using T = element_t<X>;
   constexpr int from = sizeof(T), to = sizeof(U);
-#if defined(__AVX2__)
+#if TAPER_HAS_AVX2
   if constexpr (sizeof(X) != 32)
     return join(cast<U, L>(a), cast<U, L>(b));
   else if constexpr (std::is_integral_v<T> && std::is_integral_v<U> && from == 8 && to == 4) {

@@ -76,7 +76,7 @@ TAPER_PACK bool any_lane(M m) {
 #if defined(__x86_64__)
   else if constexpr (sizeof(M) == 16)
     return __builtin_ia32_movmskps(__builtin_bit_cast(vec<float, 4>, m)) != 0;
-#if defined(__AVX__)
+#if TAPER_HAS_AVX
   else if constexpr (sizeof(M) == 32)
     return __builtin_ia32_movmskps256(__builtin_bit_cast(vec<float, 8>, m)) != 0;
 #endif
