@@ -109,12 +109,12 @@ template <class T, class A>
 void direct_product(const Problem<T>& g) {
   using R = Tile<T, A>;
   const KBlocks blocks(g.k, k_block<T>);
-  const bool large = g.k * g.n > cached<T>;
-  const Grid grid(g.m, g.n, g.k, R::rows, R::columns, large ? g.m : R::rows * 4, R::columns * (large ? 1 : 4), false);
+  const bool large = g.k * g.n > cached<T>, copies = crowded<T>(g.b_row, blocks.size);  // of B, once for each task
+  const Grid grid(g.m, g.n, g.k, R::rows, R::columns, large ? g.m : R::rows * (copies ? 10 : 4), R::columns * (large ? 1 : copies ? 1 : 4), false);
   const Index end = (g.k - 1) * g.b_row + g.n;
   for_tasks(grid, g.m, g.n, [&](const Area& area) {
     const auto [i, rows, j, columns] = area;
-    const bool copy = rows >= 24 && crowded<T>(g.b_row, blocks.size);
+    const bool copy = rows >= 24 && copies;
     const Scratch<T> strip(copy ? blocks.size * R::columns : 0);
     for (Index q = 0; q < blocks.count; ++q) {
       const Index p = blocks.begin(q), shift = p * g.b_row + j;
