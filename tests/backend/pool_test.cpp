@@ -34,7 +34,7 @@ bool same_as_definition(const Pool2dShape& s, const std::vector<T>& x) {
   std::vector<T> out(static_cast<std::size_t>(s.planes * oh * ow)), bare(out.size());
   std::vector<std::int64_t> at(out.size());
   detail::max_pool2d<T>(s, x.data(), out.data(), at.data());
-  detail::max_pool2d<T>(s, x.data(), bare.data(), nullptr);
+  detail::max_pool2d<T>(s, x.data(), bare.data(), static_cast<std::int32_t*>(nullptr));
   std::size_t i = 0;
   for (std::int64_t p = 0; p < s.planes; ++p)
     for (std::int64_t oy = 0; oy < oh; ++oy)

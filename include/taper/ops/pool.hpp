@@ -8,6 +8,8 @@
 #include <taper/ops/structural.hpp>
 #include <taper/ops/view.hpp>
 
+#include <limits>
+
 namespace taper::inline TAPER_CODE {
 
 /// How max_pool1d moves over its input. stride 0 stands for the kernel's size.
@@ -84,26 +86,26 @@ struct PlanePicks {
 
 /// y[p, i] = x[p, index[p, i]].
 template <class T, class A = Abi>
-TAPER_KERNEL void pick_in_planes(const PlanePicks& p, const T* x, const std::int64_t* index, T* y) {
+TAPER_KERNEL void pick_in_planes(const PlanePicks& p, const T* x, const std::int32_t* index, T* y) {
   for (std::int64_t k = 0; k < p.planes; ++k)
     for (std::int64_t i = 0; i < p.out; ++i) y[k * p.out + i] = x[k * p.in + index[k * p.out + i]];
 }
 
 template <bool Gather, Scalar T, Device D>
-Tensor<T, D> move_picks(const PlanePicks& picks, const Tensor<T, D>& x, const Tensor<std::int64_t, D>& index);
+Tensor<T, D> move_picks(const PlanePicks& picks, const Tensor<T, D>& x, const Tensor<std::int32_t, D>& index);
 
 /// Gathering what the maxima's indices name and scattering to it are each other's gradients.
 template <bool Gather, Scalar T, Device D>
 struct PicksBackward {
   PlanePicks picks;
-  Tensor<std::int64_t, D> index;
+  Tensor<std::int32_t, D> index;
   void operator()(const autograd::BackwardContext& ctx) const {
     if (ctx.wants(0)) ctx.give(0, move_picks<!Gather>(picks, dense_gradient<T, D>(ctx), index));
   }
 };
 
 template <bool Gather, Scalar T, Device D>
-Tensor<T, D> move_picks(const PlanePicks& picks, const Tensor<T, D>& x, const Tensor<std::int64_t, D>& index) {
+Tensor<T, D> move_picks(const PlanePicks& picks, const Tensor<T, D>& x, const Tensor<std::int32_t, D>& index) {
   const Tensor<T, D> from = contiguous(x);
   Tensor<T, D> out = empty_tensor<T, D>(Gather ? picks.out_shape : picks.in_shape);
   count_pass();
@@ -112,33 +114,43 @@ Tensor<T, D> move_picks(const PlanePicks& picks, const Tensor<T, D>& x, const Te
   return record_op("max_pool", std::move(out), false, PicksBackward<Gather, T, D>{picks, index}, from);
 }
 
-/// Runs a max pooling; `kernel(x, y, indices)` fills the results. Indices are made where somebody needs them.
+/// Runs a max pooling; `kernel(x, y, indices)` fills the results. Indices are made where somebody needs them: for the
+/// caller in 64 bits, for backward in 32.
 template <Scalar T, Device D, class Kernel>
 ValuesIndices<Tensor<T, D>, D> max_pool(std::string_view op, const Tensor<T, D>& input, const PlanePicks& picks, bool indices, const Kernel& kernel) {
   const Tensor<T, D> x = contiguous(input);
-  Tensor<T, D> y = empty_tensor<T, D>(picks.out_shape);
   bool recorded = false;
   if constexpr (Differentiable<T>) recorded = recording(x);
+  if (recorded && picks.in > std::numeric_limits<std::int32_t>::max())
+    raise<ShapeError>(op, "a plane of x ", x.shape(), " has ", picks.in, " elements: with a gradient it may have at most 2147483647");
+  Tensor<T, D> y = empty_tensor<T, D>(picks.out_shape);
   Tensor<std::int64_t, D> index;
-  if (indices || recorded) index = empty_tensor<std::int64_t, D>(picks.out_shape);
+  Tensor<std::int32_t, D> kept;
   count_pass();
-  kernel(x.data_ptr(), y.data_ptr(), index.defined() ? index.data_ptr() : nullptr);
+  if (indices) {
+    index = empty_tensor<std::int64_t, D>(picks.out_shape);
+    kernel(x.data_ptr(), y.data_ptr(), index.data_ptr());
+    if (recorded) kept = cast<std::int32_t>(index);
+  } else {
+    if (recorded) kept = empty_tensor<std::int32_t, D>(picks.out_shape);
+    kernel(x.data_ptr(), y.data_ptr(), kept.defined() ? kept.data_ptr() : nullptr);
+  }
   if (!recorded) return {std::move(y), std::move(index)};
-  // Where the caller sees the indices, backward keeps a copy of its own: they might be written to.
-  const Tensor<std::int64_t, D> kept = indices ? clone(index) : index;
   return {record_op(op, std::move(y), false, PicksBackward<true, T, D>{picks, kept}, x), std::move(index)};
 }
 
 template <Scalar T>
 struct MaxPoolKernel {
   Pool2dShape s;
-  void operator()(const T* x, T* y, std::int64_t* indices) const { max_pool2d<T>(s, x, y, indices); }
+  template <class Index>
+  void operator()(const T* x, T* y, Index* indices) const { max_pool2d<T>(s, x, y, indices); }
 };
 template <Scalar T>
 struct AdaptiveMaxPoolKernel {
   PoolPlanes p;
   std::int64_t oh, ow;
-  void operator()(const T* x, T* y, std::int64_t* indices) const { adaptive_max_pool2d<T>(p.planes, p.h, p.w, oh, ow, x, y, indices); }
+  template <class Index>
+  void operator()(const T* x, T* y, Index* indices) const { adaptive_max_pool2d<T>(p.planes, p.h, p.w, oh, ow, x, y, indices); }
 };
 
 template <Scalar T, Device D>

@@ -35,9 +35,8 @@ TAPER_INLINE bool is_nan(T x) {
 }
 
 /// The maximum of one window and where it lies in its plane.
-template <class T>
-TAPER_INLINE void window_max(const T* plane, std::int64_t w, const Taps& y, const Taps& x, T& value,
-                             std::int64_t& index) {
+template <class T, class I>
+TAPER_INLINE void window_max(const T* plane, std::int64_t w, const Taps& y, const Taps& x, T& value, I& index) {
   T best{};
   std::int64_t at = -1;
   for (std::int64_t iy = y.first; iy < y.last; iy += y.step)
@@ -53,13 +52,13 @@ TAPER_INLINE void window_max(const T* plane, std::int64_t w, const Taps& y, cons
     best = std::numeric_limits<T>::has_infinity ? static_cast<T>(-std::numeric_limits<T>::infinity())
                                                 : std::numeric_limits<T>::lowest();
   value = best;
-  index = at < 0 ? 0 : at;
+  index = static_cast<I>(at < 0 ? 0 : at);
 }
 
 /// Windows [x, end) of a row of results, whose taps all lie in the plane, Bytes at a time. Returns where it stopped.
-template <class T, int Bytes, int Stride>
+template <class T, int Bytes, int Stride, class Index>
 TAPER_INLINE std::int64_t row_max(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin,
-                                  std::int64_t end, T* out, std::int64_t* indices) {
+                                  std::int64_t end, T* out, Index* indices) {
   std::int64_t x = begin;
   using V = typename Native<T, Bytes>::type;
   using I = decltype(V{} > V{});
@@ -87,9 +86,13 @@ TAPER_INLINE std::int64_t row_max(const Pool2dShape& s, const T* plane, const Ta
     }
     tiles::store(out + x, best);
     if (indices) {
-      Lane places[lanes];
-      __builtin_memcpy(places, &at, sizeof at);
-      for (int l = 0; l < lanes; ++l) indices[x + l] = places[l];
+      if constexpr (sizeof(Index) == sizeof(Lane)) {
+        tiles::store(indices + x, at);
+      } else {
+        Lane places[lanes];
+        __builtin_memcpy(places, &at, sizeof at);
+        for (int l = 0; l < lanes; ++l) indices[x + l] = static_cast<Index>(places[l]);
+      }
     }
     x += lanes;
   }
@@ -97,18 +100,17 @@ TAPER_INLINE std::int64_t row_max(const Pool2dShape& s, const T* plane, const Ta
 }
 
 /// The same with the widest vectors that fit the row.
-template <class T, class A, int Stride>
+template <class T, class A, int Stride, class Index>
 TAPER_INLINE std::int64_t row_max_widest(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin,
-                                         std::int64_t end, T* out, std::int64_t* indices) {
+                                         std::int64_t end, T* out, Index* indices) {
   if constexpr (A::vector_bytes > 16)
     if (end - begin < static_cast<std::int64_t>(A::vector_bytes / sizeof(T)))
       return row_max<T, 16, Stride>(s, plane, y, begin, end, out, indices);
   return row_max<T, A::vector_bytes, Stride>(s, plane, y, begin, end, out, indices);
 }
 
-template <class T, class A>
-TAPER_KERNEL void max_plane(const Pool2dShape& s, std::int64_t oh, std::int64_t ow, const T* plane, T* out,
-                            std::int64_t* indices) {
+template <class T, class A, class Index>
+TAPER_KERNEL void max_plane(const Pool2dShape& s, std::int64_t oh, std::int64_t ow, const T* plane, T* out, Index* indices) {
   // Windows [begin, end) of a row go by vectors.
   std::int64_t begin = ow, end = ow;
   if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>)
@@ -123,7 +125,7 @@ TAPER_KERNEL void max_plane(const Pool2dShape& s, std::int64_t oh, std::int64_t 
                         : row_max_widest<T, A, 2>(s, plane, y, x, end, out, indices);
           if (x == ow) break;
         }
-      std::int64_t index;
+      Index index;
       window_max(plane, s.w, y, Taps(x * s.sw - s.pw, s.kw, s.dw, s.w), out[x], index);
       if (indices) indices[x] = index;
     }
@@ -134,8 +136,8 @@ TAPER_KERNEL void max_plane(const Pool2dShape& s, std::int64_t oh, std::int64_t 
 
 /// out (planes, oh, ow) = maxima of the windows; `indices` (may be null) = where each lies in its plane, row by row.
 /// Padding never wins. NaN propagates; of several, the last.
-template <class T, class A = Abi>
-void max_pool2d(const Pool2dShape& s, const T* x, T* out, std::int64_t* indices) {
+template <class T, class A = Abi, class Index>
+void max_pool2d(const Pool2dShape& s, const T* x, T* out, Index* indices) {
   const std::int64_t oh = s.oh(), ow = s.ow();
   parallel_for(s.planes, pooling::grain(oh * ow * s.kh * s.kw), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p)
@@ -145,9 +147,8 @@ void max_pool2d(const Pool2dShape& s, const T* x, T* out, std::int64_t* indices)
 }
 
 /// dx (planes, in) = sums of dy (planes, out) over the places that `indices` names. For every max pooling.
-template <class T, class A = Abi>
-void max_pool2d_backward(std::int64_t planes, std::int64_t in, std::int64_t out, const T* dy,
-                         const std::int64_t* indices, T* dx) {
+template <class T, class A = Abi, class Index>
+void max_pool2d_backward(std::int64_t planes, std::int64_t in, std::int64_t out, const T* dy, const Index* indices, T* dx) {
   parallel_for(planes, pooling::grain(in + out), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p) {
       T* to = dx + p * in;
@@ -161,14 +162,14 @@ void max_pool2d_backward(std::int64_t planes, std::int64_t in, std::int64_t out,
 }
 
 /// Max pooling of planes h x w to oh x ow: window i covers floor(i h / oh) up to ceil((i + 1) h / oh).
-template <class T, class A = Abi>
+template <class T, class A = Abi, class Index>
 void adaptive_max_pool2d(std::int64_t planes, std::int64_t h, std::int64_t w, std::int64_t oh, std::int64_t ow,
-                         const T* x, T* out, std::int64_t* indices) {
+                         const T* x, T* out, Index* indices) {
   parallel_for(planes, pooling::grain(h * w + oh * ow), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p)
       for (std::int64_t i = 0; i < oh * ow; ++i) {
         const pooling::Range y = pooling::adaptive_range(i / ow, h, oh), z = pooling::adaptive_range(i % ow, w, ow);
-        std::int64_t index;
+        Index index;
         pooling::window_max(x + p * h * w, w, pooling::Taps(y.first, y.last - y.first, 1, h),
                             pooling::Taps(z.first, z.last - z.first, 1, w), out[p * oh * ow + i], index);
         if (indices) indices[p * oh * ow + i] = index;
