@@ -51,6 +51,13 @@ int main() {
     check(equal(h, a * 8), "assignment");
   }
   {
+    const auto x = randn<float>({64, 100}), w = randn<float>({256, 100}), r = randn<float>({64, 256});
+    const Tensor<float> fused = relu(linear(x, w) + r);  // one pass: each part of the product is finished in the cache
+    const auto product = linear(x, w);                   // has a name: it is stored, since it may be asked for again
+    const Tensor<float> apart = relu(product + r);       // a pass of its own
+    check(equal(fused, apart), "a product with what follows");
+  }
+  {
     Tensor<float> x = clone(a);
     auto later = x * 2;  // computes nothing yet
     x += 1;

@@ -262,7 +262,8 @@ auto conv1d(X&& x, W&& weight, const std::type_identity_t<tensor_t<X>>& bias = {
                                 options.groups);
 }
 
-/// Convolution over two dimensions, as conv1d in each.
+/// Convolution over two dimensions, as conv1d in each. 3 x 3 kernels of stride 1 may run by Winograd's F(2 x 2, 3 x 3), which
+/// rounds as much as the sums of the definition do, but may leave such a rounding where the definition gives an exact zero.
 /// Shapes: x (n, c, h, w) or (c, h, w), weight (o, c / groups, kh, kw), bias (o) or undefined -> (n, o, h', w').
 template <TensorLike X, TensorLike W>
   requires detail::OfOneDType<X, W>
