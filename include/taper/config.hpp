@@ -131,6 +131,13 @@ asm(".pushsection .rodata.taper_switches,\"aG\",%progbits,taper_switches,comdat\
 #define TAPER_VECTOR_BYTES 16
 #endif
 
+// Products of pairs of bfloat16, summed in float.
+#if TAPER_LEVEL == 0 && TAPER_VECTOR_BYTES == 64 && defined(__AVX512BF16__)
+#define TAPER_HAS_AVX512BF16 1
+#else
+#define TAPER_HAS_AVX512BF16 0
+#endif
+
 #if defined(__SANITIZE_ADDRESS__)
 #define TAPER_ASAN 1
 #elif defined(__has_feature)
@@ -157,14 +164,14 @@ asm(".pushsection .rodata.taper_switches,\"aG\",%progbits,taper_switches,comdat\
 // stands in taper::inline TAPER_ABI. Everything that computes stands in taper::inline TAPER_CODE, whose name says what its
 // machine code depends on: units built with different flags never share one symbol for different code. Tensors go from one
 // to another; expressions, models and optimizers belong to the unit that made them.
-#define TAPER_UNIT_PASTE_(bytes, fma, fast, nvcc) code_v##bytes##_f##fma##_m##fast##_n##nvcc
-#define TAPER_UNIT_PASTE(bytes, fma, fast, nvcc) TAPER_UNIT_PASTE_(bytes, fma, fast, nvcc)
+#define TAPER_UNIT_PASTE_(bytes, bf16, fma, fast, nvcc) code_v##bytes##_b##bf16##_f##fma##_m##fast##_n##nvcc
+#define TAPER_UNIT_PASTE(bytes, bf16, fma, fast, nvcc) TAPER_UNIT_PASTE_(bytes, bf16, fma, fast, nvcc)
 #if TAPER_LEVEL > 0  // apart from other units for the same machine, whose flags may allow more
 #define TAPER_LEVEL_PASTE_(level) code_level##level
 #define TAPER_LEVEL_PASTE(level) TAPER_LEVEL_PASTE_(level)
 #define TAPER_UNIT TAPER_LEVEL_PASTE(TAPER_LEVEL)
 #else
-#define TAPER_UNIT TAPER_UNIT_PASTE(TAPER_VECTOR_BYTES, TAPER_HAS_FMA, TAPER_FAST_MATH, TAPER_NVCC)
+#define TAPER_UNIT TAPER_UNIT_PASTE(TAPER_VECTOR_BYTES, TAPER_HAS_AVX512BF16, TAPER_HAS_FMA, TAPER_FAST_MATH, TAPER_NVCC)
 #endif
 #define TAPER_CODE TAPER_ABI::inline TAPER_UNIT
 // On members of shared classes whose bodies compute.

@@ -157,6 +157,21 @@ TEST_CASE("gemm of other dtypes") {
   }
 }
 
+TEST_CASE("gemm of bfloat16: several tasks, several blocks of k, odd k") {
+  const std::int64_t sizes[][3] = {{64, 10, 128}, {200, 330, 70}, {97, 65, 1030}, {1, 300, 257}, {300, 1, 257}, {12, 130, 65}, {5, 17, 64}};
+  for (const auto& s : sizes) every_layout<bfloat16>(s[0], s[1], s[2], eps_of<float>(s[2]) + 0x1p-8);
+  std::vector<bfloat16> a(64 * 64, bfloat16(1.0f)), b(64 * 64, bfloat16(2.0f)), c(64 * 64);
+  a[3 * 64 + 63] = bfloat16(std::numeric_limits<float>::quiet_NaN());
+  b[7] = bfloat16(std::numeric_limits<float>::infinity());
+  detail::gemm<bfloat16>(64, 64, 64, a.data(), 64, 1, b.data(), 64, 1, c.data(), 64, false);
+  for (std::size_t i = 0; i < c.size(); ++i) {
+    const float x = static_cast<float>(c[i]);
+    if (i / 64 == 3) CHECK(std::isnan(x));
+    else if (i % 64 == 7) CHECK(std::isinf(x));
+    else CHECK(x == 128.0f);
+  }
+}
+
 TEST_CASE("integers wrap") {
   const std::int8_t a[] = {100, 100, 100}, b[] = {100, 50, 3};
   std::int8_t c = 1;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/backend/cpu/compiled.hpp>
+#include <taper/backend/cpu/gemm_bfloat16.hpp>
 #include <taper/backend/cpu/gemm_generic.hpp>
 #include <taper/backend/cpu/gemm_paths.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
@@ -48,7 +49,8 @@ TAPER_KERNEL void tiny_product(Index m, Index n, Index k, const T* a, Index a_ro
 }  // namespace tiles
 
 /// C = A B, or C += A B, for A (m x k), B (k x n) with any strides and C (m x n) with unit column stride.
-/// Dtypes: all but bool; float16 and bfloat16 are summed in float and rounded once, integers wrap.
+/// Dtypes: all but bool; float16 and bfloat16 are summed in float and rounded once (denormal
+/// bfloat16 may count as zero), integers wrap.
 /// Error: every element is summed in an order that the sizes and strides alone decide, whatever the number of threads.
 /// Each part of C that is ready goes to the epilogue.
 template <class T, class A = Abi>
@@ -79,6 +81,12 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64
       return tiles::multiply<T, A>({m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride,
                                     accumulate, nullptr, finish});
   } else {
+#if TAPER_HAS_AVX512BF16
+    if constexpr (std::is_same_v<T, bfloat16>)
+      if (m * n * k >= 4096)
+        return tiles::pair_product<A>(
+            {m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride, accumulate, nullptr, finish});
+#endif
     tiles::generic_product<T, A>(tiles::Problem<T>{m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride,
                                                    b_col_stride, c, c_row_stride, accumulate});
   }
