@@ -129,29 +129,27 @@ TAPER_KERNEL [[gnu::noinline]] void store_rounded(const float* sums, Index sums_
 template <class A>
 void pair_product(const Problem<bfloat16>& g) {
   const Index pairs = (g.k + 1) / 2, strips = (g.n + pair_columns - 1) / pair_columns;
-  const Scratch<Pair> right(strips * pairs * pair_columns);
-  parallel_for(strips, 1 + (Index{1} << 13) / (pairs * pair_columns), [&](Index begin, Index end) {
-    for (Index s = begin; s < end; ++s)
-      pack_pairs_right<A>(g.b + s * pair_columns * g.b_column, g.b_row, g.b_column, g.k, at_most(pair_columns, g.n - s * pair_columns),
-                          right.data() + s * pairs * pair_columns);
+  const Grid grid(g.m, g.n, g.k, 6, pair_columns, 24, pair_columns, false);
+  const Scratch<Pair> left(g.m * pairs), right(strips * pairs * pair_columns);
+  parallel_for(strips + grid.down, 1 + (Index{1} << 13) / (pairs * pair_columns), [&](Index begin, Index end) {
+    for (Index u = begin; u < end; ++u) {
+      const Index row = (u - strips) * grid.rows, column = u * pair_columns;
+      if (u >= strips) pack_pairs_left<A>(g.a + row * g.a_row, g.a_row, g.a_column, at_most(grid.rows, g.m - row), g.k, left.data() + row * pairs);
+      else pack_pairs_right<A>(g.b + column * g.b_column, g.b_row, g.b_column, g.k, at_most(pair_columns, g.n - column), right.data() + column * pairs);
+    }
   });
   constexpr Index most_pairs = 256;
-  const Index row_cut = g.m < 96 ? g.m : 96, column_cut = at_most(strips, 4) * pair_columns;
-  const Grid grid(g.m, g.n, row_cut, column_cut);
   for_tasks(grid, g.m, g.n, [&](const Area& area) {
     const Index width = (area.columns + pair_columns - 1) / pair_columns * pair_columns;
-    const Scratch<Pair> left(area.rows * at_most(pairs, most_pairs));
     const Scratch<float> sums(area.rows * width);
     const RowTiles tiles(area.rows);
-    for (Index p = 0; p < pairs; p += most_pairs) {
-      const Index k = at_most(most_pairs, pairs - p);
-      pack_pairs_left<A>(g.a + area.row * g.a_row + 2 * p * g.a_column, g.a_row, g.a_column, area.rows, at_most(2 * k, g.k - 2 * p), left.data());
+    for (Index p = 0; p < pairs; p += most_pairs)
       for (Index j = 0; j < area.columns; j += pair_columns) {
-        const Pair* b = right.data() + ((area.column + j) / pair_columns * pairs + p) * pair_columns;
+        const Pair* b = right.data() + (area.column + j) * pairs + p * pair_columns;
         for (Index t = 0, i = 0; t < tiles.count; i += tiles.rows(t++))
-          pair_tile<A>(tiles.rows(t), area.columns - j <= 16, k, left.data() + i * k, b, sums.data() + i * width + j, width, p > 0);
+          pair_tile<A>(tiles.rows(t), area.columns - j <= 16, at_most(most_pairs, pairs - p), left.data() + (area.row + i) * pairs + p * tiles.rows(t), b,
+                       sums.data() + i * width + j, width, p > 0);
       }
-    }
     store_rounded<A>(sums.data(), width, area.rows, area.columns, g.c + area.row * g.c_row + area.column, g.c_row, g.accumulate);
   }, g.finish);
 }
