@@ -13,6 +13,11 @@
 
 #include <atomic>
 
+#if TAPER_NVCC
+#pragma nv_diagnostic push
+#pragma nv_diag_suppress 1675  // the unroll pragmas are for the host compiler, and reach it
+#endif
+
 namespace taper::inline TAPER_CODE::detail::convolution {
 
 inline constexpr Index winograd_places = 16;
@@ -358,3 +363,7 @@ bool winograd_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* 
 }
 
 }  // namespace taper::inline TAPER_CODE::detail::convolution
+
+#if TAPER_NVCC
+#pragma nv_diagnostic pop
+#endif
