@@ -116,8 +116,8 @@ Tensor<T, D> move_picks(const PlanePicks& picks, const Tensor<T, D>& x, const Te
 
 /// Runs a max pooling; `kernel(x, y, indices)` fills the results. Indices are made where somebody needs them: for the
 /// caller in 64 bits, for backward in 32.
-template <Scalar T, Device D, class Kernel>
-ValuesIndices<Tensor<T, D>, D> max_pool(std::string_view op, const Tensor<T, D>& input, const PlanePicks& picks, bool indices, const Kernel& kernel) {
+template <bool Indices, Scalar T, Device D, class Kernel>
+ValuesIndices<Tensor<T, D>, D> max_pool(std::string_view op, const Tensor<T, D>& input, const PlanePicks& picks, const Kernel& kernel) {
   const Tensor<T, D> x = contiguous(input);
   bool recorded = false;
   if constexpr (Differentiable<T>) recorded = recording(x);
@@ -127,7 +127,7 @@ ValuesIndices<Tensor<T, D>, D> max_pool(std::string_view op, const Tensor<T, D>&
   Tensor<std::int64_t, D> index;
   Tensor<std::int32_t, D> kept;
   count_pass();
-  if (indices) {
+  if constexpr (Indices) {
     index = empty_tensor<std::int64_t, D>(picks.out_shape);
     kernel(x.data_ptr(), y.data_ptr(), index.data_ptr());
     if (recorded) kept = cast<std::int32_t>(index);
@@ -153,10 +153,10 @@ struct AdaptiveMaxPoolKernel {
   void operator()(const T* x, T* y, Index* indices) const { adaptive_max_pool2d<T>(p.planes, p.h, p.w, oh, ow, x, y, indices); }
 };
 
-template <Scalar T, Device D>
-ValuesIndices<Tensor<T, D>, D> max_pool_windows(std::string_view op, int rank, const Tensor<T, D>& x, const Pool2dShape& s, bool indices) {
+template <bool Indices, Scalar T, Device D>
+ValuesIndices<Tensor<T, D>, D> max_pool_windows(std::string_view op, int rank, const Tensor<T, D>& x, const Pool2dShape& s) {
   const PlanePicks picks{s.planes, s.h * s.w, s.oh() * s.ow(), x.shape(), PoolPlanes(op, rank, x.shape()).shape(rank, s.oh(), s.ow())};
-  return max_pool(op, x, picks, indices, MaxPoolKernel<T>{s});
+  return max_pool<Indices>(op, x, picks, MaxPoolKernel<T>{s});
 }
 
 inline Pair adaptive_size(std::string_view op, const PoolPlanes& p, Pair size) {
@@ -166,12 +166,12 @@ inline Pair adaptive_size(std::string_view op, const PoolPlanes& p, Pair size) {
   return size;
 }
 
-template <Scalar T, Device D>
-ValuesIndices<Tensor<T, D>, D> adaptive_max_pool(std::string_view op, int rank, const Tensor<T, D>& x, const Pair& output_size, bool indices) {
+template <bool Indices, Scalar T, Device D>
+ValuesIndices<Tensor<T, D>, D> adaptive_max_pool(std::string_view op, int rank, const Tensor<T, D>& x, const Pair& output_size) {
   const PoolPlanes p(op, rank, x.shape());
   const Pair size = adaptive_size(op, p, output_size);
   const PlanePicks picks{p.planes, p.h * p.w, size.h * size.w, x.shape(), p.shape(rank, size.h, size.w)};
-  return max_pool(op, x, picks, indices, AdaptiveMaxPoolKernel<T>{p, size.h, size.w});
+  return max_pool<Indices>(op, x, picks, AdaptiveMaxPoolKernel<T>{p, size.h, size.w});
 }
 
 /// An average pooling, plain or adaptive, as a linear map and its transpose.
@@ -250,14 +250,14 @@ template <detail::RealTensor X>
 ValuesIndices<tensor_t<X>, device_t<X>> max_pool1d_with_indices(X&& x, std::int64_t kernel_size, const MaxPool1dFuncOptions& options = {}) {
   const Pair stride(options.stride), padding(0, options.padding), dilation(1, options.dilation);
   const auto s = detail::pool_shape("max_pool1d", 1, x.shape(), kernel_size, stride, padding, dilation, options.ceil_mode);
-  return detail::max_pool_windows("max_pool1d", 1, tensor_t<X>(eval(std::forward<X>(x))), s, true);
+  return detail::max_pool_windows<true>("max_pool1d", 1, tensor_t<X>(eval(std::forward<X>(x))), s);
 }
 /// Maxima of windows of kernel_size elements: see max_pool1d_with_indices.
 template <detail::RealTensor X>
 tensor_t<X> max_pool1d(X&& x, std::int64_t kernel_size, const MaxPool1dFuncOptions& options = {}) {
   const Pair stride(options.stride), padding(0, options.padding), dilation(1, options.dilation);
   const auto s = detail::pool_shape("max_pool1d", 1, x.shape(), kernel_size, stride, padding, dilation, options.ceil_mode);
-  return detail::max_pool_windows("max_pool1d", 1, tensor_t<X>(eval(std::forward<X>(x))), s, false).values;
+  return detail::max_pool_windows<false>("max_pool1d", 1, tensor_t<X>(eval(std::forward<X>(x))), s).values;
 }
 
 /// Maxima of windows of kernel_size pixels, with the index of each in its plane (row by row): see max_pool1d_with_indices.
@@ -266,14 +266,14 @@ template <detail::RealTensor X>
 ValuesIndices<tensor_t<X>, device_t<X>> max_pool2d_with_indices(X&& x, Pair kernel_size, const MaxPool2dFuncOptions& options = {}) {
   const auto s =
       detail::pool_shape("max_pool2d", 2, x.shape(), kernel_size, options.stride, options.padding, options.dilation, options.ceil_mode);
-  return detail::max_pool_windows("max_pool2d", 2, tensor_t<X>(eval(std::forward<X>(x))), s, true);
+  return detail::max_pool_windows<true>("max_pool2d", 2, tensor_t<X>(eval(std::forward<X>(x))), s);
 }
 /// Maxima of windows of kernel_size pixels: see max_pool2d_with_indices.
 template <detail::RealTensor X>
 tensor_t<X> max_pool2d(X&& x, Pair kernel_size, const MaxPool2dFuncOptions& options = {}) {
   const auto s =
       detail::pool_shape("max_pool2d", 2, x.shape(), kernel_size, options.stride, options.padding, options.dilation, options.ceil_mode);
-  return detail::max_pool_windows("max_pool2d", 2, tensor_t<X>(eval(std::forward<X>(x))), s, false).values;
+  return detail::max_pool_windows<false>("max_pool2d", 2, tensor_t<X>(eval(std::forward<X>(x))), s).values;
 }
 
 /// Means of windows of kernel_size elements. Padding counts as zeros, or not at all without count_include_pad.
@@ -294,20 +294,20 @@ tensor_t<X> avg_pool2d(X&& x, Pair kernel_size, const AvgPool2dFuncOptions& opti
 /// Maxima of output_size windows that cover the input evenly: window i is floor(i l / l') up to ceil((i + 1) l / l').
 template <detail::RealTensor X>
 ValuesIndices<tensor_t<X>, device_t<X>> adaptive_max_pool1d_with_indices(X&& x, std::int64_t output_size) {
-  return detail::adaptive_max_pool("adaptive_max_pool1d", 1, tensor_t<X>(eval(std::forward<X>(x))), {1, output_size}, true);
+  return detail::adaptive_max_pool<true>("adaptive_max_pool1d", 1, tensor_t<X>(eval(std::forward<X>(x))), {1, output_size});
 }
 template <detail::RealTensor X>
 tensor_t<X> adaptive_max_pool1d(X&& x, std::int64_t output_size) {
-  return detail::adaptive_max_pool("adaptive_max_pool1d", 1, tensor_t<X>(eval(std::forward<X>(x))), {1, output_size}, false).values;
+  return detail::adaptive_max_pool<false>("adaptive_max_pool1d", 1, tensor_t<X>(eval(std::forward<X>(x))), {1, output_size}).values;
 }
 /// Maxima of output_size windows that cover the planes evenly; keep_size leaves a size as it is.
 template <detail::RealTensor X>
 ValuesIndices<tensor_t<X>, device_t<X>> adaptive_max_pool2d_with_indices(X&& x, Pair output_size) {
-  return detail::adaptive_max_pool("adaptive_max_pool2d", 2, tensor_t<X>(eval(std::forward<X>(x))), output_size, true);
+  return detail::adaptive_max_pool<true>("adaptive_max_pool2d", 2, tensor_t<X>(eval(std::forward<X>(x))), output_size);
 }
 template <detail::RealTensor X>
 tensor_t<X> adaptive_max_pool2d(X&& x, Pair output_size) {
-  return detail::adaptive_max_pool("adaptive_max_pool2d", 2, tensor_t<X>(eval(std::forward<X>(x))), output_size, false).values;
+  return detail::adaptive_max_pool<false>("adaptive_max_pool2d", 2, tensor_t<X>(eval(std::forward<X>(x))), output_size).values;
 }
 
 /// Means of output_size windows that cover the input evenly, as in adaptive_max_pool1d.
