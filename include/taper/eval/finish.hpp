@@ -55,7 +55,6 @@ struct PartOperand {
 /// The program around leaf `leaf`, whose producer makes a matrix with rows of `columns` elements.
 class Finisher {
  public:
-  /// Null for `out`: in place of the producer's result.
   Finisher(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, int leaf, std::int64_t columns)
       : info_(info), data_(data), shape_(shape), leaf_(leaf), outer_(shape.size()) {
     std::int64_t inner = 1;
@@ -109,7 +108,7 @@ class Finisher {
     }
   }
   /// The last elements of a row.
-  TAPER_COLD void finish_row(std::byte* const* at, const std::ptrdiff_t* step, std::int64_t packs, std::int64_t rest) const {
+  [[gnu::noinline]] void finish_row(std::byte* const* at, const std::ptrdiff_t* step, std::int64_t packs, std::int64_t rest) const {
     SmallOperand operands[small_operands];
     for (int i = 0; i <= info_.leaves; ++i) {
       const std::size_t size = i < info_.leaves ? operands_[i].size : size_of(info_.result);

@@ -184,18 +184,21 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
 /// db[o] = sum of dy (n, oc, pixels) over images and pixels.
 template <class T, class A = Abi>
 TAPER_KERNEL void conv2d_bias_gradient(std::int64_t n, std::int64_t oc, std::int64_t pixels, const T* dy, T* db) {
-  if constexpr (is_compiled<T, A>) return compiled_entry<Entry::conv2d_bias_gradient, decltype(conv2d_bias_gradient<T, A>)>()(n, oc, pixels, dy, db);
-  using C = std::conditional_t<tiles::is_half<T>, float, T>;
-  for (std::int64_t o = 0; o < oc; ++o) {
-    C sum[8] = {};  // independent sums: faster, and more exact
-    for (std::int64_t i = 0; i < n; ++i) {
-      const T* row = dy + (i * oc + o) * pixels;
-      std::int64_t p = 0;
-      for (; p + 8 <= pixels; p += 8)
-        for (int q = 0; q < 8; ++q) sum[q] += static_cast<C>(row[p + q]);
-      for (; p < pixels; ++p) sum[p % 8] += static_cast<C>(row[p]);
+  if constexpr (is_compiled<T, A>) {
+    compiled_entry<Entry::conv2d_bias_gradient, decltype(conv2d_bias_gradient<T, A>)>()(n, oc, pixels, dy, db);
+  } else {
+    using C = std::conditional_t<tiles::is_half<T>, float, T>;
+    for (std::int64_t o = 0; o < oc; ++o) {
+      C sum[8] = {};  // independent sums: faster, and more exact
+      for (std::int64_t i = 0; i < n; ++i) {
+        const T* row = dy + (i * oc + o) * pixels;
+        std::int64_t p = 0;
+        for (; p + 8 <= pixels; p += 8)
+          for (int q = 0; q < 8; ++q) sum[q] += static_cast<C>(row[p + q]);
+        for (; p < pixels; ++p) sum[p % 8] += static_cast<C>(row[p]);
+      }
+      db[o] = static_cast<T>(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
     }
-    db[o] = static_cast<T>(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7])));
   }
 }
 

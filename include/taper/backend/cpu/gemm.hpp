@@ -100,17 +100,19 @@ void batched_gemm(std::int64_t batch, std::int64_t m, std::int64_t n, std::int64
                   std::int64_t a_row_stride, std::int64_t a_col_stride, const T* b, std::int64_t b_batch,
                   std::int64_t b_row_stride, std::int64_t b_col_stride, T* c, std::int64_t c_batch,
                   std::int64_t c_row_stride, bool accumulate) {
-  if constexpr (is_compiled<T, A>)
+  if constexpr (is_compiled<T, A>) {
     return compiled_entry<Entry::batched_gemm, decltype(batched_gemm<T, A>)>()(batch, m, n, k, a, a_batch, a_row_stride, a_col_stride, b, b_batch,
                                                                                b_row_stride, b_col_stride, c, c_batch, c_row_stride, accumulate);
-  if (batch <= 0 || m <= 0 || n <= 0) return;
-  if (batch > 1 && b_batch == 0 && a_batch == m * a_row_stride && c_batch == m * c_row_stride)  // one tall product
-    return gemm<T, A>(batch * m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride,
-                      accumulate);
-  tiles::for_batch(batch, m * n * (k > 0 ? k : 1), [&](std::int64_t i) {
-    gemm<T, A>(m, n, k, a + i * a_batch, a_row_stride, a_col_stride, b + i * b_batch, b_row_stride, b_col_stride,
-               c + i * c_batch, c_row_stride, accumulate);
-  });
+  } else {
+    if (batch <= 0 || m <= 0 || n <= 0) return;
+    if (batch > 1 && b_batch == 0 && a_batch == m * a_row_stride && c_batch == m * c_row_stride)  // one tall product
+      return gemm<T, A>(batch * m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride,
+                        accumulate);
+    tiles::for_batch(batch, m * n * (k > 0 ? k : 1), [&](std::int64_t i) {
+      gemm<T, A>(m, n, k, a + i * a_batch, a_row_stride, a_col_stride, b + i * b_batch, b_row_stride, b_col_stride,
+                 c + i * c_batch, c_row_stride, accumulate);
+    });
+  }
 }
 
 }  // namespace taper::inline TAPER_CODE::detail

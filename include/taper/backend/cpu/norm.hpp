@@ -211,10 +211,11 @@ void channel_affine(const Channels& s, const T* x, const T* g, const compute_t<T
     const norming::Affine<T, A> affine{x, g, mean, a, b, c, y};
     const bool columns = s.inner == 1;
     const std::int64_t rows = columns ? s.n : s.n * s.c, length = columns ? s.c : s.inner;
+    const Finish<T> finish{epilogue, y, length};
     parallel_for(rows, 1 + (1 << 14) / (length + 1), [&](std::int64_t first, std::int64_t last) {
       if (columns) affine.columns(s, first, last);
       else affine.rows(s, first, last);
-      if (epilogue) epilogue->run(epilogue->self, {reinterpret_cast<std::byte*>(y), first, last - first, 0, length, length});
+      finish(first, last - first, 0, length);
     });
   }
 }
