@@ -55,43 +55,6 @@ struct Slot : base::SlotBase {
 };
 
 /// A counted handle to a slot.
-class SlotPtr {
- public:
-  TAPER_INLINE constexpr SlotPtr() noexcept {}
-  TAPER_INLINE explicit SlotPtr(Slot* owned) noexcept : p_(owned) {}
-  TAPER_INLINE static SlotPtr share(Slot* p) noexcept {
-    if (p) base::retain(p);
-    return SlotPtr(p);
-  }
-  TAPER_INLINE SlotPtr(const SlotPtr& other) noexcept : p_(other.p_) {
-    if (p_) base::retain(p_);
-  }
-  TAPER_INLINE SlotPtr(SlotPtr&& other) noexcept : p_(other.p_) { other.p_ = nullptr; }
-  // Not one function by value: clang forgets to destroy its parameter where a template assigns {}.
-  TAPER_INLINE SlotPtr& operator=(const SlotPtr& other) noexcept { return *this = SlotPtr(other); }
-  TAPER_INLINE SlotPtr& operator=(SlotPtr&& other) noexcept {
-    if (this == &other) return *this;
-    Slot* const before = p_;
-    p_ = other.p_;
-    other.p_ = nullptr;
-    if (before) base::release(before);
-    return *this;
-  }
-  TAPER_INLINE ~SlotPtr() {
-    if (p_) base::release(p_);
-  }
-  TAPER_INLINE Slot* get() const noexcept { return p_; }
-  TAPER_INLINE Slot* operator->() const noexcept { return p_; }
-  TAPER_INLINE Slot& operator*() const noexcept { return *p_; }
-  TAPER_INLINE explicit operator bool() const noexcept { return p_ != nullptr; }
-  TAPER_INLINE Slot* detach() noexcept {
-    Slot* const out = p_;
-    p_ = nullptr;
-    return out;
-  }
-
- private:
-  Slot* p_ = nullptr;
-};
+using SlotPtr = base::CountedPtr<Slot>;
 
 }  // namespace taper::inline TAPER_ABI::tape

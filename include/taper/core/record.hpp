@@ -70,46 +70,50 @@ inline void destroy(TensorRecord* r) noexcept {
   }
 }
 
-/// A counted handle to a record; null for an undefined tensor.
-class RecordPtr {
+/// A counted handle to what retain and release count; may be null.
+template <class T>
+class CountedPtr {
  public:
-  TAPER_INLINE constexpr RecordPtr() noexcept {}
+  TAPER_INLINE constexpr CountedPtr() noexcept {}
   /// Takes over the one reference that the caller holds.
-  TAPER_INLINE explicit RecordPtr(TensorRecord* owned) noexcept : p_(owned) {}
-  TAPER_INLINE static RecordPtr share(TensorRecord* p) noexcept {
+  TAPER_INLINE explicit CountedPtr(T* owned) noexcept : p_(owned) {}
+  TAPER_INLINE static CountedPtr share(T* p) noexcept {
     if (p) retain(p);
-    return RecordPtr(p);
+    return CountedPtr(p);
   }
-  TAPER_INLINE RecordPtr(const RecordPtr& other) noexcept : p_(other.p_) {
+  TAPER_INLINE CountedPtr(const CountedPtr& other) noexcept : p_(other.p_) {
     if (p_) retain(p_);
   }
-  TAPER_INLINE RecordPtr(RecordPtr&& other) noexcept : p_(other.p_) { other.p_ = nullptr; }
+  TAPER_INLINE CountedPtr(CountedPtr&& other) noexcept : p_(other.p_) { other.p_ = nullptr; }
   // Not one function by value: clang forgets to destroy its parameter where a template assigns {}.
-  TAPER_INLINE RecordPtr& operator=(const RecordPtr& other) noexcept { return *this = RecordPtr(other); }
-  TAPER_INLINE RecordPtr& operator=(RecordPtr&& other) noexcept {
+  TAPER_INLINE CountedPtr& operator=(const CountedPtr& other) noexcept { return *this = CountedPtr(other); }
+  TAPER_INLINE CountedPtr& operator=(CountedPtr&& other) noexcept {
     if (this == &other) return *this;
-    TensorRecord* const before = p_;
+    T* const before = p_;
     p_ = other.p_;
     other.p_ = nullptr;
     if (before) release(before);
     return *this;
   }
-  TAPER_INLINE ~RecordPtr() {
+  TAPER_INLINE ~CountedPtr() {
     if (p_) release(p_);
   }
-  TAPER_INLINE TensorRecord* get() const noexcept { return p_; }
-  TAPER_INLINE TensorRecord* operator->() const noexcept { return p_; }
-  TAPER_INLINE TensorRecord& operator*() const noexcept { return *p_; }
+  TAPER_INLINE T* get() const noexcept { return p_; }
+  TAPER_INLINE T* operator->() const noexcept { return p_; }
+  TAPER_INLINE T& operator*() const noexcept { return *p_; }
   TAPER_INLINE explicit operator bool() const noexcept { return p_ != nullptr; }
-  TAPER_INLINE TensorRecord* detach() noexcept {
-    TensorRecord* const out = p_;
+  TAPER_INLINE T* detach() noexcept {
+    T* const out = p_;
     p_ = nullptr;
     return out;
   }
 
  private:
-  TensorRecord* p_ = nullptr;
+  T* p_ = nullptr;
 };
+
+/// A counted handle to a record; null for an undefined tensor.
+using RecordPtr = CountedPtr<TensorRecord>;
 
 /// A record over storage (one reference to it is taken over) with the given geometry.
 inline RecordPtr make_record(DType dtype, Storage* storage, const Geometry& g) {
