@@ -114,10 +114,10 @@ void every_layout(std::int64_t m, std::int64_t n, std::int64_t k, double eps) {
 
 }  // namespace
 
-TEST_CASE("gemm of float equals the sum for every size up to 20, plain and transposed; in every layout up to 9") {
-  for (std::int64_t m = 1; m <= 20; ++m)
-    for (std::int64_t n = 1; n <= 20; ++n)
-      for (std::int64_t k = 1; k <= 20; ++k) {
+TEST_CASE("gemm of float equals the sum for every size up to 40, plain and transposed; in every layout up to 9") {
+  for (std::int64_t m = 1; m <= 40; ++m)
+    for (std::int64_t n = 1; n <= 40; ++n)
+      for (std::int64_t k = 1; k <= 40; ++k) {
         const double eps = eps_of<float>(k);
         const bool right = error_over_bound<float>({m, n, k, k, 1, n, 1, n, false}, eps) <= 1 &&
                            error_over_bound<float>({m, n, k, k, 1, 1, k, n, true}, eps) <= 1 &&
