@@ -3,6 +3,8 @@
 // pass, whatever the operands' shapes, the sizes and the threads.
 #include <taper/taper.hpp>
 
+#include <cstring>
+
 #include "../support/catch.hpp"
 
 using namespace taper;
@@ -191,4 +193,50 @@ TEST_CASE("batch norm and what follows: one pass behind its moments; behind a co
     });
     for (std::size_t i = 0; i < fused.size(); ++i) CHECK(equal_bits(fused[i], apart[i]));
   }
+}
+
+TEST_CASE("the pooling of an unnamed relu equals that of a named one, values and gradients, and never stores the relu") {
+  const auto same_bits = [](const Tensor<float>& a, const Tensor<float>& b) {
+    return a.shape() == b.shape() && std::memcmp(std::as_const(a).data_ptr(), std::as_const(b).data_ptr(), static_cast<std::size_t>(a.numel()) * 4) == 0;
+  };
+  manual_seed(3);
+  Tensor<float> image = randn<float>({2, 3, 9, 11}), weight = randn<float>({4, 3, 3, 3});
+  image(0, 1, 4, 5) = std::numeric_limits<float>::quiet_NaN();
+  image(1, 2, 0, 0) = std::numeric_limits<float>::infinity();
+  const auto run = [&](bool named, auto pool) {
+    Tensor<float> x = clone(image), w = clone(weight);
+    x.requires_grad_(), w.requires_grad_();
+    Tensor<float> y;
+    if (named) {
+      const Tensor<float> h = relu(conv2d(x, w));
+      y = pool(h);
+    } else {
+      y = pool(relu(conv2d(x, w)));
+    }
+    y.backward(reshape(arange<float>(y.numel()), y.shape()));
+    return std::array{Tensor<float>(y.detach()), x.grad(), w.grad()};
+  };
+  const auto compare = [&](auto pool) {
+    const auto expected = run(true, pool), got = run(false, pool);
+    for (std::size_t i = 0; i < got.size(); ++i) CHECK(same_bits(got[i], expected[i]));
+  };
+  compare([](auto&& h) { return max_pool2d(std::forward<decltype(h)>(h), 2); });
+  compare([](auto&& h) { return max_pool2d(std::forward<decltype(h)>(h), 3, {.stride = 2, .padding = 1, .ceil_mode = true}); });
+  compare([](auto&& h) { return adaptive_max_pool2d(std::forward<decltype(h)>(h), Pair(3, 2)); });
+
+  const Tensor<float> signs = -1 - rand<float>({1, 3, 9, 11});  // no window holds anything above 0
+  CHECK(same_bits(max_pool2d(relu(conv2d(signs, ones<float>({1, 3, 3, 3}))), 2), zeros<float>({1, 1, 3, 4})));
+
+  Tensor<float> w = clone(weight);
+  w.requires_grad_();
+  const auto kept_bytes = [&](auto&& pooled) {
+    const std::int64_t before = allocator_stats().allocated_bytes;
+    const Tensor<float> y = pooled(zeros<float>({1, 3, 66, 66}));
+    return allocator_stats().allocated_bytes - before;
+  };
+  const std::int64_t named = kept_bytes([&](const Tensor<float>& x) {
+    const Tensor<float> h = relu(conv2d(x, w));
+    return max_pool2d(h, 2);
+  });
+  CHECK(named - kept_bytes([&](const Tensor<float>& x) { return max_pool2d(relu(conv2d(x, w)), 2); }) >= (4 * 64 * 64 - 4 * 32 * 32) * 4);
 }

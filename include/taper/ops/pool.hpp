@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/backend/cpu/pool.hpp>
+#include <taper/ops/activation.hpp>
 #include <taper/ops/pair.hpp>
 #include <taper/ops/reduction.hpp>
 #include <taper/ops/structural.hpp>
@@ -236,6 +237,24 @@ Tensor<T, D> adaptive_average(std::string_view op, int rank, const Tensor<T, D>&
   return average_pool<true>(op, pool, x);
 }
 
+/// True of relu(a producer's result), unnamed.
+template <class X>
+inline constexpr bool is_unnamed_relu = false;
+template <class P>
+inline constexpr bool is_unnamed_relu<Expr<Apply<Relu, Produced<P>>>> = true;
+
+/// A max pooling of x. Of relu(x) the relu of the pooling: value and gradient are the same, bit for bit (where all of a window
+/// is below 0 no gradient passes, whichever element was chosen), over fewer elements, and x's relu is never stored.
+template <class X, class F>
+tensor_t<X> pool_maxima(X&& x, const F& pool) {
+  if constexpr (is_unnamed_relu<X>) {
+    auto node = std::move(x).node().operands.a;
+    return relu(pool(Expr(std::move(node), x.shape()).eval()));
+  } else {
+    return pool(tensor_t<X>(eval(std::forward<X>(x))));
+  }
+}
+
 template <class X>
 concept RealTensor = TensorLike<X> && !Complex<value_t<X>> && !std::same_as<value_t<X>, bool>;
 template <class X>
@@ -257,7 +276,7 @@ template <detail::RealTensor X>
 tensor_t<X> max_pool1d(X&& x, std::int64_t kernel_size, const MaxPool1dFuncOptions& options = {}) {
   const Pair stride(options.stride), padding(0, options.padding), dilation(1, options.dilation);
   const auto s = detail::pool_shape("max_pool1d", 1, x.shape(), kernel_size, stride, padding, dilation, options.ceil_mode);
-  return detail::max_pool_windows<false>("max_pool1d", 1, tensor_t<X>(eval(std::forward<X>(x))), s).values;
+  return detail::pool_maxima(std::forward<X>(x), [&](const tensor_t<X>& t) { return detail::max_pool_windows<false>("max_pool1d", 1, t, s).values; });
 }
 
 /// Maxima of windows of kernel_size pixels, with the index of each in its plane (row by row): see max_pool1d_with_indices.
@@ -273,7 +292,7 @@ template <detail::RealTensor X>
 tensor_t<X> max_pool2d(X&& x, Pair kernel_size, const MaxPool2dFuncOptions& options = {}) {
   const auto s =
       detail::pool_shape("max_pool2d", 2, x.shape(), kernel_size, options.stride, options.padding, options.dilation, options.ceil_mode);
-  return detail::max_pool_windows<false>("max_pool2d", 2, tensor_t<X>(eval(std::forward<X>(x))), s).values;
+  return detail::pool_maxima(std::forward<X>(x), [&](const tensor_t<X>& t) { return detail::max_pool_windows<false>("max_pool2d", 2, t, s).values; });
 }
 
 /// Means of windows of kernel_size elements. Padding counts as zeros, or not at all without count_include_pad.
@@ -298,7 +317,7 @@ ValuesIndices<tensor_t<X>, device_t<X>> adaptive_max_pool1d_with_indices(X&& x, 
 }
 template <detail::RealTensor X>
 tensor_t<X> adaptive_max_pool1d(X&& x, std::int64_t output_size) {
-  return detail::adaptive_max_pool<false>("adaptive_max_pool1d", 1, tensor_t<X>(eval(std::forward<X>(x))), {1, output_size}).values;
+  return detail::pool_maxima(std::forward<X>(x), [&](const tensor_t<X>& t) { return detail::adaptive_max_pool<false>("adaptive_max_pool1d", 1, t, {1, output_size}).values; });
 }
 /// Maxima of output_size windows that cover the planes evenly; keep_size leaves a size as it is.
 template <detail::RealTensor X>
@@ -307,7 +326,7 @@ ValuesIndices<tensor_t<X>, device_t<X>> adaptive_max_pool2d_with_indices(X&& x, 
 }
 template <detail::RealTensor X>
 tensor_t<X> adaptive_max_pool2d(X&& x, Pair output_size) {
-  return detail::adaptive_max_pool<false>("adaptive_max_pool2d", 2, tensor_t<X>(eval(std::forward<X>(x))), output_size).values;
+  return detail::pool_maxima(std::forward<X>(x), [&](const tensor_t<X>& t) { return detail::adaptive_max_pool<false>("adaptive_max_pool2d", 2, t, output_size).values; });
 }
 
 /// Means of output_size windows that cover the input evenly, as in adaptive_max_pool1d.
