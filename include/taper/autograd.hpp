@@ -5,4 +5,5 @@
 #include <taper/autograd/engine.hpp>
 #include <taper/autograd/grad_mode.hpp>
 #include <taper/autograd/node.hpp>
+#include <taper/autograd/remake.hpp>
 #include <taper/autograd/slot.hpp>

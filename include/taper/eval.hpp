@@ -2,6 +2,7 @@
 // Running expressions and recording them.
 #pragma once
 
+#include <taper/eval/activation.hpp>
 #include <taper/eval/anomaly.hpp>
 #include <taper/eval/checkpoint.hpp>
 #include <taper/eval/evaluate.hpp>

@@ -30,6 +30,7 @@
 #include <taper/ops/index_select.hpp>
 #include <taper/ops/inplace.hpp>
 #include <taper/ops/join.hpp>
+#include <taper/ops/layer_norm.hpp>
 #include <taper/ops/linear.hpp>
 #include <taper/ops/logical.hpp>
 #include <taper/ops/loss.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Normalisation against PyTorch's goldens and central differences.
-#include <taper/ops/norm.hpp>
+#include <taper/ops/layer_norm.hpp>
 
 #include "tests/ops/golden_case.hpp"
 #include "tests/support/worse.hpp"

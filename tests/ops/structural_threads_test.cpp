@@ -4,7 +4,7 @@
 #include <taper/ops/embedding.hpp>
 #include <taper/ops/linear.hpp>
 #include <taper/ops/loss.hpp>
-#include <taper/ops/norm.hpp>
+#include <taper/ops/layer_norm.hpp>
 #include <taper/ops/pool.hpp>
 #include <taper/ops/softmax.hpp>
 

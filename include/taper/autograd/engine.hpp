@@ -3,7 +3,7 @@
 #pragma once
 
 #include <taper/autograd/grad_mode.hpp>
-#include <taper/autograd/node.hpp>
+#include <taper/autograd/remake.hpp>
 #include <taper/core/pointer_set.hpp>
 
 #include <algorithm>
@@ -204,6 +204,7 @@ class Pass {
     node.backward(*this);
     if (anomaly_mode) inspect(node);
     if (!options_.retain_graph && !options_.create_graph) {
+      if (node.remake_users.load(std::memory_order_acquire) > 0) remade_output(node, true);
       node.freed = true;
       node.release_saved();
     }

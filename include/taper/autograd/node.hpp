@@ -11,6 +11,9 @@ namespace taper::inline TAPER_ABI::tape {
 template <class N>
 class NodePtr;
 
+/// What a node makes again: nothing, its output 0, or that with an epilogue over its parts.
+enum class Remakes : std::uint8_t { no, alone, with_epilogue };
+
 /// What was recorded for one evaluation: it turns the gradient of its outputs into gradients of its inputs.
 class Node {
  public:
@@ -22,6 +25,10 @@ class Node {
   /// Lets go of what was saved for backward.
   virtual void release_saved() noexcept = 0;
   virtual std::string_view name() const noexcept = 0;
+  /// Whether output 0 can be made again from what the node keeps for its own backward, by one pass over memory.
+  virtual Remakes remakes() const noexcept { return Remakes::no; }
+  /// Output 0 again, without history; `epilogue` (an Epilogue, or null) runs over its parts.
+  virtual base::RecordPtr remake(const void* /*epilogue*/) { return {}; }
   /// In anomaly mode, after backward gave NaN: throws naming the part that made it, where the node has parts.
   virtual void explain_nan(Pass&) {}
 
@@ -37,6 +44,9 @@ class Node {
   }
 
   bool freed = false;
+  bool reads_output = false;             // backward needs output 0, made again
+  std::atomic<std::int32_t> remake_users{0};  // who will ask for output 0 again
+  base::RecordPtr remade;                // output 0, once it was asked for and as long as others will
   Hook* hooks = nullptr;  // called with the gradient of output 0 before backward
 
   static void retain(Node* n) noexcept { n->refs_.fetch_add(1, std::memory_order_relaxed); }

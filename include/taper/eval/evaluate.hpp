@@ -27,6 +27,37 @@ inline bool wants_node(const ProgramInfo& info, const LeafRef* leaves) {
   return false;
 }
 
+/// True where a node need not keep its large result: it can be made again from the leaves that the node saves, from results of
+/// norms, which are made again themselves, and from small leaves, which are copied.
+inline bool keep_sources(autograd::FusedNode& node, const LeafRef* leaves, const TensorRecord& result) {
+  const ProgramInfo& info = node.info;
+  if (autograd::keep_results || result.numel < autograd::least_remade || info.may_throw ||
+      result.storage->version.load(std::memory_order_relaxed) != 0)
+    return false;
+  using Sources = autograd::FusedNode::Sources;
+  std::unique_ptr<Sources> sources;
+  for (int i = 0; i < info.leaves; ++i) {
+    const TensorRecord& r = *leaves[i].record;
+    if (node.saved()[i] || r.numel <= result.numel / 16) continue;
+    if (autograd::remakes(r) != autograd::Remakes::with_epilogue || (sources && sources->count == Sources::most)) return false;
+    if (!sources) sources.reset(new Sources);
+    const int k = sources->count++;
+    sources->leaf[k] = i;
+    sources->columns[k] = leaves[i].columns;
+    sources->use[k] = autograd::RemakeUse(autograd::SlotPtr::share(autograd::slot_of(r)));
+  }
+  if (node.reads_output && !sources) return false;
+  for (int i = 0; i < info.leaves; ++i) {
+    if (node.saved()[i] || (sources && sources->has(i))) continue;
+    const TensorRecord& r = *leaves[i].record;
+    node.saved()[i] = make_dense<Cpu>(r.dtype, r.shape);
+    gather(node.saved()[i]->data, r.data, size_of(r.dtype), Walk(r.shape, r.strides), 0, r.numel);
+    node.versions()[i] = 0;
+  }
+  node.sources = std::move(sources);
+  return node.from_kept = true;
+}
+
 /// The node of a program: edges to the leaves that want a gradient, and what their partials read.
 inline autograd::FusedNode* record_program(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape,
                                            TensorRecord* output) {
@@ -46,23 +77,18 @@ inline autograd::FusedNode* record_program(const ProgramInfo& info, const LeafRe
     node->saved()[i] = RecordPtr::share(leaves[i].record);
     node->versions()[i] = leaves[i].version;
   }
+  std::memcpy(node->data(), data, info.data_bytes);
+  node->reads_output = needs.output;
+  if (output && keep_sources(*node, leaves, *output)) return node;
   if (needs.output && output) {
     // An alias without history: the output itself would hold the node that holds it.
     node->output = make_alias(*output, geometry_of(*output));
     node->output_version = output->storage->version.load(std::memory_order_relaxed);
   }
-  std::memcpy(node->data(), data, info.data_bytes);
   return node;
 }
 
-/// Runs a program and records it. What depends on the expression's type is only the table and the leaves. `ops` is null
-/// where no gradient can flow.
-template <Device D>
-RecordPtr run_program(const ProgramInfo& info, LeafRef* leaves, const void* data, const Shape& shape, RecordPtr& held) {
-  for (int i = 0; i < info.leaves; ++i)
-    if (leaves[i].run) return run_waiting<D>(info, leaves, data, shape, held);
-  return run_forward<D>(info, leaves, data, shape);
-}
+/// Runs a program and records it. `ops` is null where no gradient can flow.
 template <Device D>
 RecordPtr evaluate_program(const ProgramInfo& info, LeafRef* leaves, const void* data, const Shape& shape, const autograd::GradOps* ops) {
   RecordPtr held;

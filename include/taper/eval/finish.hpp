@@ -168,4 +168,12 @@ RecordPtr run_waiting(const ProgramInfo& info, LeafRef* leaves, const void* data
   return run_forward<D>(info, leaves, data, shape);
 }
 
+/// Runs a program. What depends on the expression's type is only the table and the leaves.
+template <Device D>
+RecordPtr run_program(const ProgramInfo& info, LeafRef* leaves, const void* data, const Shape& shape, RecordPtr& held) {
+  for (int i = 0; i < info.leaves; ++i)
+    if (leaves[i].run) return run_waiting<D>(info, leaves, data, shape, held);
+  return run_forward<D>(info, leaves, data, shape);
+}
+
 }  // namespace taper::inline TAPER_CODE::detail

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <taper/autograd/engine.hpp>
+#include <taper/eval/finish.hpp>
 #include <taper/eval/sink.hpp>
+
+#include <memory>
 
 namespace taper::inline TAPER_CODE::autograd {
 
@@ -61,11 +64,72 @@ class FusedNode final : public Node {
   void release_saved() noexcept override {
     for (int i = 0; i < info.leaves; ++i) saved()[i] = {};
     output = {};
+    sources.reset();
+    from_kept = false;
+    if (remake_users.load(std::memory_order_acquire) == 0) remade = {};
+  }
+
+  /// Leaves that are results of norms, which make them again.
+  struct Sources {
+    static constexpr int most = 2;
+    int count = 0;
+    int leaf[most] = {};
+    std::int64_t columns[most] = {};
+    RemakeUse use[most];
+    bool has(int i) const {
+      for (int k = 0; k < count; ++k)
+        if (leaf[k] == i) return true;
+      return false;
+    }
+    static void* operator new(std::size_t bytes) { return detail::allocate_object(bytes); }
+    static void operator delete(void* p, std::size_t bytes) noexcept { detail::deallocate_object(p, bytes); }
+  };
+  std::unique_ptr<Sources> sources;
+  bool from_kept = false;  // the result can be made again, from the saved leaves and these
+
+  Remakes remakes() const noexcept override { return from_kept ? Remakes::alone : Remakes::no; }
+  RecordPtr remake(const void*) override {
+    check_saved();
+    detail::LazyArray<detail::LeafRef, detail::max_inputs> memory;
+    detail::LeafRef* leaves = memory.data();
+    for (int i = 0; i < info.leaves; ++i) {
+      ::new (leaves + i) detail::LeafRef;
+      if (saved()[i]) leaves[i].set(*saved()[i]), leaves[i].wants_grad = false;
+    }
+    struct Norm {
+      Node* node;
+      RecordPtr result;
+    } norms[Sources::most];
+    for (int k = 0; sources && k < sources->count; ++k) {
+      const SlotPtr& slot = sources->use[k].slot();
+      norms[k].node = slot->producer;
+      detail::LeafRef& leaf = leaves[sources->leaf[k]];
+      if (slot->producer->remade) {
+        leaf.set(*slot->producer->remade);
+        continue;
+      }
+      leaf.run = [](const void* produced, const detail::Epilogue* epilogue, bool keep) {
+        auto& norm = *static_cast<Norm*>(const_cast<void*>(produced));
+        RecordPtr result = norm.node->remake(epilogue);
+        if (keep) norm.result = result;
+        return result;
+      };
+      leaf.produced = norms + k;
+      leaf.shape = &slot->shape;
+      leaf.columns = sources->columns[k];
+    }
+    RecordPtr held;
+    return detail::run_program<Cpu>(info, leaves, data(), shape, held);
   }
 
   void backward(Pass& pass) override {
     TensorRecord* arrived = pass.arrived(*this);
     if (!arrived) return;
+    if (from_kept && reads_output) {
+      const std::lock_guard lock(remake_mutex());
+      output = remade_output(*this, true);
+      output_version = output->storage->version.load(std::memory_order_relaxed);
+    }
     check_saved();
     if (!pass.create_graph() && run_small_kernel(pass, *arrived)) return;
     if (factor == 1 && !pass.create_graph()) return run_kernel(pass, *arrived);

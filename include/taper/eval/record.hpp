@@ -85,15 +85,23 @@ class OpNode final : public Node {
                                    ") is needed for its gradient and was changed in place: clone() it before the in-place operation");
     (*f_)(BackwardContext(*this, pass, &output_));
   }
+  Remakes remakes() const noexcept override { return can_remake && f_ ? Remakes::with_epilogue : Remakes::no; }
+  RecordPtr remake(const void* epilogue) override {
+    if constexpr (can_remake) return f_->remake(static_cast<const detail::Epilogue*>(epilogue));
+    else return {};
+  }
   void save_output(const TensorRecord& y) {
     output_ = detail::make_alias(y, detail::geometry_of(y));
     version_ = y.storage->version.load(std::memory_order_relaxed);
   }
 
  private:
+  static constexpr bool can_remake = requires(const F& f, const detail::Epilogue* e) { f.remake(e); };
+
   void reset() noexcept {
     f_.reset();
     output_ = {};
+    if (remake_users.load(std::memory_order_acquire) == 0) remade = {};
   }
 
   std::string_view name_;  // of a string literal

@@ -4,6 +4,7 @@
 
 #include <taper/backend/cpu/conv.hpp>
 #include <taper/backend/cpu/rows.hpp>
+#include <taper/eval/activation.hpp>
 #include <taper/ops/pair.hpp>
 #include <taper/ops/structural.hpp>
 #include <taper/ops/view.hpp>
@@ -69,22 +70,27 @@ Tensor<T, D> conv_bias_gradient(const ConvGeometry& geometry, ConvPart part, con
 template <ConvPart Part, Scalar T, Device D>
 struct ConvBackward {
   ConvGeometry geometry;
-  Saved<T, D> a, b;
+  Activation<T, D> a;
+  Saved<T, D> b;
 
   void operator()(const autograd::BackwardContext& ctx) const {
     const Tensor<T, D> g = dense_gradient<T, D>(ctx);
-    const auto get = [](const Saved<T, D>& x) { return conjugated(x.get()); };
+    const auto first = [&] {
+      Tensor<T, D> made;
+      return conjugated(a.get(made));
+    };
+    const auto second = [&] { return conjugated(b.get()); };
     using P = ConvPart;
     constexpr bool again = !first_order_only;
     if constexpr (Part == P::result) {  // of image a and weight b
-      if (ctx.wants(0)) ctx.give(0, convolve<P::image, again>("conv", geometry, get(b), g));
-      if (ctx.wants(1)) ctx.give(1, convolve<P::weight, again>("conv", geometry, get(a), g));
+      if (ctx.wants(1)) ctx.give(1, convolve<P::weight, again>("conv", geometry, first(), g));  // an image made again goes here
+      if (ctx.wants(0)) ctx.give(0, convolve<P::image, again>("conv", geometry, second(), g));
     } else if constexpr (Part == P::image) {  // of weight a and result b
-      if (ctx.wants(0)) ctx.give(0, convolve<P::weight, again>("conv", geometry, g, get(b)));
-      if (ctx.wants(1)) ctx.give(1, convolve<P::result, again>("conv", geometry, g, get(a)));
+      if (ctx.wants(0)) ctx.give(0, convolve<P::weight, again>("conv", geometry, g, second()));
+      if (ctx.wants(1)) ctx.give(1, convolve<P::result, again>("conv", geometry, g, first()));
     } else {  // of image a and result b
-      if (ctx.wants(0)) ctx.give(0, convolve<P::image, again>("conv", geometry, g, get(b)));
-      if (ctx.wants(1)) ctx.give(1, convolve<P::result, again>("conv", geometry, get(a), g));
+      if (ctx.wants(0)) ctx.give(0, convolve<P::image, again>("conv", geometry, g, second()));
+      if (ctx.wants(1)) ctx.give(1, convolve<P::result, again>("conv", geometry, first(), g));
     }
     if (Part != P::weight && ctx.wants(2)) ctx.give(2, conv_bias_gradient(geometry, Part, g, ctx.create_graph()));
   }
@@ -118,7 +124,7 @@ Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T
     conv2d_weight_gradient<T>(s, x.data_ptr(), y.data_ptr(), out.data_ptr());
   }
   if constexpr (!Recorded) return out;
-  else return record_op(op, std::move(out), false, ConvBackward<Part, T, D>{g, Saved<T, D>(x), Saved<T, D>(y)}, x, y, bias);
+  else return record_op(op, std::move(out), false, ConvBackward<Part, T, D>{g, Activation<T, D>(x), Saved<T, D>(y)}, x, y, bias);
 }
 
 /// Runs a convolution, or a transposed one. skip drops rows and columns in front: padding that differs on the two sides.

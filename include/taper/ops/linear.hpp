@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/backend/cpu/rows.hpp>
+#include <taper/eval/activation.hpp>
 #include <taper/ops/matmul.hpp>
 
 namespace taper::inline TAPER_CODE {
@@ -12,7 +13,8 @@ namespace detail {
 /// Backward of linear: three products with the rows of x one below another, written where the gradients belong.
 template <Scalar T, Device D>
 struct LinearBackward {
-  Saved<T, D> x, weight;
+  Activation<T, D> x;
+  Saved<T, D> weight;
 
   /// In differentiable functions.
   void give_recorded(const autograd::BackwardContext& ctx) const {
@@ -21,7 +23,8 @@ struct LinearBackward {
     const Tensor<T, D> g = ctx.grad<T, D>();
     if (ctx.wants(0)) ctx.give(0, matmul(g, conjugate(w)));
     const Tensor<T, D> rows = reshape(g, {-1, out});
-    if (ctx.wants(1)) ctx.give(1, matmul(t(rows), conjugate(reshape(x.get(), {-1, in}))));
+    Tensor<T, D> made;
+    if (ctx.wants(1)) ctx.give(1, matmul(t(rows), conjugate(reshape(x.get(made), {-1, in}))));
     if (ctx.wants(2)) ctx.give(2, reshape(sum_to(rows, Shape{1, out}), {out}));
   }
 
@@ -31,18 +34,19 @@ struct LinearBackward {
     if constexpr (!first_order_only || Complex<T>)
       if (ctx.create_graph() || Complex<T>) return give_recorded(ctx);
     const Tensor<T, D> g = dense(ctx.grad<T, D>());
-    const Tensor<T, D>& input = x.get();
     const std::int64_t m = out > 0 ? g.numel() / out : 0;
     bool fresh = false;
+    if (ctx.wants(1)) {  // first: an x made again goes before its gradient comes
+      Tensor<T, D> made;
+      const Tensor<T, D>& input = x.get(made);
+      T* dw = gradient_memory<T>(ctx, 1, fresh);
+      count_pass();
+      gemm<T>(out, in, m, g.data_ptr(), 1, out, input.data_ptr(), in, 1, dw, in, !fresh);
+    }
     if (ctx.wants(0)) {
       T* dx = gradient_memory<T>(ctx, 0, fresh);
       count_pass();
       gemm<T>(m, in, out, g.data_ptr(), out, 1, w.data_ptr(), w.strides()[0], w.strides()[1], dx, in, !fresh);
-    }
-    if (ctx.wants(1)) {
-      T* dw = gradient_memory<T>(ctx, 1, fresh);
-      count_pass();
-      gemm<T>(out, in, m, g.data_ptr(), 1, out, input.data_ptr(), in, 1, dw, in, !fresh);
     }
     if (ctx.wants(2)) {
       T* db = gradient_memory<T>(ctx, 2, fresh);
@@ -90,7 +94,7 @@ struct LinearProducer : ProducerBase<T, D> {
     if (begin) fill_rows<T>(m, out, bias_data, y.data_ptr());
     count_pass();
     gemm<T>(m, out, in, input.data_ptr(), in, 1, w.data_ptr(), w.strides()[1], w.strides()[0], y.data_ptr(), out, begin, epilogue);
-    return record_op("linear", std::move(y), false, LinearBackward<T, D>{Saved<T, D>(input), Saved<T, D>(w)}, input, w, b);
+    return record_op("linear", std::move(y), false, LinearBackward<T, D>{Activation<T, D>(input), Saved<T, D>(w)}, input, w, b);
   }
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Normalisation: batch_norm over channels, layer_norm over the last axes, group_norm, rms_norm.
+// Normalisation over channels: batch_norm.
 #pragma once
 
 #include <taper/backend/cpu/norm.hpp>
@@ -61,12 +61,36 @@ ChannelStats<T, D> running_stats(std::int64_t channels, const Tensor<T, D>& mean
   return out;
 }
 
+/// A batch norm with its statistics: y = a (x - mean) + c per channel.
+template <Scalar T, Device D>
+struct NormMap {
+  using C = compute_t<T>;
+  Scratch memory;
+  const C* mean;
+  C *a, *c;
+  NormMap(const ChannelStats<T, D>& stats, const Tensor<T, D>& w, const Tensor<T, D>& b)
+      : memory(static_cast<std::size_t>(2 * stats.mean.numel()) * sizeof(C)),
+        mean(stats.mean.data_ptr()),
+        a(reinterpret_cast<C*>(memory.data())),
+        c(a + stats.mean.numel()) {
+    for (std::int64_t k = 0; k < stats.mean.numel(); ++k) a[k] = stats.inverse.data_ptr()[k] * element(w, k, 1), c[k] = element(b, k, 0);
+  }
+  Tensor<T, D> operator()(const Tensor<T, D>& x, const Epilogue* epilogue) const {
+    Tensor<T, D> y = empty_tensor<T, D>(x.shape());
+    count_pass();
+    channel_affine<T>(channels_of(x.shape()), x.data_ptr(), static_cast<const T*>(nullptr), mean, a, nullptr, c, y.data_ptr(), epilogue);
+    return y;
+  }
+};
+
 template <Scalar T, Device D>
 struct BatchNormBackward {
-  Saved<T, D> x, weight;
+  Saved<T, D> x, weight, bias;
   ChannelStats<T, D> stats;
   double eps;
   bool training;
+
+  RecordPtr remake(const Epilogue* epilogue) const { return NormMap<T, D>(stats, weight.get(), bias.get())(x.get(), epilogue).handle(); }
 
   /// In differentiable functions: the statistics are computed again from x.
   void recorded(const autograd::BackwardContext& ctx) const {
@@ -184,26 +208,20 @@ struct BatchNormProducer : ProducerBase<T, D> {
     return s.inner == 1 ? s.c : s.inner;
   }
   Tensor<T, D> operator()(const Epilogue* epilogue = nullptr) const {
-    using C = compute_t<T>;
     const GradMode mode(this->record != 0);
     const Tensor<T, D>&w = weight.get(), &b = bias.get();
-    const Channels s = channels_of(this->result);
-    const Scratch memory(static_cast<std::size_t>(2 * s.c) * sizeof(C));
-    C *a = reinterpret_cast<C*>(memory.data()), *c = a + s.c;
-    for (std::int64_t k = 0; k < s.c; ++k) a[k] = std::as_const(stats.inverse).data_ptr()[k] * element(w, k, 1), c[k] = element(b, k, 0);
-    const C* mean = std::as_const(stats.mean).data_ptr();
+    const NormMap<T, D> map(stats, w, b);
     if constexpr (Input::folds)
       // The producer's rows are this norm's: channels, or images of one pixel each.
       if (!training && !this->record && !x.node.made.defined() && x.node.producer.columns() == columns()) {
-        const NormEpilogue<T> norm{mean, a, c, s.c, s.inner != 1, epilogue};
+        const Channels s = channels_of(this->result);
+        const NormEpilogue<T> norm{map.mean, map.a, map.c, s.c, s.inner != 1, epilogue};
         const Epilogue first{norm.run, &norm};
         return x.node.producer(&first);
       }
     const Tensor<T, D>& input = x.get();
-    Tensor<T, D> y = empty_tensor<T, D>(this->result);
-    count_pass();
-    channel_affine<T>(s, input.data_ptr(), static_cast<const T*>(nullptr), mean, a, nullptr, c, y.data_ptr(), epilogue);
-    return record_op("batch_norm", std::move(y), false, BatchNormBackward<T, D>{Saved<T, D>(input), Saved<T, D>(w), stats, eps, training}, input, w, b);
+    return record_op("batch_norm", map(input, epilogue), false,
+                     BatchNormBackward<T, D>{Saved<T, D>(input), Saved<T, D>(w), Saved<T, D>(b), stats, eps, training}, input, w, b);
   }
 };
 
@@ -244,135 +262,6 @@ auto batch_norm(X&& x, const std::type_identity_t<tensor_t<X>>& running_mean, co
   return produce(detail::BatchNormProducer<T, D, Input>(shape, std::move(input), weight, bias, std::move(stats), eps, training));
 }
 
-namespace detail {
-
-template <Scalar T, Device D>
-struct LayerNormBackward {
-  Saved<T, D> x, weight;
-  ChannelStats<T, D> stats;
-  std::int64_t n;
-  double eps;
-
-  void recorded(const autograd::BackwardContext& ctx) const {
-    const Tensor<T, D> rows = reshape(x.get(), {-1, n}), g = reshape(ctx.grad<T, D>(), {-1, n});
-    const Tensor<T, D> distance = rows - mean(rows, 1, true);
-    const Tensor<T, D> inverse = rsqrt(mean(square(distance), 1, true) + eps);
-    const Tensor<T, D> normal = distance * inverse;
-    if (ctx.wants(0)) {
-      Tensor<T, D> up = g;
-      if (weight.defined()) up = g * reshape(weight.get(), {1, n});
-      ctx.give(0, reshape(inverse * (up - mean(up, 1, true) - normal * mean(up * normal, 1, true)), x.get().shape()));
-    }
-    if (ctx.wants(1)) ctx.give(1, reshape(sum(g * normal, 0), ctx.input_shape(1)));
-    if (ctx.wants(2)) ctx.give(2, reshape(sum(g, 0), ctx.input_shape(2)));
-  }
-
-  void operator()(const autograd::BackwardContext& ctx) const {
-    using C = compute_t<T>;
-    const Tensor<T, D>& input = x.get();
-    if constexpr (!first_order_only)
-      if (ctx.create_graph() && input.numel() > 0) return recorded(ctx);
-    const Tensor<T, D> g = dense(ctx.grad<T, D>());
-    const std::int64_t m = stats.mean.numel();
-    Tensor<T, D> dense_weight, dx, dw, db;
-    if (weight.defined()) dense_weight = dense(weight.get());
-    if (ctx.wants(0)) dx = empty_tensor<T, D>(input.shape());
-    if (ctx.wants(1)) dw = empty_tensor<T, D>(ctx.input_shape(1));
-    if (ctx.wants(2)) db = empty_tensor<T, D>(ctx.input_shape(2));
-    const Scratch memory(static_cast<std::size_t>(layer_norm_scratch(m, n)) * sizeof(C));
-    const auto at = [](Tensor<T, D>& t) { return t.defined() ? t.data_ptr() : nullptr; };
-    count_pass();
-    layer_norm_rows_backward<T>(m, n, g.data_ptr(), input.data_ptr(), at(dense_weight), stats.mean.data_ptr(), stats.inverse.data_ptr(), at(dx),
-                                at(dw), at(db), reinterpret_cast<C*>(memory.data()));
-    if (dx.defined()) ctx.give(0, std::move(dx));
-    if (dw.defined()) ctx.give(1, std::move(dw));
-    if (db.defined()) ctx.give(2, std::move(db));
-  }
-};
-
-}  // namespace detail
-
-/// (x - mean) / sqrt(var + eps) weight + bias over the last axes, whose sizes are normalized_shape.
-/// Shapes: x (.., normalized_shape); weight, bias (normalized_shape) or undefined. Dtypes: floating, equal.
-/// Throws: ShapeError where x does not end in normalized_shape.
-template <TensorLike X>
-  requires Floating<value_t<X>>
-tensor_t<X> layer_norm(X&& x, const Shape& normalized_shape, const std::type_identity_t<tensor_t<X>>& weight = {},
-                       const std::type_identity_t<tensor_t<X>>& bias = {}, double eps = 1e-5) {
-  using T = value_t<X>;
-  using D = device_t<X>;
-  using C = compute_t<T>;
-  const Shape shape = x.shape();
-  const int lead = shape.size() - normalized_shape.size();
-  bool ends = lead >= 0 && !normalized_shape.empty();
-  for (int i = 0; ends && i < normalized_shape.size(); ++i) ends = shape[lead + i] == normalized_shape[i];
-  if (!ends) detail::raise<ShapeError>("layer_norm", "x ", shape, " must end in normalized_shape ", normalized_shape);
-  for (const auto* t : {&weight, &bias})
-    if (t->defined() && !(t->shape() == normalized_shape))
-      detail::raise<ShapeError>("layer_norm", t == &weight ? "weight " : "bias ", t->shape(), " must have normalized_shape ", normalized_shape);
-  const Tensor<T, D> input = contiguous(std::forward<X>(x));
-  const std::int64_t n = normalized_shape.numel(), m = n > 0 ? input.numel() / n : 0;
-  detail::ChannelStats<T, D> stats{detail::empty_tensor<C, D>({m}), detail::empty_tensor<C, D>({m})};
-  Tensor<T, D> y = detail::empty_tensor<T, D>(shape), w, b;
-  if (weight.defined()) w = detail::dense(weight);
-  if (bias.defined()) b = detail::dense(bias);
-  detail::count_pass();
-  detail::layer_norm_rows<T>(m, n, eps, input.data_ptr(), w.defined() ? w.data_ptr() : nullptr, b.defined() ? b.data_ptr() : nullptr,
-                             stats.mean.data_ptr(), stats.inverse.data_ptr(), y.data_ptr());
-  return record_op("layer_norm", std::move(y), false,
-                   detail::LayerNormBackward<T, D>{Saved<T, D>(input), Saved<T, D>(weight), std::move(stats), n, eps}, input, weight, bias);
-}
-
-/// layer_norm over each of num_groups groups of channels (axis 1), then weight and bias per channel.
-/// Shapes: x (n, c, ..); weight, bias (c) or undefined. Throws: ShapeError where c is no multiple of num_groups.
-template <TensorLike X>
-  requires Floating<value_t<X>>
-tensor_t<X> group_norm(X&& x, std::int64_t num_groups, const std::type_identity_t<tensor_t<X>>& weight = {},
-                       const std::type_identity_t<tensor_t<X>>& bias = {}, double eps = 1e-5) {
-  const tensor_t<X> input = eval(std::forward<X>(x));
-  const Shape& shape = input.shape();
-  if (shape.size() < 2) detail::raise<ShapeError>("group_norm", "x must have at least 2 dimensions (n, c, ..), not shape ", shape);
-  if (num_groups < 1 || shape[1] % num_groups != 0)
-    detail::raise<ShapeError>("group_norm", "the ", shape[1], " channels of x ", shape, " cannot be cut into ", num_groups, " groups");
-  detail::check_channels("group_norm", "weight", weight, shape);
-  detail::check_channels("group_norm", "bias", bias, shape);
-  const detail::AxisSplit s(shape, 1);
-  const std::int64_t rows = s.outer * num_groups, n = s.size / num_groups * s.inner;
-  const tensor_t<X> normal = reshape(layer_norm(reshape(input, {rows, n}), {n}, {}, {}, eps), shape);
-  Shape kept = Dims::filled(shape.size(), 1);
-  kept[1] = shape[1];
-  if (weight.defined() && bias.defined()) return normal * reshape(weight, kept) + reshape(bias, kept);
-  if (weight.defined()) return normal * reshape(weight, kept);
-  if (bias.defined()) return normal + reshape(bias, kept);
-  return normal;
-}
-
-/// x / sqrt(mean x^2 + eps) weight over the last axes, whose sizes are normalized_shape. eps is T's epsilon where none is
-/// given. Shapes: as layer_norm.
-template <TensorLike X>
-  requires Floating<value_t<X>>
-tensor_t<X> rms_norm(X&& x, const Shape& normalized_shape, const std::type_identity_t<tensor_t<X>>& weight = {}, std::optional<double> eps = {}) {
-  using T = value_t<X>;
-  const tensor_t<X> input = eval(std::forward<X>(x));
-  const int lead = input.dim() - normalized_shape.size();
-  bool ends = lead >= 0 && !normalized_shape.empty();
-  Axes axes;
-  for (int i = 0; ends && i < normalized_shape.size(); ++i) {
-    ends = input.shape()[lead + i] == normalized_shape[i];
-    axes.push_back(lead + i);
-  }
-  if (!ends) detail::raise<ShapeError>("rms_norm", "x ", input.shape(), " must end in normalized_shape ", normalized_shape);
-  if (weight.defined() && !(weight.shape() == normalized_shape))
-    detail::raise<ShapeError>("rms_norm", "weight ", weight.shape(), " must have normalized_shape ", normalized_shape);
-  const double epsilon = eps ? *eps : static_cast<double>(std::numeric_limits<T>::epsilon());
-  const tensor_t<X> scale = rsqrt(mean(square(input), axes, true) + epsilon);
-  if (weight.defined()) return input * scale * weight;
-  return input * scale;
-}
-
 TAPER_REFUSE_NOT_FLOATING(batch_norm)
-TAPER_REFUSE_NOT_FLOATING(layer_norm)
-TAPER_REFUSE_NOT_FLOATING(group_norm)
-TAPER_REFUSE_NOT_FLOATING(rms_norm)
 
 }  // namespace taper::inline TAPER_CODE

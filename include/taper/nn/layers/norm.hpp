@@ -5,7 +5,7 @@
 #include <taper/nn/init.hpp>
 #include <taper/nn/layers/input.hpp>
 #include <taper/nn/repr.hpp>
-#include <taper/ops/norm.hpp>
+#include <taper/ops/layer_norm.hpp>
 
 #include <optional>
 
