@@ -28,7 +28,7 @@ struct ConvBlock {
 };
 /// The feed-forward half of a transformer block.
 struct FeedForward {
-  nn::LayerNorm<float> norm{{64}};
+  nn::LayerNorm<float> norm{64};
   nn::Linear<float> up{64, 256}, down{256, 64};
   Tensor<float> operator()(const Tensor<float>& x) const { return x + down(gelu(up(norm(x)))); }
   Tensors leaves() const { return {norm.weight, norm.bias, up.weight, up.bias, down.weight, down.bias}; }

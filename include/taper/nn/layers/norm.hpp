@@ -34,7 +34,8 @@ class LayerNorm {
     if (elementwise_affine && o.bias) bias = Parameter<T, D>(empty<T, D>(shape));
     reset_parameters();
   }
-  explicit LayerNorm(std::int64_t size, const LayerNormOptions& o = {}) : LayerNorm(Shape{size}, o) {}
+  // Not Shape{size}: g++ 12 takes the list of one for dangling where a constructor inlines this.
+  explicit LayerNorm(std::int64_t size, const LayerNormOptions& o = {}) : LayerNorm(Dims::filled(1, size), o) {}
 
   void reset_parameters() {
     if (weight.defined()) init::ones_(weight);
@@ -131,7 +132,7 @@ class RMSNorm {
     if (elementwise_affine) weight = Parameter<T, D>(empty<T, D>(shape));
     reset_parameters();
   }
-  explicit RMSNorm(std::int64_t size, const RMSNormOptions& o = {}) : RMSNorm(Shape{size}, o) {}
+  explicit RMSNorm(std::int64_t size, const RMSNormOptions& o = {}) : RMSNorm(Dims::filled(1, size), o) {}
 
   void reset_parameters() {
     if (weight.defined()) init::ones_(weight);
