@@ -34,8 +34,8 @@ class LayerNorm {
     if (elementwise_affine && o.bias) bias = Parameter<T, D>(empty<T, D>(shape));
     reset_parameters();
   }
-  // Not Shape{size}: g++ 12 takes the list of one for dangling where a constructor inlines this.
-  explicit LayerNorm(std::int64_t size, const LayerNormOptions& o = {}) : LayerNorm(Dims::filled(1, size), o) {}
+  // The options by value: g++ 12 takes a default one behind a reference for dangling where it inlines this.
+  explicit LayerNorm(std::int64_t size, LayerNormOptions o = {}) : LayerNorm(Shape{size}, o) {}
 
   void reset_parameters() {
     if (weight.defined()) init::ones_(weight);
@@ -132,7 +132,7 @@ class RMSNorm {
     if (elementwise_affine) weight = Parameter<T, D>(empty<T, D>(shape));
     reset_parameters();
   }
-  explicit RMSNorm(std::int64_t size, const RMSNormOptions& o = {}) : RMSNorm(Dims::filled(1, size), o) {}
+  explicit RMSNorm(std::int64_t size, RMSNormOptions o = {}) : RMSNorm(Shape{size}, o) {}
 
   void reset_parameters() {
     if (weight.defined()) init::ones_(weight);
