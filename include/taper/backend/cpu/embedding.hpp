@@ -4,6 +4,7 @@
 
 #include <taper/core/dtype.hpp>
 #include <taper/core/parallel.hpp>
+#include <taper/expr/math.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 
@@ -19,7 +20,10 @@ void take_rows(std::int64_t count, std::int64_t width, const T* table, const I* 
 
 template <class T, class A>
 TAPER_KERNEL void add_row(std::int64_t width, const T* from, T* to) {
-  for (std::int64_t i = 0; i < width; ++i) to[i] = static_cast<T>(static_cast<compute_t<T>>(to[i]) + static_cast<compute_t<T>>(from[i]));
+  using V = Pack<compute_t<T>, pack_lanes, A>;
+  std::int64_t i = 0;
+  for (; i + pack_lanes <= width; i += pack_lanes) store(to + i, load<V>(to + i) + load<V>(from + i));
+  for (; i < width; ++i) to[i] = static_cast<T>(static_cast<compute_t<T>>(to[i]) + static_cast<compute_t<T>>(from[i]));
 }
 
 /// table rows `index` += g's rows, in order; those of `skip` are left out. A task owns a range of the table's rows, so
