@@ -26,6 +26,7 @@
 #include <taper/backend/cpu/map_list.hpp>
 #include <taper/backend/cpu/map_small.hpp>
 #include <taper/backend/cpu/norm.hpp>
+#include <taper/backend/cpu/pad.hpp>
 #include <taper/backend/cpu/points.hpp>
 #include <taper/backend/cpu/pool.hpp>
 #include <taper/backend/cpu/pool_average.hpp>
@@ -33,6 +34,8 @@
 #include <taper/backend/cpu/pool_shape.hpp>
 #include <taper/backend/cpu/recurrent.hpp>
 #include <taper/backend/cpu/reduce.hpp>
+#include <taper/backend/cpu/resample.hpp>
+#include <taper/backend/cpu/resample_taps.hpp>
 #include <taper/backend/cpu/rows.hpp>
 #include <taper/backend/cpu/scan.hpp>
 #include <taper/backend/cpu/slack.hpp>

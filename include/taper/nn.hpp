@@ -23,6 +23,7 @@
 #include <taper/nn/layers/rnn.hpp>
 #include <taper/nn/layers/rnn_cell.hpp>
 #include <taper/nn/layers/softmax.hpp>
+#include <taper/nn/layers/upsample.hpp>
 #include <taper/nn/module.hpp>
 #include <taper/nn/observe.hpp>
 #include <taper/nn/parameter.hpp>

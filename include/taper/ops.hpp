@@ -29,6 +29,7 @@
 #include <taper/ops/index_plan.hpp>
 #include <taper/ops/index_select.hpp>
 #include <taper/ops/inplace.hpp>
+#include <taper/ops/interpolate.hpp>
 #include <taper/ops/join.hpp>
 #include <taper/ops/layer_norm.hpp>
 #include <taper/ops/linear.hpp>
@@ -45,6 +46,7 @@
 #include <taper/ops/operands.hpp>
 #include <taper/ops/pad.hpp>
 #include <taper/ops/pair.hpp>
+#include <taper/ops/pixel_shuffle.hpp>
 #include <taper/ops/pointwise.hpp>
 #include <taper/ops/pool.hpp>
 #include <taper/ops/power.hpp>

@@ -3,6 +3,7 @@
 #include "tests/expr/math_cases.hpp"
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
 #include <complex>
 #include <cstring>
 
@@ -276,4 +277,24 @@ TEST_CASE("complex quotients, powers and parts") {
   CHECK(math::sqrt(Z(-4, -0.0)) == Z(0, -2));
   CHECK(math::sqrt(Z(1e308, 1e308)).real() == Approx(1.0986841134678098e154));
   CHECK(math::abs(Pack<Z, N>(Z(3, 4))).v[N - 1] == 5);
+}
+
+template <class T>
+void check_exp_decay(T end) {
+  double worst = 0;
+  for (int i = 0; i <= 100000; i += N) {
+    Pack<T, N> x(T(0));
+    for (int l = 0; l < N; ++l) x.v[l] = end * (static_cast<T>(i + l) / static_cast<T>(100000 + N));
+    const Pack<T, N> y = math::exp_decay(x);
+    for (int l = 0; l < N; ++l) worst = std::max(worst, ulps(y.v[l], std::exp(static_cast<long double>(x.v[l]))));
+  }
+  CHECK(worst <= 1.1);
+  CHECK(math::exp_decay(T(0)) == 1);
+  for (const double x : {1.001 * static_cast<double>(end), -1e4, -1e30, -infinity}) CHECK(math::exp_decay(static_cast<T>(x)) == 0);
+  CHECK(is_nan(math::exp_decay(static_cast<T>(not_a_number))));
+}
+
+TEST_CASE("exp_decay is exp down to where it is not normal, then zero") {
+  check_exp_decay<float>(-87);
+  check_exp_decay<double>(-708);
 }

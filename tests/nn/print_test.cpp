@@ -16,6 +16,7 @@
 #include <taper/nn/layers/rnn.hpp>
 #include <taper/nn/layers/rnn_cell.hpp>
 #include <taper/nn/layers/softmax.hpp>
+#include <taper/nn/layers/upsample.hpp>
 #include <taper/nn/print.hpp>
 
 #include <fstream>
@@ -89,6 +90,12 @@ std::map<std::string, std::string> our_texts() {
       {"nn.AdaptiveAvgPool2d(1)", to_string(nn::AdaptiveAvgPool2d{1})},
       {"nn.AdaptiveAvgPool2d((3, 2))", to_string(nn::AdaptiveAvgPool2d{{3, 2}})},
       {"nn.AdaptiveMaxPool2d(2)", to_string(nn::AdaptiveMaxPool2d{2})},
+      {"nn.Upsample(scale_factor=2, mode='bilinear')", to_string(nn::Upsample{.scale_factor = 2, .mode = InterpolateMode::bilinear})},
+      {"nn.Upsample(size=(5, 6), mode='nearest-exact')", to_string(nn::Upsample{.size = {5, 6}, .mode = InterpolateMode::nearest_exact})},
+      {"nn.Upsample(scale_factor=(1.5, 2))", to_string(nn::Upsample{.scale_factor = {1.5, 2}})},
+      {"nn.Upsample(7)", to_string(nn::Upsample{7})},
+      {"nn.PixelShuffle(3)", to_string(nn::PixelShuffle{3})},
+      {"nn.PixelUnshuffle(2)", to_string(nn::PixelUnshuffle{2})},
       {"nn.BatchNorm1d(3)", to_string(nn::BatchNorm1d<float>{3})},
       {"nn.BatchNorm2d(3, eps=1e-3, momentum=0.5, affine=False)",
        to_string(nn::BatchNorm2d<float>{3, {.eps = 1e-3, .momentum = 0.5, .affine = false}})},

@@ -26,6 +26,25 @@ TEST_CASE("embedding equals PyTorch's") {
   CHECK(cases == 5);
 }
 
+TEST_CASE("a large table's gradient is zero but for the rows taken") {
+  for (const std::int64_t rows : {3, 17, 2101}) {
+    Tensor<float> table = irregular<float>({rows, 40}).requires_grad_();
+    Tensor<std::int64_t> index(detail::make_dense<Cpu>(DType::int64, {3}));
+    index.data_ptr()[0] = index.data_ptr()[2] = rows - 1, index.data_ptr()[1] = 1;
+    const Tensor<float> g = irregular<float>({3, 40}, 5);
+    embedding(index, table).backward(g);
+    const Tensor<float> d = table.grad();
+    std::int64_t wrong = 0;
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (int k = 0; k < 40; ++k) {
+        const float* from = std::as_const(g).data_ptr() + k;
+        const float expected = i == rows - 1 ? from[0] + from[80] : i == 1 ? from[40] : 0.0f;
+        if (std::as_const(d).data_ptr()[i * 40 + k] != expected) ++wrong;
+      }
+    CHECK(wrong == 0);
+  }
+}
+
 TEST_CASE("embedding meets central differences, also of second order") {
   Tensor<std::int64_t> index(detail::make_dense<Cpu>(DType::int64, {4}));
   const std::int64_t values[] = {2, 0, 2, 1};

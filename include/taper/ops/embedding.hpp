@@ -43,10 +43,8 @@ struct EmbeddingBackward {
     }
     bool fresh = false;
     T* table = gradient_memory<T>(ctx, 0, fresh);
-    const std::int64_t n = lookup.rows * lookup.width;
-    for (std::int64_t i = 0; fresh && i < n; ++i) table[i] = T(0);
     count_pass();
-    add_rows_at<T>(lookup.index.numel(), lookup.rows, lookup.width, g.data_ptr(), lookup.index.data_ptr(), lookup.skip, table);
+    add_rows_at<T>(lookup.index.numel(), lookup.rows, lookup.width, g.data_ptr(), lookup.index.data_ptr(), lookup.skip, table, fresh);
   }
 };
 

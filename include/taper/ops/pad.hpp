@@ -2,6 +2,7 @@
 // Padding: a border of a constant, or of what lies inside, around the last axes.
 #pragma once
 
+#include <taper/backend/cpu/pad.hpp>
 #include <taper/core/checked_cast.hpp>
 #include <taper/ops/index_at.hpp>
 #include <taper/ops/view.hpp>
@@ -9,9 +10,6 @@
 #include <algorithm>
 
 namespace taper::inline TAPER_CODE {
-
-/// What a border is made of: `value`; the inside mirrored at the edge; the edge repeated; the inside wrapped around.
-enum class PadMode : std::uint8_t { constant, reflect, replicate, circular };
 
 struct PadOptions {
   PadMode mode = PadMode::constant;
@@ -44,78 +42,28 @@ class Padding {
 
 namespace detail {
 
-/// x inside a border of `value`. Amounts are per axis from the front and not negative.
-template <Scalar T, Device D>
-Tensor<T, D> pad_constant(const Tensor<T, D>& x, const Dims& before, const Shape& shape, T value) {
-  Tensor<T, D> out = empty_tensor<T, D>(shape);
-  std::int64_t offset = 0;
-  for (int i = 0; i < shape.size(); ++i) offset += before[i] * out.strides()[i];
-  count_pass();
-  std::fill_n(out.data_ptr(), out.numel(), value);
-  copy_strided(dtype_of<T>, x.shape(), reinterpret_cast<std::byte*>(out.data_ptr() + offset), out.strides(),
-               x.record().data, x.strides());
-  auto backward = [before, inside = x.shape()](const autograd::BackwardContext& ctx) {
-    if (!ctx.wants(0)) return;
-    Tensor<T, D> g = ctx.grad<T, D>();
-    for (int i = 0; i < inside.size(); ++i)
-      if (inside[i] != g.shape()[i]) g = narrow(g, i, before[i], inside[i]);
-    ctx.give(0, g);
-  };
-  return record_op("pad", std::move(out), false, std::move(backward), x);
-}
-
-/// Which element of an axis of n stands at place i of the padded axis, counted from its first element.
-inline std::int64_t padded_source(PadMode mode, std::int64_t i, std::int64_t n) {
-  switch (mode) {
-    case PadMode::reflect: return i < 0 ? -i : i >= n ? 2 * (n - 1) - i : i;
-    case PadMode::replicate: return i < 0 ? 0 : i >= n ? n - 1 : i;
-    default: return i < 0 ? i + n : i >= n ? i - n : i;
-  }
-}
-
-/// A border along one axis: places [0, before) and [before + n, size) of the padded axis show elements of the inside.
-struct Border {
-  PadMode mode;
-  int axis;
-  std::int64_t before, n, size;
-
-  /// f(block, place, source) for every block of rows and every place of the border.
-  template <class F>
-  void for_each(std::int64_t blocks, const F& f) const {
-    for (std::int64_t o = 0; o < blocks; ++o) {
-      for (std::int64_t i = 0; i < before; ++i) f(o, i, padded_source(mode, i - before, n));
-      for (std::int64_t i = before + n; i < size; ++i) f(o, i, padded_source(mode, i - before, n));
-    }
-  }
-};
-
-/// x with a border along one axis, or (Fold) the gradient of that: the inside, with what each border place holds added to
-/// its source. Each is the other's gradient.
+/// x inside a border, or (Fold) the gradient of that: each element with what all the places that show it hold. Each is
+/// the other's gradient; a constant border's value has none.
 template <bool Fold, Scalar T, Device D>
-Tensor<T, D> bordered(const Tensor<T, D>& x, const Border& b) {
-  Shape shape = x.shape();
-  shape[b.axis] = Fold ? b.n : b.size;
-  Tensor<T, D> out = empty_tensor<T, D>(shape);
-  const RecordPtr dense = dense_record(x.handle());
-  std::int64_t blocks = 1, row = 1;
-  for (int i = 0; i < shape.size(); ++i) (i < b.axis ? blocks : row) *= i == b.axis ? 1 : shape[i];
-  const T* from = reinterpret_cast<const T*>(dense->data);
-  T* to = out.data_ptr();
+Tensor<T, D> bordered(const Tensor<T, D>& x, const PadShape& s, T value) {
+  Tensor<T, D> out = empty_tensor<T, D>(Fold ? s.inner : s.outer);
+  const bool fits = PadRows(s).fits(x.shape(), x.strides());
+  const RecordPtr from = fits ? x.handle() : dense_record(x.handle());
+  const Strides strides = fits ? x.strides() : contiguous_strides(x.shape());
+  const T* p = reinterpret_cast<const T*>(from->data);
   count_pass();
-  for (std::int64_t o = 0; o < blocks; ++o)
-    std::memcpy(static_cast<void*>(to + (Fold ? o * b.n : o * b.size + b.before) * row), from + (Fold ? o * b.size + b.before : o * b.n) * row,
-                static_cast<std::size_t>(b.n * row) * sizeof(T));
-  b.for_each(blocks, [&](std::int64_t o, std::int64_t place, std::int64_t source) {
-    if constexpr (Fold) {
-      for (std::int64_t i = 0; i < row; ++i) accumulate(to[(o * b.n + source) * row + i], from[(o * b.size + place) * row + i]);
-    } else {
-      std::memcpy(static_cast<void*>(to + (o * b.size + place) * row), from + (o * b.n + source) * row, static_cast<std::size_t>(row) * sizeof(T));
-    }
-  });
-  auto backward = [b](const autograd::BackwardContext& ctx) {
-    if (ctx.wants(0)) ctx.give(0, bordered<!Fold>(ctx.grad<T, D>(), b));
-  };
-  return record_op("pad", std::move(out), false, std::move(backward), x);
+  if (out.numel() > 0) {
+    if constexpr (Fold) pad_around_backward<T>(s, strides, p, out.data_ptr());
+    else pad_around<T>(s, strides, p, value, out.data_ptr());
+  }
+  if constexpr (Differentiable<T>) {
+    auto backward = [s](const autograd::BackwardContext& ctx) {
+      if (ctx.wants(0)) ctx.give(0, bordered<!Fold>(ctx.grad<T, D>(), s, T(0)));
+    };
+    return record_op("pad", std::move(out), false, std::move(backward), x);
+  } else {
+    return out;
+  }
 }
 
 template <Scalar T, Device D>
@@ -148,10 +96,8 @@ Tensor<T, D> pad_tensor(Tensor<T, D> y, const Padding& amounts, const PadOptions
     if (b > 0 || a > 0) y = narrow(y, axis, b, y.shape()[axis] - b - a);
   }
   if (!grows) return clone(y);
-  if (options.mode == PadMode::constant) return pad_constant(y, before, shape, checked_cast<T>("pad", options.value));
-  for (int axis = 0; axis < y.dim(); ++axis)
-    if (shape[axis] != y.shape()[axis]) y = bordered<false>(y, {options.mode, axis, before[axis], y.shape()[axis], shape[axis]});
-  return y;
+  const T value = options.mode == PadMode::constant ? checked_cast<T>("pad", options.value) : T(0);
+  return bordered<false>(y, {options.mode, y.shape(), shape, before}, value);
 }
 
 }  // namespace detail

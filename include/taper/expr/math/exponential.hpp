@@ -57,6 +57,14 @@ TAPER_PACK X exp_of(X x) {
   return scale(splat<X>(1) + exp_small(t.r), t.i);
 }
 
+/// e^x of x <= 0, and 0 where that is not a normal number.
+template <class X>
+TAPER_PACK X exp_decay_of(X x) {
+  const Reduced<X> t = reduce_ln2(x);
+  const X y = (splat<X>(1) + exp_small(t.r)) * power_of_two<X>(t.i);
+  return choose<X>(x < splat<X>(is_double<X> ? -708.0 : -87.0), splat<X>(0), y);
+}
+
 template <class X>
 TAPER_PACK X exp2_of(X x) {
   x = greater(splat<X>(is_double<X> ? -1076.0 : -151.0), lesser(splat<X>(is_double<X> ? 1025.0 : 129.0), x));
@@ -148,6 +156,8 @@ TAPER_PRECISE_END
 TAPER_MATH_UNARY(exp, ::exp(x))
 TAPER_MATH_UNARY(exp2, ::exp2(x))
 TAPER_MATH_UNARY(expm1, ::expm1(x))
+/// exp(x) of x <= 0 to the same error, and 0 below -87 (double: -708).
+TAPER_MATH_UNARY(exp_decay, x < (sizeof(x) == 8 ? -708 : -87) ? 0 : ::exp(x))
 /// 1 / (1 + e^-x).
 TAPER_MATH_UNARY(sigmoid, 1 / (1 + ::exp(-x)))
 TAPER_MATH_UNARY(tanh, ::tanh(x))
