@@ -54,16 +54,28 @@ struct ShiftPlan {
   }
 };
 
+/// Fewer elements than two vectors of `Bytes`, by two that overlap.
+template <class T, int Bytes>
+TAPER_INLINE void copy_end(const T* from, Index n, T* to) {
+  using V = typename tiles::Native<T, Bytes>::type;
+  constexpr Index lanes = Bytes / sizeof(T);
+  if (n >= lanes) {
+    const V first = tiles::load<V>(from), last = tiles::load<V>(from + n - lanes);
+    tiles::store(to, first);
+    tiles::store(to + n - lanes, last);
+  } else if constexpr (lanes > 2) {
+    copy_end<T, Bytes / 2>(from, n, to);
+  } else if (n > 0) {
+    to[0] = from[0];
+  }
+}
+
 template <class T, class A>
 TAPER_INLINE void copy_run(const T* from, Index n, T* to) {
   constexpr Index lanes = tiles::Tile<T, A>::lanes;
   using V = typename tiles::Native<T, A::vector_bytes>::type;
-  using Half = typename tiles::Native<T, 16>::type;
-  constexpr Index narrow = 16 / sizeof(T);
-  Index i = 0;
-  for (; i + lanes <= n; i += lanes) tiles::store(to + i, tiles::load<V>(from + i));
-  for (; i + narrow <= n; i += narrow) tiles::store(to + i, tiles::load<Half>(from + i));
-  for (; i < n; ++i) to[i] = from[i];
+  for (; n >= 2 * lanes; n -= lanes, from += lanes, to += lanes) tiles::store(to, tiles::load<V>(from));
+  copy_end<T, A::vector_bytes>(from, n, to);
 }
 
 template <class T, class A>
