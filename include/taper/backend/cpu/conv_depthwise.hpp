@@ -3,8 +3,8 @@
 // tap.
 #pragma once
 
-#include <taper/backend/cpu/conv_shape.hpp>
-#include <taper/backend/cpu/conv_shift.hpp>
+#include <taper/backend/cpu/conv_depthwise_stage.hpp>
+#include <taper/backend/cpu/epilogue.hpp>
 #include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
@@ -15,67 +15,6 @@
 
 namespace taper::inline TAPER_CODE::detail::convolution {
 
-/// Rows of results that are summed side by side.
-inline constexpr int depthwise_step = 4;
-
-/// Where the taps of a window lie in the copy of a channel, in the order of the weights, and how far it is from a row of
-/// results to the next.
-struct DepthwiseTaps {
-  Index kh, kw, row;
-  const Index* offsets;
-  Index count() const { return kh * kw; }
-};
-
-/// A copy of a channel with its padding, as far as the windows reach: rows, and in each one run of columns for every
-/// remainder modulo the stride. Whole steps of rows; what lies behind the last window is zero.
-template <class T, class A>
-class PaddedChannel {
- public:
-  explicit PaddedChannel(const Conv2dShape& s)
-      : s_(s),
-        reach_((s.oh() - 1) * s.sh + (s.kh - 1) * s.dh + 1),
-        width_((s.ow() - 1) * s.sw + (s.kw - 1) * s.dw + 1),
-        run_(ceil_div(width_, s.sw)),
-        size_((ceil_div(s.oh(), depthwise_step) * depthwise_step * s.sh + (s.kh - 1) * s.dh + 1) * s.sw * run_ + tiles::Tile<T, A>::lanes),
-        offsets_(s.taps()),
-        data_(size_),
-        line_(width_) {
-    for (Index t = 0; t < s.taps(); ++t) {
-      const Index x = t % s.kw * s.dw;
-      offsets_.data()[t] = t / s.kw * s.dh * s.sw * run_ + x % s.sw * run_ + x / s.sw;
-    }
-    for (Index i = 0; i < size_; ++i) data_.data()[i] = T(0);
-    for (Index i = 0; i < width_; ++i) line_.data()[i] = T(0);
-  }
-  const T* data() const { return data_.data(); }
-  DepthwiseTaps taps() const { return {s_.kh, s_.kw, s_.sh * s_.sw * run_, offsets_.data()}; }
-  void fill(const T* channel) const {
-    if (s_.sw == 1) fill_rows(s_, channel, reach_, width_, data_.data());
-    else split_rows(s_, channel, reach_, width_, run_, line_.data(), data_.data());
-  }
-
- private:
-  TAPER_KERNEL [[gnu::noinline]] static void fill_rows(const Conv2dShape& s, const T* channel, Index reach, Index width, T* to) {
-    stage_channel<T, A>(s, channel, -s.ph, -s.pw, reach, width, to);
-  }
-  TAPER_KERNEL [[gnu::noinline]] static void split_rows(const Conv2dShape& s, const T* channel, Index reach, Index width, Index run, T* line, T* to) {
-    const Index first = larger(0, s.ph), last = smaller(reach, s.h + s.ph);
-    for (Index y = first; y < last; ++y) {
-      stage_channel<T, A>({1, 1, 1, s.w}, channel + (y - s.ph) * s.w, 0, -s.pw, 1, width, line);
-      // A run may end in the next one, which is written after it; the last one's end is that of the row before.
-      for (Index phase = 0; phase < s.sw; ++phase) copy_loose<T, A>(line + phase, s.sw, run, to + (y * s.sw + phase) * run);
-    }
-    // What the last runs wrote behind themselves.
-    if (first < last)
-      for (Index i = 0; i < tiles::Tile<T, A>::lanes; ++i) to[last * s.sw * run + i] = T(0);
-  }
-
-  Conv2dShape s_;
-  Index reach_, width_, run_, size_;
-  Scratch<Index> offsets_;
-  Scratch<T> data_, line_;
-};
-
 /// The kernel for a shape: 3 x 3 taps with their weights in registers, taps whose rows are those of the next results, or any.
 enum class DepthwiseKernel { nine, nine_by_two, shared, any };
 inline DepthwiseKernel depthwise_kernel(const Conv2dShape& s) {
@@ -85,16 +24,17 @@ inline DepthwiseKernel depthwise_kernel(const Conv2dShape& s) {
 
 /// Rows of one result channel, `depthwise_step` at a time; the last of them are computed twice if need be. In a row the
 /// last vector overlaps the one before; rows shorter than a vector are written whole vectors at a time, front to back.
+/// `w` has a vector for each tap, `bias` one.
 template <class T, class A, DepthwiseKernel Kernel>
-TAPER_KERNEL [[gnu::noinline]] void depthwise_rows(const DepthwiseTaps& taps, Index rows, Index columns, const T* channel, const T* w, T bias, T* y,
-                                                   Index y_row) {
+TAPER_KERNEL [[gnu::noinline]] void depthwise_rows(const DepthwiseTaps& taps, Index rows, Index columns, const T* channel, const T* w, const T* bias,
+                                                   T* y, Index y_row) {
   using V = typename tiles::Native<T, A::vector_bytes>::type;
   constexpr int lanes = tiles::Tile<T, A>::lanes, step = depthwise_step;
   constexpr bool nine = Kernel == DepthwiseKernel::nine || Kernel == DepthwiseKernel::nine_by_two;
   V weight[nine ? 9 : 1];
   if constexpr (nine)
 #pragma GCC unroll 16
-    for (int t = 0; t < 9; ++t) weight[t] = V{} + w[t];
+    for (int t = 0; t < 9; ++t) weight[t] = tiles::load<V>(w + t * lanes);
   for (Index r = 0; r < rows; r += step) {
     if (r + step > rows) r = rows - step;
     for (Index x = 0; x < columns; x += lanes) {
@@ -102,7 +42,7 @@ TAPER_KERNEL [[gnu::noinline]] void depthwise_rows(const DepthwiseTaps& taps, In
       const T* at = channel + r * taps.row + x;
       V sum[step];
 #pragma GCC unroll 16
-      for (int i = 0; i < step; ++i) sum[i] = V{} + bias;
+      for (int i = 0; i < step; ++i) sum[i] = tiles::load<V>(bias);
       if constexpr (nine) {
         constexpr int stride = Kernel == DepthwiseKernel::nine ? 1 : 2;
         const Index next = taps.row / stride;
@@ -125,14 +65,14 @@ TAPER_KERNEL [[gnu::noinline]] void depthwise_rows(const DepthwiseTaps& taps, In
 #pragma GCC unroll 16
             for (int i = 1; i < step; ++i) seen[i - 1] = seen[i];
             seen[step - 1] = tiles::load<V>(from);
-            const V factor = V{} + w[t];
+            const V factor = tiles::load<V>(w + t * lanes);
 #pragma GCC unroll 16
             for (int i = 0; i < step; ++i) sum[i] += factor * seen[i];
           }
         }
       } else {
         for (Index t = 0; t < taps.count(); ++t) {
-          const V factor = V{} + w[t];
+          const V factor = tiles::load<V>(w + t * lanes);
 #pragma GCC unroll 16
           for (int i = 0; i < step; ++i) sum[i] += factor * tiles::load<V>(at + taps.offsets[t] + i * taps.row);
         }
@@ -152,22 +92,33 @@ void depthwise_forward(const Conv2dShape& s, const T* x, const T* w, const T* bi
                    : kernel == K::nine_by_two ? depthwise_rows<T, A, K::nine_by_two>
                    : kernel == K::shared      ? depthwise_rows<T, A, K::shared>
                                               : depthwise_rows<T, A, K::any>;
-  // Results that are narrower than a vector or fewer than a step of rows are made aside.
-  const bool aside = ow < tiles::Tile<T, A>::lanes || oh < depthwise_step;
-  const Index rows = aside ? ceil_div(oh, depthwise_step) * depthwise_step : oh;
-  parallel_for(s.n * s.groups, 1 + (Index{1} << 16) / (oh * ow * out * count), [&](Index begin, Index end) {
-    const PaddedChannel<T, A> channel(s);
+  const DepthwiseForm<T, A> form(s.kh, oh, ow);
+  const bool aside = form.deep > 1 || form.pieces || oh < depthwise_step;
+  const Index rows = aside ? form.rows : oh, pixels = oh * ow;
+  parallel_for(form.units(s), 1 + (Index{1} << 18) / (pixels * out * count * form.deep), [&](Index begin, Index end) {
+    const PaddedChannel<T, A> channel(s, form);
     const DepthwiseTaps taps = channel.taps();
-    const Scratch<T> results(aside ? rows * ow : 0);
+    const Scratch<T> results(aside ? form.size() : 0), weights(out * (count + 1) * form.lanes);
+    Index known = -1;  // the group whose weights are laid out
     for (Index u = begin; u < end; ++u) {
-      channel.fill(x + u * s.h * s.w);
-      for (Index o = 0; o < out; ++o) {
-        const Index of = u % s.groups * out + o;
-        T* to = y + (u * out + o) * oh * ow;
-        run(taps, rows, ow, channel.data(), w + of * count, bias ? bias[of] : T(0), aside ? results.data() : to, ow);
-        if (aside) copy_run<T, A>(results.data(), oh * ow, to);
-        finish(u * out + o, 1, 0, oh * ow);
+      const auto [image, group, channels] = form.unit(s, u);
+      const Index first = image * s.oc + group * out;
+      for (Index o = 0; o < out && group != known; ++o) {
+        T* to = weights.data() + o * (count + 1) * form.lanes;
+        const Index valid = form.deep > 1 ? channels : form.lanes, step = form.deep > 1 ? out : 0;
+        for (Index t = 0; t < count; ++t) fill_lanes<T, A>(w + (group * out + o) * count + t, step * count, valid, to + t * form.lanes);
+        fill_lanes<T, A>(bias ? bias + group * out + o : w, step, bias ? valid : 0, to + count * form.lanes);
       }
+      known = group;
+      channel.fill(x + (image * s.c + group) * s.h * s.w, channels);
+      for (Index o = 0; o < out; ++o) {
+        T* to = y + (first + o) * pixels;
+        const T* factors = weights.data() + o * (count + 1) * form.lanes;
+        run(taps, rows, form.columns, channel.data(), factors, factors + count * form.lanes, aside ? results.data() : to, form.columns);
+        if (form.deep > 1) lanes_to_channels<T, A>(results.data(), pixels, channels, out * pixels, to);
+        else if (aside) copy_run<T, A>(results.data(), pixels, to);
+      }
+      finish(first, channels * out, 0, pixels);
     }
   });
 }

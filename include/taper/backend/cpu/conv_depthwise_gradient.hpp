@@ -100,34 +100,38 @@ void depthwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T*
                    : kernel == K::nine_by_two ? depthwise_taps<T, A, K::nine_by_two>
                    : kernel == K::shared      ? depthwise_taps<T, A, K::shared>
                                               : depthwise_taps<T, A, K::any>;
-  const Index rows = ceil_div(oh, depthwise_step) * depthwise_step, fours = ceil_div(out * count, 4) * 4;
-  const bool aside = ow < lanes || rows != oh;  // dy is read past its rows, where zeros must lie
-  const Index images = s.groups >= 16 ? s.n : even_blocks(s.n, ceil_div(s.n * s.groups, 16)), chunks = ceil_div(s.n, images);
-  const Scratch<T> partial(s.groups * chunks * fours);
-  parallel_for(s.groups * chunks, 1 + (Index{1} << 16) / (images * pixels * out * count), [&](Index begin, Index end) {
-    const PaddedChannel<T, A> channel(s);
+  const DepthwiseForm<T, A> form(s.kh, oh, ow);
+  const bool aside = form.deep > 1 || form.size() != pixels;  // steps of rows are filled up with zeros
+  const Index blocks = ceil_div(s.groups, form.deep), sums_of = ceil_div(out * count, 4) * 4;  // folded by fours
+  const Index images = blocks >= 16 ? s.n : even_blocks(s.n, ceil_div(s.n * blocks, 16)), chunks = ceil_div(s.n, images);
+  const Scratch<T> partial(blocks * chunks * sums_of * form.deep);
+  parallel_for(blocks * chunks, 1 + (Index{1} << 18) / (images * pixels * out * count * form.deep), [&](Index begin, Index end) {
+    const PaddedChannel<T, A> channel(s, form);
     const DepthwiseTaps taps = channel.taps();
-    const Scratch<T> sums(fours * lanes), gradient(aside ? rows * ow + lanes : 0);
-    for (Index i = 0; aside && i < rows * ow + lanes; ++i) gradient.data()[i] = T(0);
+    const Scratch<T> sums(sums_of * lanes), gradient(aside ? form.size() : 0);
+    if (aside) clear(gradient.data(), form.size());
     for (Index u = begin; u < end; ++u) {
-      const Index group = u / chunks, first = u % chunks * images;
-      for (Index i = 0; i < fours * lanes; ++i) sums.data()[i] = T(0);
+      const Index group = u / chunks * form.deep, channels = smaller(form.deep, s.groups - group), first = u % chunks * images;
+      clear(sums.data(), sums_of * lanes);
       for (Index image = first; image < smaller(s.n, first + images); ++image) {
-        channel.fill(x + (image * s.c + group) * s.h * s.w);
+        channel.fill(x + (image * s.c + group) * s.h * s.w, channels);
         for (Index o = 0; o < out; ++o) {
           const T* from = dy + (image * s.oc + group * out + o) * pixels;
-          if (aside) copy_run<T, A>(from, pixels, gradient.data());
-          run(taps, rows, ow, aside ? gradient.data() : from, channel.data(), sums.data() + o * count * lanes);
+          if (form.deep > 1) channels_to_lanes<T, A>(from, out * pixels, channels, pixels, gradient.data());
+          else if (aside) copy_run<T, A>(from, pixels, gradient.data());
+          run(taps, form.rows, form.columns, aside ? gradient.data() : from, channel.data(), sums.data() + o * count * lanes);
         }
       }
-      fold_lanes<T, A>(sums.data(), fours, partial.data() + u * fours);
+      T* to = partial.data() + u * sums_of * form.deep;
+      if (form.deep > 1) copy_run<T, A>(sums.data(), sums_of * lanes, to);
+      else fold_lanes<T, A>(sums.data(), sums_of, to);
     }
   });
   for (Index group = 0; group < s.groups; ++group)
     for (Index i = 0; i < out * count; ++i) {
-      const T* from = partial.data() + group * chunks * fours + i;
+      const T* from = partial.data() + (group / form.deep * chunks * sums_of + i) * form.deep + group % form.deep;
       T sum = from[0];
-      for (Index chunk = 1; chunk < chunks; ++chunk) sum += from[chunk * fours];
+      for (Index chunk = 1; chunk < chunks; ++chunk) sum += from[chunk * sums_of * form.deep];
       dw[group * out * count + i] = sum;
     }
 }
@@ -139,11 +143,12 @@ class DepthwiseParts {
  public:
   explicit DepthwiseParts(const Conv2dShape& s)
       : s_(s),
+        form_(0, s.h, ceil_div(s.w, s.sw)),
         top_(floor_div(s.ph - (s.kh - 1) * s.dh, s.sh)),
         left_(floor_div(s.pw - (s.kw - 1) * s.dw, s.sw)),
-        columns_(ceil_div(ceil_div(s.w, s.sw), lanes) * lanes),
+        columns_(ceil_div(form_.columns, lanes) * lanes),
         height_(ceil_div(ceil_div(s.h, s.sh), depthwise_step) * depthwise_step + (s.sh - 1 + s.ph) / s.sh - top_),
-        width_(columns_ + (s.sw - 1 + s.pw) / s.sw - left_),
+        width_(columns_ + ((s.sw - 1 + s.pw) / s.sw - left_) * form_.deep),
         first_(s.sh * s.sw + 1),
         offsets_(s.group_out() * s.taps()),
         from_(s.group_out() * s.taps()) {
@@ -154,31 +159,37 @@ class DepthwiseParts {
         const Index y = part / s.sw + s.ph - t % s.taps() / s.kw * s.dh, x = part % s.sw + s.pw - t % s.kw * s.dw;
         if (y % s.sh != 0 || x % s.sw != 0) continue;
         from_.data()[n] = t;
-        offsets_.data()[n++] = (t / s.taps() * height_ + y / s.sh - top_) * width_ + x / s.sw - left_;
+        offsets_.data()[n++] = (t / s.taps() * height_ + y / s.sh - top_) * width_ + (x / s.sw - left_) * form_.deep;
       }
     }
     first_.data()[s.sh * s.sw] = n;
   }
 
-  /// Images and groups [begin, end).
+  Index units() const { return form_.units(s_); }
+  Index grain() const { return 1 + (Index{1} << 18) / (s_.oh() * s_.ow() * s_.group_out() * s_.taps() * form_.deep); }
   void run(Index begin, Index end, const T* dy, const T* w, T* dx) const {
-    const Index all = s_.group_out() * s_.taps(), oh = s_.oh(), ow = s_.ow(), plane = height_ * width_, parts = s_.sh * s_.sw;
-    const Scratch<T> staged(s_.group_out() * plane + lanes), weights(all), results(parts * depthwise_step * columns_), line(2 * columns_);
-    for (Index i = 0; i < s_.group_out() * plane + lanes; ++i) staged.data()[i] = T(0);
+    const Index out = s_.group_out(), all = out * s_.taps(), oh = s_.oh(), ow = s_.ow(), plane = height_ * width_, deep = form_.deep;
+    const Scratch<T> staged(out * plane + lanes), weights((all + 1) * lanes), results(s_.sh * s_.sw * depthwise_step * columns_);
+    const Scratch<T> turned(deep > 1 ? larger(oh * ow, s_.h * s_.w) * deep : 0), line(2 * columns_);
+    clear(staged.data(), out * plane + lanes);
+    clear(weights.data() + all * lanes, lanes);
+    Index known = -1;  // the group whose weights are laid out
     for (Index u = begin; u < end; ++u) {
-      for (Index i = 0; i < all; ++i) weights.data()[i] = w[u % s_.groups * all + from_.data()[i]];
-      for (Index o = 0; o < s_.group_out(); ++o)
-        stage_channel<T, A>({1, 1, oh, ow}, dy + (u * s_.group_out() + o) * oh * ow, top_, left_, height_, width_, staged.data() + o * plane);
-      for (Index y = 0; y < s_.h; y += depthwise_step * s_.sh) {
-        for (Index part = 0; part < parts; ++part) {
-          const Index first = first_.data()[part];
-          depthwise_rows<T, A, DepthwiseKernel::any>({first_.data()[part + 1] - first, 1, width_, offsets_.data() + first}, depthwise_step, columns_,
-                                                     staged.data() + y / s_.sh * width_, weights.data() + first, T(0),
-                                                     results.data() + part * columns_, parts * columns_);
-        }
-        for (Index r = 0; r < depthwise_step * s_.sh && y + r < s_.h; ++r)
-          join(results.data() + r * s_.sw * columns_, line.data(), dx + (u * s_.h + y + r) * s_.w);
+      const auto [image, group, channels] = form_.unit(s_, u);
+      for (Index i = 0; i < all && group != known; ++i)
+        fill_lanes<T, A>(w + group * all + from_.data()[i], deep > 1 ? all : 0, deep > 1 ? channels : lanes, weights.data() + i * lanes);
+      known = group;
+      for (Index o = 0; o < out; ++o) {
+        const T* from = dy + (image * s_.oc + group * out + o) * oh * ow;
+        if (deep > 1) channels_to_lanes<T, A>(from, out * oh * ow, channels, oh * ow, turned.data()), from = turned.data();
+        stage_channel<T, A>({1, 1, oh, ow * deep}, from, top_, left_ * deep, height_, width_, staged.data() + o * plane);
       }
+      T* to = dx + (image * s_.c + group) * s_.h * s_.w;
+      for (Index y = 0; y < s_.h; y += depthwise_step * s_.sh) {
+        make(y / s_.sh, staged.data(), weights.data(), results.data());
+        join(y, results.data(), line.data(), deep > 1 ? turned.data() : to);
+      }
+      if (deep > 1) lanes_to_channels<T, A>(turned.data(), s_.h * s_.w, channels, s_.h * s_.w, to);
     }
   }
 
@@ -186,22 +197,36 @@ class DepthwiseParts {
   static constexpr Index lanes = tiles::Tile<T, A>::lanes;
   static Index floor_div(Index x, Index y) { return x >= 0 ? x / y : -ceil_div(-x, y); }
 
-  /// A row of the image from its runs of every sw-th column.
-  TAPER_KERNEL [[gnu::noinline]] void join(const T* runs, T* line, T* to) const {
+  /// A step of rows of every part.
+  void make(Index row, const T* staged, const T* weights, T* results) const {
+    const Index parts = s_.sh * s_.sw, *first = first_.data();
+    for (Index part = 0; part < parts; ++part)
+      depthwise_rows<T, A, DepthwiseKernel::any>({first[part + 1] - first[part], 1, width_, offsets_.data() + first[part]}, depthwise_step, columns_,
+                                                 staged + row * width_, weights + first[part] * lanes, weights + first[parts] * lanes,
+                                                 results + part * columns_, parts * columns_);
+  }
+  /// The rows of the image from y on, from their runs of every sw-th column.
+  TAPER_KERNEL [[gnu::noinline]] void join(Index y, const T* runs, T* line, T* image) const {
     using V = typename tiles::Native<T, A::vector_bytes>::type;
-    if (s_.sw == 2) {
-      for (Index x = 0; x < columns_; x += lanes) {
-        const V even = tiles::load<V>(runs + x), odd = tiles::load<V>(runs + columns_ + x);
-        tiles::store(line + 2 * x, tiles::shuffle<tiles::Interleaved<static_cast<int>(lanes), 0>, T>(even, odd));
-        tiles::store(line + 2 * x + lanes, tiles::shuffle<tiles::Interleaved<static_cast<int>(lanes), 1>, T>(even, odd));
+    const Index last = smaller(s_.h, y + depthwise_step * s_.sh), deep = form_.deep;
+    for (T* to = image + y * s_.w * deep; y < last; ++y, runs += s_.sw * columns_, to += s_.w * deep) {
+      if (deep > 1) {
+        for (Index x = 0; x < s_.w; ++x) tiles::store(to + x * lanes, tiles::load<V>(runs + x % s_.sw * columns_ + x / s_.sw * lanes));
+      } else if (s_.sw == 2) {
+        for (Index x = 0; x < columns_; x += lanes) {
+          const V even = tiles::load<V>(runs + x), odd = tiles::load<V>(runs + columns_ + x);
+          tiles::store(line + 2 * x, tiles::shuffle<tiles::Interleaved<static_cast<int>(lanes), 0>, T>(even, odd));
+          tiles::store(line + 2 * x + lanes, tiles::shuffle<tiles::Interleaved<static_cast<int>(lanes), 1>, T>(even, odd));
+        }
+        copy_run<T, A>(line, s_.w, to);
+      } else {
+        for (Index x = 0; x < s_.w; ++x) to[x] = runs[x % s_.sw * columns_ + x / s_.sw];
       }
-      copy_run<T, A>(line, s_.w, to);
-    } else {
-      for (Index x = 0; x < s_.w; ++x) to[x] = runs[x % s_.sw * columns_ + x / s_.sw];
     }
   }
 
   Conv2dShape s_;
+  DepthwiseForm<T, A> form_;
   Index top_, left_, columns_, height_, width_;  // of what is staged of dy: where it begins, its size
   Scratch<Index> first_, offsets_, from_;        // taps in the order of the parts
 };
@@ -209,8 +234,7 @@ class DepthwiseParts {
 template <class T, class A>
 void depthwise_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) {
   const DepthwiseParts<T, A> parts(s);
-  parallel_for(s.n * s.groups, 1 + (Index{1} << 16) / (s.oh() * s.ow() * s.group_out() * s.taps()),
-               [&](Index begin, Index end) { parts.run(begin, end, dy, w, dx); });
+  parallel_for(parts.units(), parts.grain(), [&](Index begin, Index end) { parts.run(begin, end, dy, w, dx); });
 }
 
 }  // namespace taper::inline TAPER_CODE::detail::convolution
