@@ -172,7 +172,7 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
     convert<T, float, A>(wide_dw.data(), weights, dw);
   } else if constexpr (has_tiles<T>) {
     if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && winograd_weight_gradient<T, A>(s, x, dy, dw)) return;
-    if (depthwise(s))
+    if (s.group_in() == 1 && s.group_out() <= 32)
       depthwise_weight_gradient<T, A>(s, x, dy, dw);
     else if (few_pixels(s))
       rows_weight_gradient<T, A>(s, x, dy, dw);
