@@ -66,11 +66,11 @@ TAPER_KERNEL void channels_to_lanes(const T* from, Index plane, Index channels, 
   constexpr Index lanes = tiles::Tile<T, A>::lanes;
   if (pixels < lanes) {
     alignas(64) T rows[lanes * lanes], turned[lanes * lanes];
-    for (Index c = 0; c < channels; ++c) copy_run<T, A>(from + c * plane, pixels, rows + c * lanes);
-    for (Index i = 0; i < channels; ++i)
-      for (Index j = pixels; j < lanes; ++j) rows[i * lanes + j] = T(0);
+    for (Index c = 0; c < channels; ++c)
+      for (Index j = 0; j < lanes; ++j) rows[c * lanes + j] = j < pixels ? from[c * plane + j] : T(0);
     tiles::transpose_block<T, A>(rows, lanes, channels, turned, lanes);
-    return copy_run<T, A>(turned, pixels * lanes, to);
+    for (Index i = 0; i < pixels * lanes; ++i) to[i] = turned[i];
+    return;
   }
   for (Index p = 0; p < pixels; p += lanes) {
     if (p + lanes > pixels) p = pixels - lanes;
@@ -127,6 +127,7 @@ class PaddedChannel {
   Index size() const { return ((form_.rows - 1) * s_.sh + (s_.kh - 1) * s_.dh + 1) * s_.sw * run_ * form_.deep + form_.lanes; }
 
   TAPER_KERNEL [[gnu::noinline]] static void copy(const Conv2dShape& s, Index deep, Index reach, Index run, const T* channel, T* data) {
+    using V = typename tiles::Native<T, A::vector_bytes>::type;
     const Index first = larger(0, s.ph), last = smaller(reach, s.h + s.ph), row = s.sw * run * deep;
     for (Index phase = 0; phase < s.sw; ++phase) {
       const Index shift = phase - s.pw, begin = shift >= 0 ? 0 : ceil_div(-shift, s.sw);
@@ -139,7 +140,7 @@ class PaddedChannel {
         else
           for (Index i = 0; i < n; ++i) {
             if (deep == 1) to[i] = from[i * s.sw];
-            else copy_run<T, A>(from + i * s.sw * deep, DepthwiseForm<T, A>::lanes, to + i * deep);
+            else tiles::store(to + i * deep, tiles::load<V>(from + i * s.sw * deep));
           }
       }
     }
