@@ -180,6 +180,65 @@ TEST_CASE("infinity and NaN reach the results that see them in Winograd's tiles 
   }
 }
 
+// Rows around a vector, few rows, single rows in pieces, channels around the lanes, strides beyond 2.
+TEST_CASE("depthwise convolution: every width, kernel, stride, padding, dilation and multiple of channels") {
+  for (const std::int64_t w : {1, 3, 7, 15, 16, 17, 31, 70})
+    for (const std::int64_t h : {1, 2, 5, 9})
+      for (const std::int64_t k : {1, 2, 3, 5})
+        for (const std::int64_t stride : {1, 2, 3})
+          for (const std::int64_t pad : {0, 1, 4})
+            for (const std::int64_t dilation : {1, 2})
+              for (const std::int64_t out : {1, 2}) {
+                const std::int64_t groups = w == 7 ? 17 : 3, across = w % 2 ? stride : 1;
+                const Conv2dShape s{2, groups, h, w, out * groups, h == 1 ? 1 : k, k, stride, across, h == 1 ? 0 : pad, pad, dilation, dilation, groups};
+                if (s.oh() <= 0 || s.ow() <= 0) continue;
+                REQUIRE_CASE(s, check<float>(s), 1e-5);
+                if (pad == 1) REQUIRE_CASE(s, check<double>(s), 1e-14);
+              }
+}
+
+TEST_CASE("weights of one input channel and many results") {
+  for (const std::int64_t out : {3, 6, 20}) {
+    const Conv2dShape s{5, 1, 28, 27, out, 5, 5, 1, 1, 2, 2}, narrow{40, 1, 9, 9, out, 3, 3, 2, 2, 1, 1};
+    REQUIRE_CASE(s, check<float>(s), 1e-5);
+    REQUIRE_CASE(narrow, check<float>(narrow), 1e-5);
+  }
+}
+
+TEST_CASE("infinity and NaN reach what sees them in depthwise convolutions, and nothing else") {
+  for (const std::int64_t size : {9, 20, 37})
+    for (const std::int64_t k : {3, 5})
+      for (const std::int64_t stride : {1, 2, 3})
+        for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+          const std::int64_t c = 18;
+          const Conv2dShape s{1, c, size, size, c, k, k, stride, stride, 1, 1, 1, 1, c};
+          auto w = random<float>(c * k * k), x = random<float>(c * size * size), dy = random<float>(c * s.oh() * s.ow());
+          for (auto* v : {&w, &x, &dy})
+            for (float& one : *v) one = one == 0 ? 0.5f : one;  // zero times infinity is another matter
+          auto clean = dy;
+          x[static_cast<std::size_t>((2 * size + 3) * size - 1)] = bad;  // the end of a row, which vectors overlap and read past
+          dy[static_cast<std::size_t>((3 * s.oh() + 2) * s.ow() - 1)] = bad;
+          std::vector<float> y(dy.size()), dx(x.size()), dw(w.size());
+          detail::conv2d_forward<float>(s, x.data(), w.data(), nullptr, y.data());
+          detail::conv2d_data_gradient<float>(s, dy.data(), w.data(), dx.data());
+          detail::conv2d_weight_gradient<float>(s, x.data(), clean.data(), dw.data());
+          std::vector<bool> ey(y.size()), edx(x.size()), edw(w.size());
+          for_terms(s, [&](std::size_t i, std::size_t t, std::size_t o) {
+            if (!std::isfinite(x[i])) ey[o] = edw[t] = true;
+            if (!std::isfinite(dy[o])) edx[i] = true;
+          });
+          CAPTURE(size, k, stride);
+          const auto as_seen = [](const std::vector<float>& got, const std::vector<bool>& expected) {
+            for (std::size_t i = 0; i < got.size(); ++i)
+              if (std::isfinite(got[i]) == expected[i]) return false;
+            return true;
+          };
+          CHECK(as_seen(y, ey));
+          CHECK(as_seen(dx, edx));
+          CHECK(as_seen(dw, edw));
+        }
+}
+
 TEST_CASE("convolution of 16-bit floats and integers") {
   for (const Conv2dShape& s :
        {Conv2dShape{2, 4, 7, 6, 6, 3, 2, 1, 2, 1, 0, 1, 1, 2}, Conv2dShape{3, 5, 4, 4, 2, 1, 1}}) {
@@ -216,7 +275,8 @@ TEST_CASE("convolution gives the same bits for any number of threads") {
   for (const Conv2dShape& s :
        {Conv2dShape{20, 3, 12, 12, 8, 3, 3, 1, 1, 1, 1}, Conv2dShape{2, 64, 20, 20, 48, 3, 3, 2, 2, 1, 1},
         Conv2dShape{9, 8, 4, 4, 8, 3, 3}, Conv2dShape{9, 24, 30, 30, 40, 3, 3, 1, 1, 1, 1},
-        Conv2dShape{8, 300, 8, 8, 310, 3, 3, 1, 1, 1, 1}, Conv2dShape{4, 16, 20, 20, 16, 3, 3, 1, 1, 1, 1, 1, 1, 16}}) {
+        Conv2dShape{8, 300, 8, 8, 310, 3, 3, 1, 1, 1, 1}, Conv2dShape{4, 16, 20, 20, 16, 3, 3, 1, 1, 1, 1, 1, 1, 16},
+        Conv2dShape{9, 40, 14, 14, 40, 3, 3, 2, 2, 1, 1, 1, 1, 40}, Conv2dShape{30, 1, 28, 28, 6, 3, 3, 1, 1, 1, 1}}) {
     const auto x = random<float>(s.n * s.c * s.h * s.w), w = random<float>(s.oc * s.c / s.groups * 9);
     const auto dy = random<float>(s.n * s.oc * s.oh() * s.ow());
     std::vector<float> y[3], dx[3], dw[3];

@@ -5,6 +5,7 @@
 #include <taper/backend/cpu/compiled.hpp>
 #include <taper/backend/cpu/conv_columns.hpp>
 #include <taper/backend/cpu/conv_depthwise.hpp>
+#include <taper/backend/cpu/conv_depthwise_gradient.hpp>
 #include <taper/backend/cpu/conv_rows.hpp>
 #include <taper/backend/cpu/conv_shape.hpp>
 #include <taper/backend/cpu/conv_shift.hpp>
@@ -95,7 +96,7 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias,
           tiles::multiply<T, A>({out, pixels, in, w + first * in, in, 1, x + i * in * pixels, pixels, 1,
                                  y + i * out * pixels, pixels, false, bias ? bias + first : nullptr, finish.from_row(i * out)});
         });
-      if (depthwise(s) && s.sw <= 2 && s.oh() >= 4) return depthwise_forward<T, A>(s, x, w, bias, y, finish);
+      if (depthwise(s)) return depthwise_forward<T, A>(s, x, w, bias, y, finish);
       if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && winograd_forward<T, A>(s, x, w, false, bias, y, finish)) return;
       if (!few_pixels(s)) return shift_forward<T, A>(s, x, w, bias, y, finish);
     }
@@ -132,15 +133,16 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) 
       batched_gemm<T, A>(s.n, in, pixels, out, w + g * out * in, 0, 1, in, dy + g * out * pixels, s.oc * pixels, pixels,
                          1, dx + g * in * pixels, s.c * pixels, pixels, false);
   } else if constexpr (has_tiles<T>) {
+    if (depthwise(s) && (s.sh > 1 || s.sw > 1 || out > 1)) return depthwise_data_gradient<T, A>(s, dy, w, dx);
     const Conv2dShape back{
         s.n,  s.oc, s.oh(),  s.ow(), s.c, s.kh, s.kw, 1, 1, s.dh * (s.kh - 1) - s.ph, s.dw * (s.kw - 1) - s.pw,
         s.dh, s.dw, s.groups};
     if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && prefer_winograd(back, tiles::Tile<T, A>::lanes) &&
         winograd_forward<T, A>(back, dy, w, true, nullptr, dx))
       return;
-    if (few_pixels(s)) {
+    if (few_pixels(s) && !depthwise(s)) {
       rows_data_gradient<T, A>(s, dy, w, dx);
-    } else if (s.sh == 1 && s.sw == 1 && ((in == 1 && out == 1) || !prefer_columns(s))) {
+    } else if (s.sh == 1 && s.sw == 1 && (depthwise(s) || !prefer_columns(s))) {
       const convolution::Scratch<T> reversed(s.c * out * s.taps());
       reverse_weights<T, A>(s, w, reversed.data());
       conv2d_forward<T, A>(back, dy, reversed.data(), nullptr, dx);
@@ -170,7 +172,7 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
     convert<T, float, A>(wide_dw.data(), weights, dw);
   } else if constexpr (has_tiles<T>) {
     if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && winograd_weight_gradient<T, A>(s, x, dy, dw)) return;
-    if (depthwise(s) && s.sw <= 2)
+    if (s.group_in() == 1 && s.group_out() <= 32)
       depthwise_weight_gradient<T, A>(s, x, dy, dw);
     else if (few_pixels(s))
       rows_weight_gradient<T, A>(s, x, dy, dw);

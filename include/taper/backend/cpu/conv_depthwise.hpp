@@ -3,9 +3,8 @@
 // tap.
 #pragma once
 
-#include <taper/backend/cpu/conv_shape.hpp>
-#include <taper/backend/cpu/conv_shift.hpp>
-#include <taper/backend/cpu/gemm_product.hpp>
+#include <taper/backend/cpu/conv_depthwise_stage.hpp>
+#include <taper/backend/cpu/epilogue.hpp>
 #include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
@@ -16,155 +15,110 @@
 
 namespace taper::inline TAPER_CODE::detail::convolution {
 
-/// A channel with its padding, as far as the windows reach, and where in it the taps of the first window lie.
-template <class T>
-struct PaddedChannel {
-  Index height, width;
-  Scratch<Index> offsets;
-  explicit PaddedChannel(const Conv2dShape& s)
-      : height((s.oh() - 1) * s.sh + (s.kh - 1) * s.dh + 1),
-        width((s.ow() - 1) * s.sw + (s.kw - 1) * s.dw + 1),
-        offsets(s.taps()) {
-    for (Index t = 0; t < s.taps(); ++t) offsets.data()[t] = t / s.kw * s.dh * width + t % s.kw * s.dw;
-  }
-};
+/// The kernel for a shape: 3 x 3 taps with their weights in registers, taps whose rows are those of the next results, or any.
+enum class DepthwiseKernel { nine, nine_by_two, shared, any };
+inline DepthwiseKernel depthwise_kernel(const Conv2dShape& s) {
+  const bool nine = s.kh == 3 && s.kw == 3 && s.dh == 1;
+  return nine && s.sh == 1 ? DepthwiseKernel::nine : nine && s.sh == 2 ? DepthwiseKernel::nine_by_two : s.sh == s.dh ? DepthwiseKernel::shared : DepthwiseKernel::any;
+}
 
-/// Four rows of one result channel, each element summed in the order of the taps; the last vector of a row overlaps the
-/// one before. Nine: nine taps side by side, so that a vector of the padded channel serves three rows of the result.
-template <class T, class A, int Stride, bool Nine>
-TAPER_KERNEL [[gnu::noinline]] void depthwise_rows(Index ow, const T* channel, Index pitch, const Index* offsets, Index taps,
-                                                   const T* w, T bias, T* y) {
+/// Rows of one result channel, `depthwise_step` at a time; the last of them are computed twice if need be. In a row the
+/// last vector overlaps the one before; rows shorter than a vector are written whole vectors at a time, front to back.
+/// `w` has a vector for each tap, `bias` one.
+template <class T, class A, DepthwiseKernel Kernel>
+TAPER_KERNEL [[gnu::noinline]] void depthwise_rows(const DepthwiseTaps& taps, Index rows, Index columns, const T* channel, const T* w, const T* bias,
+                                                   T* y, Index y_row) {
   using V = typename tiles::Native<T, A::vector_bytes>::type;
-  constexpr int lanes = tiles::Tile<T, A>::lanes, rows = 4;
-  for (Index x = 0; x < ow; x += lanes) {
-    if (x + lanes > ow && ow >= lanes) x = ow - lanes;
-    V sum[rows];
+  constexpr int lanes = tiles::Tile<T, A>::lanes, step = depthwise_step;
+  constexpr bool nine = Kernel == DepthwiseKernel::nine || Kernel == DepthwiseKernel::nine_by_two;
+  V weight[nine ? 9 : 1];
+  if constexpr (nine)
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; ++i) sum[i] = V{} + bias;
-    if constexpr (Nine) {
+    for (int t = 0; t < 9; ++t) weight[t] = tiles::load<V>(w + t * lanes);
+  for (Index r = 0; r < rows; r += step) {
+    if (r + step > rows) r = rows - step;
+    for (Index x = 0; x < columns; x += lanes) {
+      if (x + lanes > columns && columns >= lanes) x = columns - lanes;
+      const T* at = channel + r * taps.row + x;
+      V sum[step];
 #pragma GCC unroll 16
-      for (int r = 0; r < rows + 2; ++r)
+      for (int i = 0; i < step; ++i) sum[i] = tiles::load<V>(bias);
+      if constexpr (nine) {
+        constexpr int stride = Kernel == DepthwiseKernel::nine ? 1 : 2;
+        const Index next = taps.row / stride;
 #pragma GCC unroll 16
-        for (int k = 0; k < 3; ++k) {
-          const V from = tiles::load_strided<Stride, V>(channel + r * pitch + x * Stride + k);
+        for (int q = 0; q < (step - 1) * stride + 3; ++q)
 #pragma GCC unroll 16
-          for (int i = 0; i < rows; ++i)
-            if (i <= r && r <= i + 2) sum[i] += from * w[3 * (r - i) + k];
+          for (int k = 0; k < 3; ++k) {
+            const V from = tiles::load<V>(at + q * next + taps.offsets[k]);
+#pragma GCC unroll 16
+            for (int i = 0; i < step; ++i)
+              if (i * stride <= q && q <= i * stride + 2) sum[i] += from * weight[3 * (q - i * stride) + k];
+          }
+      } else if constexpr (Kernel == DepthwiseKernel::shared) {
+        for (Index k = 0; k < taps.kw; ++k) {
+          const T* from = at + taps.offsets[k];
+          V seen[step];
+#pragma GCC unroll 16
+          for (int i = 1; i < step; ++i, from += taps.row) seen[i] = tiles::load<V>(from);
+          for (Index t = k; t < taps.count(); t += taps.kw, from += taps.row) {
+#pragma GCC unroll 16
+            for (int i = 1; i < step; ++i) seen[i - 1] = seen[i];
+            seen[step - 1] = tiles::load<V>(from);
+            const V factor = tiles::load<V>(w + t * lanes);
+#pragma GCC unroll 16
+            for (int i = 0; i < step; ++i) sum[i] += factor * seen[i];
+          }
         }
-    } else {
-      for (Index t = 0; t < taps; ++t) {
-        const T* from = channel + offsets[t] + x * Stride;
-        const V weight = V{} + w[t];
+      } else {
+        for (Index t = 0; t < taps.count(); ++t) {
+          const V factor = tiles::load<V>(w + t * lanes);
 #pragma GCC unroll 16
-        for (int i = 0; i < rows; ++i) sum[i] += weight * tiles::load_strided<Stride, V>(from + i * pitch);
+          for (int i = 0; i < step; ++i) sum[i] += factor * tiles::load<V>(at + taps.offsets[t] + i * taps.row);
+        }
       }
-    }
-    if (ow >= lanes) {
 #pragma GCC unroll 16
-      for (int i = 0; i < rows; ++i) tiles::store(y + i * ow + x, sum[i]);
-    } else {
-      for (int i = 0; i < rows; ++i)
-        for (Index l = 0; l < ow; ++l) y[i * ow + l] = sum[i][l];
+      for (int i = 0; i < step; ++i) tiles::store(y + (r + i) * y_row + x, sum[i]);
     }
   }
 }
 
-/// Column stride 1 or 2, at least four rows of results.
 template <class T, class A>
 void depthwise_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y, const Finish<T>& finish = {}) {
-  const PaddedChannel<T> padded(s);
-  const Index oh = s.oh(), ow = s.ow(), out = s.group_out(), taps = s.taps(), pitch = s.sh * padded.width;
-  const bool nine = s.kh == 3 && s.kw == 3 && s.sh == 1 && s.sw == 1 && s.dh == 1 && s.dw == 1;
-  const auto rows = nine ? depthwise_rows<T, A, 1, true> : s.sw == 1 ? depthwise_rows<T, A, 1, false> : depthwise_rows<T, A, 2, false>;
-  parallel_for(s.n * s.groups, 1 + (Index{1} << 16) / (oh * ow * out * taps), [&](Index begin, Index end) {
-    const Scratch<T> channel(padded.height * padded.width);
-    for (Index i = 0; i < padded.height * padded.width; ++i) channel.data()[i] = T(0);
+  using K = DepthwiseKernel;
+  const Index oh = s.oh(), ow = s.ow(), out = s.group_out(), count = s.taps();
+  const K kernel = depthwise_kernel(s);
+  const auto run = kernel == K::nine          ? depthwise_rows<T, A, K::nine>
+                   : kernel == K::nine_by_two ? depthwise_rows<T, A, K::nine_by_two>
+                   : kernel == K::shared      ? depthwise_rows<T, A, K::shared>
+                                              : depthwise_rows<T, A, K::any>;
+  const DepthwiseForm<T, A> form(s.kh, oh, ow);
+  const bool aside = form.deep > 1 || form.pieces || oh < depthwise_step;
+  const Index rows = aside ? form.rows : oh, pixels = oh * ow;
+  parallel_for(form.units(s), 1 + (Index{1} << 18) / (pixels * out * count * form.deep), [&](Index begin, Index end) {
+    const PaddedChannel<T, A> channel(s, form);
+    const DepthwiseTaps taps = channel.taps();
+    const Scratch<T> results(aside ? form.size() : 0), weights(out * (count + 1) * form.lanes);
+    Index known = -1;  // the group whose weights are laid out
     for (Index u = begin; u < end; ++u) {
-      stage_channel<T, A>(s, x + u * s.h * s.w, -s.ph, -s.pw, padded.height, padded.width, channel.data());
+      const auto [image, group, channels] = form.unit(s, u);
+      const Index first = image * s.oc + group * out;
+      for (Index o = 0; o < out && group != known; ++o) {
+        T* to = weights.data() + o * (count + 1) * form.lanes;
+        const Index valid = form.deep > 1 ? channels : form.lanes, step = form.deep > 1 ? out : 0;
+        for (Index t = 0; t < count; ++t) fill_lanes<T, A>(w + (group * out + o) * count + t, step * count, valid, to + t * form.lanes);
+        fill_lanes<T, A>(bias ? bias + group * out + o : w, step, bias ? valid : 0, to + count * form.lanes);
+      }
+      known = group;
+      channel.fill(x + (image * s.c + group) * s.h * s.w, channels);
       for (Index o = 0; o < out; ++o) {
-        const Index of = u % s.groups * out + o;
-        for (Index r = 0; r < oh; r += 4) {
-          if (r + 4 > oh) r = oh - 4;  // the last rows again
-          rows(ow, channel.data() + r * pitch, pitch, padded.offsets.data(), taps, w + of * taps, bias ? bias[of] : T(0),
-               y + ((u * out + o) * oh + r) * ow);
-        }
-        finish(u * out + o, 1, 0, oh * ow);
+        T* to = y + (first + o) * pixels;
+        const T* factors = weights.data() + o * (count + 1) * form.lanes;
+        run(taps, rows, form.columns, channel.data(), factors, factors + count * form.lanes, aside ? results.data() : to, form.columns);
+        if (form.deep > 1) lanes_to_channels<T, A>(results.data(), pixels, channels, out * pixels, to);
+        else if (aside) copy_run<T, A>(results.data(), pixels, to);
       }
-    }
-  });
-}
-
-inline constexpr int taps_at_once = 9;
-
-/// sums[t] += sum over the result's pixels of dy times what tap t sees.
-template <class T, class A, int Stride>
-TAPER_KERNEL [[gnu::noinline]] void depthwise_taps(Index oh, Index ow, const T* dy, const T* channel, Index pitch,
-                                                   const Index* offsets, int count, T* sums) {
-  using V = typename tiles::Native<T, A::vector_bytes>::type;
-  constexpr int lanes = tiles::Tile<T, A>::lanes;
-  V sum[taps_at_once];
-  Index at[taps_at_once];
-#pragma GCC unroll 16
-  for (int t = 0; t < taps_at_once; ++t) sum[t] = V{}, at[t] = offsets[t < count ? t : 0];
-  // What is left of a row is the end of a vector that overlaps the one before, or, in a short row, the begin of one.
-  const int rest = static_cast<int>(ow % lanes);
-  decltype(V{} == V{}) keep{};
-  for (int l = 0; l < lanes; ++l) keep[l] = (ow < lanes ? l < rest : l >= lanes - rest) ? -1 : 0;
-  for (Index y = 0; y < oh; ++y, dy += ow, channel += pitch) {
-    Index x = 0;
-    for (; x + lanes <= ow; x += lanes) {
-      const V g = tiles::load<V>(dy + x);
-#pragma GCC unroll 16
-      for (int t = 0; t < taps_at_once; ++t) {
-        sum[t] += g * tiles::load_strided<Stride, V>(channel + at[t] + x * Stride);
-      }
-    }
-    if (rest) {
-      V g;
-      if (ow < lanes) {
-        T last[lanes] = {};
-        for (int l = 0; l < rest; ++l) last[l] = dy[l];
-        g = tiles::load<V>(last);
-      } else {
-        x = ow - lanes;
-        g = keep ? tiles::load<V>(dy + x) : V{};
-      }
-#pragma GCC unroll 16
-      for (int t = 0; t < taps_at_once; ++t) {
-        sum[t] += g * (keep ? tiles::load_strided<Stride, V>(channel + at[t] + x * Stride) : V{});
-      }
-    }
-  }
-  for (int t = 0; t < count; ++t) {
-    T all[lanes];
-    tiles::store(all, sum[t]);
-    for (int step = lanes / 2; step > 0; step /= 2)
-      for (int l = 0; l < step; ++l) all[l] += all[l + step];
-    sums[t] += all[0];
-  }
-}
-
-/// Column stride 1 or 2.
-template <class T, class A>
-void depthwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
-  const PaddedChannel<T> padded(s);
-  const Index oh = s.oh(), ow = s.ow(), out = s.group_out(), taps = s.taps();
-  parallel_for(s.groups, 1 + (Index{1} << 16) / (s.n * oh * ow * out * taps), [&](Index begin, Index end) {
-    const Scratch<T> channel(padded.height * padded.width);
-    for (Index i = 0; i < padded.height * padded.width; ++i) channel.data()[i] = T(0);
-    for (Index group = begin; group < end; ++group) {
-      T* to = dw + group * out * taps;
-      for (Index i = 0; i < out * taps; ++i) to[i] = T(0);
-      for (Index image = 0; image < s.n; ++image) {
-        stage_channel<T, A>(s, x + (image * s.c + group) * s.h * s.w, -s.ph, -s.pw, padded.height, padded.width,
-                            channel.data());
-        for (Index o = 0; o < out; ++o)
-          for (Index t = 0; t < taps; t += taps_at_once) {
-            const auto run = s.sw == 1 ? depthwise_taps<T, A, 1> : depthwise_taps<T, A, 2>;
-            run(oh, ow, dy + (image * s.oc + group * out + o) * oh * ow, channel.data(), s.sh * padded.width,
-                padded.offsets.data() + t, static_cast<int>(smaller(taps_at_once, taps - t)), to + o * taps + t);
-          }
-      }
+      finish(first, channels * out, 0, pixels);
     }
   });
 }

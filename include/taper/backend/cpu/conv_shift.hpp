@@ -54,16 +54,29 @@ struct ShiftPlan {
   }
 };
 
-template <class T, class A>
+/// Fewer elements than two vectors of `Bytes`, by two that overlap.
+template <class T, int Bytes, int Stride>
+TAPER_INLINE void copy_end(const T* from, Index n, T* to) {
+  using V = typename tiles::Native<T, Bytes>::type;
+  constexpr Index lanes = Bytes / sizeof(T);
+  if (n >= lanes) {
+    const V first = tiles::load_strided_within<Stride, V>(from), last = tiles::load_strided_within<Stride, V>(from + (n - lanes) * Stride);
+    tiles::store(to, first);
+    tiles::store(to + n - lanes, last);
+  } else if constexpr (lanes > 2) {
+    copy_end<T, Bytes / 2, Stride>(from, n, to);
+  } else if (n > 0) {
+    to[0] = from[0];
+  }
+}
+
+/// to[i] = from[i * Stride], touching nothing else.
+template <class T, class A, int Stride = 1>
 TAPER_INLINE void copy_run(const T* from, Index n, T* to) {
   constexpr Index lanes = tiles::Tile<T, A>::lanes;
   using V = typename tiles::Native<T, A::vector_bytes>::type;
-  using Half = typename tiles::Native<T, 16>::type;
-  constexpr Index narrow = 16 / sizeof(T);
-  Index i = 0;
-  for (; i + lanes <= n; i += lanes) tiles::store(to + i, tiles::load<V>(from + i));
-  for (; i + narrow <= n; i += narrow) tiles::store(to + i, tiles::load<Half>(from + i));
-  for (; i < n; ++i) to[i] = from[i];
+  for (; n >= 2 * lanes; n -= lanes, from += lanes * Stride, to += lanes) tiles::store(to, tiles::load_strided_within<Stride, V>(from));
+  copy_end<T, A::vector_bytes, Stride>(from, n, to);
 }
 
 template <class T, class A>

@@ -144,11 +144,6 @@ TAPER_KERNEL [[gnu::noinline]] void cut_tiles(const WinogradPlan& plan, const Pl
   });
 }
 
-template <int Lanes, int Half>
-struct Interleaved {
-  static constexpr int at(int lane) { return lane / 2 + Half * Lanes / 2 + (lane & 1 ? Lanes : 0); }
-};
-
 /// A^T m A of one channel of a block, written to y. False where a result is not finite.
 template <class T, class A>
 TAPER_KERNEL [[gnu::noinline]] bool join_tiles(const WinogradPlan& plan, Index channels, Index h, Index w, Index block, const T* from, Index stride,
@@ -172,8 +167,8 @@ TAPER_KERNEL [[gnu::noinline]] bool join_tiles(const WinogradPlan& plan, Index c
         const V left = s[i][0] + s[i][1] + s[i][2] + bias, right = s[i][1] - s[i][2] - s[i][3] + bias;
         odd += (left - left) + (right - right);
         T* to = line + i * room + 2 * j;
-        tiles::store(to, tiles::shuffle<Interleaved<n, 0>, T>(left, right));
-        tiles::store(to + lanes, tiles::shuffle<Interleaved<n, 1>, T>(left, right));
+        tiles::store(to, tiles::shuffle<tiles::Interleaved<n, 0>, T>(left, right));
+        tiles::store(to + lanes, tiles::shuffle<tiles::Interleaved<n, 1>, T>(left, right));
       }
     }
     const Index y = row % plan.down * 2;

@@ -63,6 +63,12 @@ TAPER_INLINE V load_strided(const T* p) {
     return shuffle<EvenLanes, T>(load<V>(p), load<V>(p + lanes));
 }
 
+/// The first or the second half of x and y, one lane of each after the other.
+template <int Lanes, int Half>
+struct Interleaved {
+  static constexpr int at(int lane) { return lane / 2 + Half * Lanes / 2 + (lane & 1 ? Lanes : 0); }
+};
+
 template <int Lanes>
 struct EvenLanesOverlapping {
   static constexpr int at(int lane) { return 2 * lane < Lanes ? 2 * lane : 2 * lane + 1; }
