@@ -46,7 +46,7 @@ struct Grid {
     constexpr Index enough = 16;
     const auto count = [&] { return ((m + rows - 1) / rows) * ((n + columns - 1) / columns); };
     const auto halve = [](Index& size, Index tile) { size = ((size + 1) / 2 + tile - 1) / tile * tile; };
-    if (rows > 120) rows = 120;
+    if (const Index parts = (m + 119) / 120; parts > 1) rows = ((m + parts - 1) / parts + tile_rows - 1) / tile_rows * tile_rows;
     if (columns > 1024) columns = 1024;
     while (count() < enough && rows * columns * k >= serial_work) {
       const bool can_rows = rows >= 2 * least_rows, can_columns = columns >= 2 * least_columns;
