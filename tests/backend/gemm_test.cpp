@@ -137,7 +137,8 @@ TEST_CASE("gemm of double equals the sum for every size up to 8 in every layout"
 
 TEST_CASE("gemm of larger odd sizes: several tasks, several blocks of k, all paths") {
   const std::int64_t sizes[][3] = {{64, 10, 128},   {65, 33, 784}, {1, 1000, 257}, {1000, 1, 257},  {131, 77, 1031},
-                                   {257, 300, 520}, {3, 513, 600}, {12, 515, 300}, {130, 1100, 40}, {200, 17, 1200}};
+                                   {257, 300, 520}, {3, 513, 600}, {12, 515, 300}, {130, 1100, 40}, {200, 17, 1200},
+                                   {24, 11, 131},   {47, 2, 65},   {193, 12, 333}, {119, 540, 70}};
   for (const auto& s : sizes) {
     every_layout<float>(s[0], s[1], s[2], eps_of<float>(s[2]));
     if (s[0] * s[1] * s[2] < 20000000) every_layout<double>(s[0], s[1], s[2], 2 * eps_of<double>(s[2]));
@@ -247,29 +248,30 @@ TEST_CASE("operands that end at a protected page are never read past, nor read b
 TEST_CASE("NaN and infinity reach exactly the elements they belong to") {
   const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
   for (const std::int64_t k : {5, 9, 20, 67})
-    for (const bool transposed : {false, true}) {
-      const std::int64_t m = 9, n = 21;
-      std::vector<float> a(static_cast<std::size_t>(m * k), 1.0f), b(static_cast<std::size_t>(k * n), 1.0f),
-          c(static_cast<std::size_t>(m * n));
-      const std::int64_t b_row = transposed ? 1 : n, b_column = transposed ? k : 1;
-      a[static_cast<std::size_t>(2 * k + k - 1)] = nan;
-      a[static_cast<std::size_t>(4 * k)] = 0;
-      b[static_cast<std::size_t>(0 * b_row + 20 * b_column)] = infinity;
-      b[static_cast<std::size_t>((k - 2) * b_row + 3 * b_column)] = -infinity;
-      detail::gemm<float>(m, n, k, a.data(), k, 1, b.data(), b_row, b_column, c.data(), n, false);
-      bool right = true;
-      for (std::int64_t i = 0; i < m; ++i)
-        for (std::int64_t j = 0; j < n; ++j) {
-          const float x = c[static_cast<std::size_t>(i * n + j)];
-          const float expected = i == 2 || (i == 4 && j == 20) ? nan
-                                 : j == 20                     ? infinity
-                                 : j == 3                      ? -infinity
-                                                               : static_cast<float>(k - (i == 4));
-          right = right && (std::isnan(expected) ? std::isnan(x) : x == expected);
-        }
-      CAPTURE(k, transposed);
-      CHECK(right);
-    }
+    for (const bool transposed : {false, true})
+      for (const std::int64_t m : {9, 33}) {
+        const std::int64_t n = m == 9 ? 21 : 6;  // few columns, many rows: a path of its own
+        std::vector<float> a(static_cast<std::size_t>(m * k), 1.0f), b(static_cast<std::size_t>(k * n), 1.0f),
+            c(static_cast<std::size_t>(m * n));
+        const std::int64_t b_row = transposed ? 1 : n, b_column = transposed ? k : 1;
+        a[static_cast<std::size_t>(2 * k + k - 1)] = nan;
+        a[static_cast<std::size_t>(4 * k)] = 0;
+        b[static_cast<std::size_t>(0 * b_row + (n - 1) * b_column)] = infinity;
+        b[static_cast<std::size_t>((k - 2) * b_row + 3 * b_column)] = -infinity;
+        detail::gemm<float>(m, n, k, a.data(), k, 1, b.data(), b_row, b_column, c.data(), n, false);
+        bool right = true;
+        for (std::int64_t i = 0; i < m; ++i)
+          for (std::int64_t j = 0; j < n; ++j) {
+            const float x = c[static_cast<std::size_t>(i * n + j)];
+            const float expected = i == 2 || (i == 4 && j == n - 1) ? nan
+                                   : j == n - 1                     ? infinity
+                                   : j == 3                         ? -infinity
+                                                                    : static_cast<float>(k - (i == 4));
+            right = right && (std::isnan(expected) ? std::isnan(x) : x == expected);
+          }
+        CAPTURE(k, transposed, m);
+        CHECK(right);
+      }
 }
 
 TEST_CASE("batched_gemm: separate, shared and tall operands") {

@@ -83,6 +83,17 @@ TEST_CASE("integers and halves multiply") {
   check_close(z, exact, 0.02, 0.02);
 }
 
+TEST_CASE("large products of bfloat16 are those of double, rounded once") {
+  for (const std::int64_t k : {100, 63})
+    for (const std::int64_t n : {10, 70}) {
+      const Tensor<bfloat16> a = irregular<bfloat16>({64, k}), b = irregular<bfloat16>({k, n}), rows = irregular<bfloat16>({n, k});
+      const Tensor<double> wa = cast<double>(a), wb = cast<double>(b), wrows = cast<double>(rows);
+      check_close(matmul(a, b).eval(), matmul(wa, wb).eval(), 0x1p-8, 1e-4);
+      check_close(linear(a, rows).eval(), linear(wa, wrows).eval(), 0x1p-8, 1e-4);
+      check_close(matmul(t(a), a).eval(), matmul(t(wa), wa).eval(), 0x1p-8, 1e-4);
+    }
+}
+
 TEST_CASE("shapes that do not fit are named") {
   const Tensor<float> a = irregular<float>({32, 784}), b = irregular<float>({128, 10}), s = irregular<float>({});
   CHECK_THROWS_WITH(matmul(a, b), "[matmul] the last size of a (32, 784) must equal the second-last size of b (128, 10): 784 != 128");

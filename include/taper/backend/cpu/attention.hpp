@@ -90,18 +90,12 @@ class Transposes {
   tiles::Scratch<T> data_;
 };
 
-/// c (m x n) = or += a b, where b is rows (k x n) that lie b_row apart; `strip` is memory for a strip of them.
+/// c (m x n) = or += a b, where b is rows (k x n) that lie b_row apart.
 template <class T, class A>
-void times_rows(Index m, Index n, Index k, const tiles::Left<T>& a, const T* b, Index b_row, T* c, Index c_row,
-                bool accumulate, T* strip) {
+void times_rows(Index m, Index n, Index k, const tiles::Left<T>& a, const T* b, Index b_row, T* c, Index c_row, bool accumulate) {
   if (m <= 0 || n <= 0 || k <= 0) return;
-  const bool copy = m >= 24 && tiles::crowded<T>(b_row, k);
-  tiles::product<T, A>(m, n, k, a, {b, b_row, 0, (k - 1) * b_row + n, nullptr, copy ? strip : nullptr}, c, c_row,
-                       accumulate);
+  tiles::product<T, A>(m, n, k, a, {b, b_row, 0, (k - 1) * b_row + n}, c, c_row, accumulate);
 }
-/// Elements of such a strip.
-template <class T, class A>
-inline constexpr Index strip_size = key_block* tiles::Tile<T, A>::columns;
 
 /// A block of scores: rows queries x columns keys, whose first are query i and key j.
 struct Block {
@@ -238,9 +232,8 @@ void attention(const attending::Args<T>& a, T* out, T* lse) {
     const Transposes<T, A> kt(a.k, packed ? a.items : 0, a.keys, a.features);
     const Index grain = 1 + tiles::serial_work / (at_most(query_block, a.queries) * a.keys * (a.features + a.values) + 1);
     parallel_for(a.items * blocks, grain, [&](Index first, Index last) {
-      const tiles::Scratch<T> memory(query_block * (key_block + a.features + 2) + strip_size<T, A>);
+      const tiles::Scratch<T> memory(query_block * (key_block + a.features + 2));
       T *s = memory.data(), *q = s + query_block * key_block, *m = q + query_block * a.features, *l = m + query_block;
-      T* strip = l + query_block;
       for (; first < last; ++first) {
         const Index item = first / blocks, i = first % blocks * query_block, rows = at_most(query_block, a.queries - i);
         T* o = out + (item * a.queries + i) * a.values;
@@ -254,8 +247,7 @@ void attention(const attending::Args<T>& a, T* out, T* lse) {
             gemm<T, A>(rows, b.columns, a.features, q, a.features, 1, a.k.of(item) + b.j * a.k.row, 1, a.k.row, s,
                        key_block, false);
           online_softmax<T, A>(a, item, b, s, m, l, o);
-          times_rows<T, A>(rows, a.values, b.columns, {s, key_block, 1}, a.v.of(item) + b.j * a.v.row, a.v.row, o,
-                           a.values, b.j > 0, strip);
+          times_rows<T, A>(rows, a.values, b.columns, {s, key_block, 1}, a.v.of(item) + b.j * a.v.row, a.v.row, o, a.values, b.j > 0);
         });
         finish_rows<T, A>(rows, a.values, m, l, o, lse + item * a.queries + i);
       }

@@ -80,9 +80,9 @@ void attention_backward(const attending::Args<T>& a, const T* out, const attendi
     };
     const Index work = at_most(per_part * query_block, a.queries) * a.keys * (a.features + a.values);
     parallel_for(a.items * parts, 1 + tiles::serial_work / (2 * work + 1), [&](Index first, Index last) {
-      const tiles::Scratch<T> memory(query_block * (2 * key_block + a.features + 1) + strip_size<T, A>);
+      const tiles::Scratch<T> memory(query_block * (2 * key_block + a.features + 1));
       T *s = memory.data(), *dp = s + query_block * key_block, *q = dp + query_block * key_block;
-      T *delta = q + query_block * a.features, *strip = delta + query_block;
+      T *delta = q + query_block * a.features;
       for (; first < last; ++first) {
         const Index item = first / parts, part = first % parts,
                     end = at_most(a.queries, (part + 1) * per_part * query_block);
@@ -101,14 +101,11 @@ void attention_backward(const attending::Args<T>& a, const T* out, const attendi
             block_product<T, A>(b, a.values, gi, g.row, vt.from(item, b.j), dp);
             score_gradients<T, A>(a, item, b, lse + at, delta, s, dp);
             if (vg)
-              times_rows<T, A>(b.columns, a.values, rows, {s, 1, key_block}, gi, g.row, vg + b.j * a.values, a.values,
-                               true, strip);
+              times_rows<T, A>(b.columns, a.values, rows, {s, 1, key_block}, gi, g.row, vg + b.j * a.values, a.values, true);
             if (kg)
-              times_rows<T, A>(b.columns, a.features, rows, {dp, 1, key_block}, q, a.features, kg + b.j * a.features,
-                               a.features, true, strip);
+              times_rows<T, A>(b.columns, a.features, rows, {dp, 1, key_block}, q, a.features, kg + b.j * a.features, a.features, true);
             if (qg)
-              times_rows<T, A>(rows, a.features, b.columns, {dp, key_block, 1}, k + b.j * a.k.row, a.k.row, qg,
-                               a.features, b.j > 0, strip);
+              times_rows<T, A>(rows, a.features, b.columns, {dp, key_block, 1}, k + b.j * a.k.row, a.k.row, qg, a.features, b.j > 0);
           });
           if (qg) scaled_rows<T, A>(rows, a.features, a.scale, qg, a.features, qg, a.features);
         }

@@ -73,7 +73,7 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64
     if (m <= tiles::tiny_terms && n <= tiles::tiny_terms && k <= tiles::tiny_terms && m * n * k <= tiles::tiny_terms)
       tiles::tiny_product<T, A>(m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride,
                                 accumulate);
-    else if (b_col_stride == 1 && b_row_stride > 0 && n > 1 && m <= 64 && k <= 128 && n <= 64)
+    else if (b_col_stride == 1 && b_row_stride > 0 && n > 1 && m <= 64 && k <= 128 && n <= 64 && !tiles::few_columns<T, A>(m, n, k))
       // Small products go straight to the tiles.
       tiles::product<T, A>(m, n, k, {a, a_row_stride, a_col_stride},
                                   {b, b_row_stride, 0, (k - 1) * b_row_stride + n}, c, c_row_stride, accumulate);

@@ -16,41 +16,64 @@ namespace taper::inline TAPER_CODE::detail::tiles {
 
 using Pair = std::uint32_t;  // two terms that follow each other along k
 typedef Pair PairVector __attribute__((vector_size(64)));
+typedef std::uint16_t HalfVector __attribute__((vector_size(32)));
 typedef float FloatVector __attribute__((vector_size(64)));
 
 inline constexpr Index pair_columns = 64;
 
-/// A tile of C (Rows x 16 Vectors, in float) = or += its pairs of A (k x Rows) times those of B (k x pair_columns).
+// Not by load and store, which convert where expressions are about.
+TAPER_INLINE Pair load_pair(const bfloat16* from) {
+  Pair pair;
+  __builtin_memcpy(&pair, from, sizeof pair);
+  return pair;
+}
+TAPER_INLINE PairVector widen(const bfloat16* from) {
+  HalfVector halves;
+  __builtin_memcpy(&halves, from, sizeof halves);
+  return __builtin_convertvector(halves, PairVector);
+}
+
+/// Pairs of A: tile rows lie `row` elements apart, pairs that follow each other along k `step`.
+struct PairsOfA {
+  const bfloat16* data;
+  Index row, step;
+};
+
+/// A tile of C (Rows x 16 Vectors, in float) = or += k pairs of A times those of B (k x pair_columns).
 /// Denormal terms count as zero, as the instruction has it.
 template <class A, int Rows, int Vectors>
-TAPER_KERNEL [[gnu::noinline]] void pair_kernel(Index k, const Pair* a, const Pair* b, float* c, Index c_row, bool accumulate) {
+TAPER_KERNEL [[gnu::noinline]] void pair_kernel(Index k, const PairsOfA& left, const Pair* b, float* c, bool accumulate) {
   FloatVector sum[Rows][Vectors];
+  const bfloat16* a[Rows];
 #pragma GCC unroll 16
-  for (int i = 0; i < Rows; ++i)
+  for (int i = 0; i < Rows; ++i) {
+    a[i] = left.data + i * left.row;
 #pragma GCC unroll 16
-    for (int j = 0; j < Vectors; ++j) sum[i][j] = accumulate ? load<FloatVector>(c + i * c_row + j * 16) : FloatVector{};
-  for (Index p = 0; p < k; ++p, a += Rows, b += pair_columns) {
+    for (int j = 0; j < Vectors; ++j) sum[i][j] = accumulate ? load<FloatVector>(c + i * pair_columns + j * 16) : FloatVector{};
+  }
+  const Index step = left.step;
+  for (Index p = 0, at = 0; p < k; ++p, at += step, b += pair_columns) {
     PairVector right[Vectors];
 #pragma GCC unroll 16
     for (int j = 0; j < Vectors; ++j) right[j] = load<PairVector>(b + j * 16);
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
-      const PairVector left = PairVector{} + a[i];
+      const PairVector pair = PairVector{} + load_pair(a[i] + at);
 #pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) asm("vdpbf16ps %2, %1, %0" : "+v"(sum[i][j]) : "v"(right[j]), "v"(left));
+      for (int j = 0; j < Vectors; ++j) asm("vdpbf16ps %2, %1, %0" : "+v"(sum[i][j]) : "v"(right[j]), "v"(pair));
     }
   }
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 16
-    for (int j = 0; j < Vectors; ++j) store(c + i * c_row + j * 16, sum[i][j]);
+    for (int j = 0; j < Vectors; ++j) store(c + i * pair_columns + j * 16, sum[i][j]);
 }
 
 template <class A>
-void pair_tile(Index rows, bool narrow, Index k, const Pair* a, const Pair* b, float* c, Index c_row, bool accumulate) {
+void pair_tile(Index rows, bool narrow, Index k, const PairsOfA& a, const Pair* b, float* c, bool accumulate) {
   const auto run = [&]<int Rows> {
-    if (narrow) pair_kernel<A, Rows, 1>(k, a, b, c, c_row, accumulate);
-    else pair_kernel<A, Rows, 4>(k, a, b, c, c_row, accumulate);
+    if (narrow) pair_kernel<A, Rows, 1>(k, a, b, c, accumulate);
+    else pair_kernel<A, Rows, 4>(k, a, b, c, accumulate);
   };
   switch (rows) {
     case 1: return run.template operator()<1>();
@@ -68,89 +91,90 @@ TAPER_INLINE Pair pair_of(const bfloat16* first, Index step, bool two) {
   return low | static_cast<Pair>(high) << 16;
 }
 
-/// Rows of A, tile after tile, each k pairs of its rows.
+/// A matrix (k x columns) as pairs along k, `width` apart: a multiple of 16. What fills up the last 16 is never used.
 template <class A>
-TAPER_KERNEL [[gnu::noinline]] void pack_pairs_left(const bfloat16* a, Index row, Index column, Index m, Index k, Pair* to) {
-  const RowTiles tiles(m);
-  for (Index t = 0; t < tiles.count; ++t) {
-    const Index rows = tiles.rows(t);
+TAPER_KERNEL [[gnu::noinline]] void pack_pairs(const bfloat16* from, Index row, Index column, Index k, Index columns, Pair* to, Index width) {
+  for (Index j = 0; j < columns; j += 16, to += 16) {
+    const Index valid = at_most(16, columns - j), missing = 16 - valid;
+    const bfloat16* first = from + j * column;
     Index p = 0;
-    if (rows == 6 && column == 1)  // pairs lie in memory as they are packed
-      for (; p + 1 < k; p += 2, to += 6)
-#pragma GCC unroll 6
-        for (Index i = 0; i < 6; ++i) __builtin_memcpy(to + i, a + i * row + p, sizeof(Pair));
+    if (column == 1 && row > 0)  // 16 elements of all rows but those whose 16 would pass the end
+      for (const Index whole = k - (missing + row - 1) / row; p + 1 < whole; p += 2)
+        store(to + p / 2 * width, widen(first + p * row) | widen(first + (p + 1) * row) << 16);
+    if (row == 1)  // pairs lie in memory as they are packed: blocks of 16 by 16 are turned
+      for (; p + 32 <= k; p += 32) {
+        alignas(64) float words[16][16];
+        for (Index i = 0; i < valid; ++i) __builtin_memcpy(words[i], first + i * column + p, 64);
+        transpose_block<float, A>(words[0], 16, valid, words[0], 16);
+        for (Index i = 0; i < 16; ++i) __builtin_memcpy(to + (p / 2 + i) * width, words[i], 64);
+      }
     for (; p < k; p += 2)
-      for (Index i = 0; i < rows; ++i) *to++ = pair_of(a + i * row + p * column, column, p + 1 < k);
-    a += rows * row;
-  }
-}
-
-/// One strip of B (k x columns) as pairs; zeros fill up the strip.
-template <class A>
-TAPER_KERNEL [[gnu::noinline]] void pack_pairs_right(const bfloat16* b, Index row, Index column, Index k, Index columns, Pair* to) {
-  if (column == 1) {
-    for (Index p = 0; p < k; p += 2, to += pair_columns) {
-      std::uint16_t low[pair_columns] = {}, high[pair_columns] = {};
-      __builtin_memcpy(low, b + p * row, static_cast<std::size_t>(2 * columns));
-      if (p + 1 < k) __builtin_memcpy(high, b + (p + 1) * row, static_cast<std::size_t>(2 * columns));
-      for (Index j = 0; j < pair_columns; ++j) to[j] = low[j] | static_cast<Pair>(high[j]) << 16;
-    }
-    return;
-  }
-  const Index whole = row == 1 ? k / 32 * 32 : 0;  // here too: blocks of 16 by 16 pairs are turned
-  for (Index j = 0; j < pair_columns; j += 16) {
-    const Index valid = columns - j < 16 ? columns - j : 16;
-    for (Index p = 0; p < whole; p += 32) {
-      alignas(64) float words[16][16] = {};
-      for (Index i = 0; i < valid; ++i) __builtin_memcpy(words[i], b + (j + i) * column + p, 64);
-      transpose_block<float, A>(words[0], 16, 16, reinterpret_cast<float*>(words), 16);
-      for (Index i = 0; i < 16; ++i) __builtin_memcpy(to + (p / 2 + i) * pair_columns + j, words[i], 64);
-    }
-    for (Index p = whole; p < k; p += 2)
-      for (Index i = 0; i < 16; ++i) to[p / 2 * pair_columns + j + i] = i < valid ? pair_of(b + p * row + (j + i) * column, row, p + 1 < k) : 0;
+      for (Index i = 0; i < valid; ++i) {
+        const bfloat16* x = first + p * row + i * column;
+        to[p / 2 * width + i] = row == 1 && p + 1 < k ? load_pair(x) : pair_of(x, row, p + 1 < k);
+      }
   }
 }
 
 /// C (rows of `columns`) = or += sums, rounded to nearest.
 template <class A>
-TAPER_KERNEL [[gnu::noinline]] void store_rounded(const float* sums, Index sums_row, Index rows, Index columns, bfloat16* c, Index c_row, bool accumulate) {
-  typedef std::uint16_t Rounded __attribute__((vector_size(32)));
-  for (Index i = 0; i < rows; ++i, sums += sums_row, c += c_row) {
-    Index j = 0;
-    for (; !accumulate && j + 16 <= columns; j += 16) {
-      Rounded out;
-      asm("vcvtneps2bf16 %1, %0" : "=v"(out) : "v"(load<FloatVector>(sums + j)));
-      __builtin_memcpy(static_cast<void*>(c + j), &out, sizeof out);
+TAPER_KERNEL [[gnu::noinline]] void store_rounded(const float* sums, Index rows, Index columns, bfloat16* c, Index c_row, bool accumulate) {
+  for (Index i = 0; i < rows; ++i, sums += pair_columns, c += c_row)
+    for (Index j = 0; j < columns; j += 16) {
+      const auto bytes = static_cast<std::size_t>(2 * (columns - j));
+      FloatVector sum = load<FloatVector>(sums + j);
+      bfloat16 before[16] = {};
+      if (accumulate) {
+        __builtin_memcpy(static_cast<void*>(before), c + j, bytes < 32 ? bytes : 32);
+        sum += reinterpret_cast<FloatVector>(widen(before) << 16);
+      }
+      HalfVector out;
+      asm("vcvtneps2bf16 %1, %0" : "=v"(out) : "v"(sum));
+      if (bytes >= 32) __builtin_memcpy(static_cast<void*>(c + j), &out, sizeof out);
+      else __builtin_memcpy(static_cast<void*>(c + j), &out, bytes);
     }
-    for (; j < columns; ++j) c[j] = static_cast<bfloat16>(accumulate ? static_cast<float>(c[j]) + sums[j] : sums[j]);
-  }
 }
 
+/// A is read where it lies, if its pairs do. B is packed for all, or by the task that alone needs it: what one thread
+/// wrote comes slowly to another.
 template <class A>
 void pair_product(const Problem<bfloat16>& g) {
+  constexpr Index most = 512, few = 120;  // of k at once; of rows for one task
   const Index pairs = (g.k + 1) / 2, strips = (g.n + pair_columns - 1) / pair_columns;
-  const Grid grid(g.m, g.n, g.k, 6, pair_columns, 24, pair_columns, false);
-  const Scratch<Pair> left(g.m * pairs), right(strips * pairs * pair_columns);
-  parallel_for(strips + grid.down, 1 + (Index{1} << 13) / (pairs * pair_columns), [&](Index begin, Index end) {
-    for (Index u = begin; u < end; ++u) {
-      const Index row = (u - strips) * grid.rows, column = u * pair_columns;
-      if (u >= strips) pack_pairs_left<A>(g.a + row * g.a_row, g.a_row, g.a_column, at_most(grid.rows, g.m - row), g.k, left.data() + row * pairs);
-      else pack_pairs_right<A>(g.b + column * g.b_column, g.b_row, g.b_column, g.k, at_most(pair_columns, g.n - column), right.data() + column * pairs);
-    }
-  });
-  constexpr Index most_pairs = 256;
-  for_tasks(grid, g.m, g.n, [&](const Area& area) {
-    const Index width = (area.columns + pair_columns - 1) / pair_columns * pair_columns;
-    const Scratch<float> sums(area.rows * width);
-    const RowTiles tiles(area.rows);
-    for (Index p = 0; p < pairs; p += most_pairs)
-      for (Index j = 0; j < area.columns; j += pair_columns) {
-        const Pair* b = right.data() + (area.column + j) * pairs + p * pair_columns;
-        for (Index t = 0, i = 0; t < tiles.count; i += tiles.rows(t++))
-          pair_tile<A>(tiles.rows(t), area.columns - j <= 16, at_most(most_pairs, pairs - p), left.data() + (area.row + i) * pairs + p * tiles.rows(t), b,
-                       sums.data() + i * width + j, width, p > 0);
+  const Index padded = (g.m + 15) / 16 * 16;
+  const bool pairs_lie = g.a_column == 1 && g.k % 2 == 0, shared = g.m > few;
+  const Grid grid(g.m, g.n, g.k, 6, pair_columns, 36, pair_columns, false);
+  const Scratch<Pair> left(pairs_lie ? 0 : padded * pairs), right(shared ? strips * pairs * pair_columns : 0);
+  const auto pack_right = [&](Index column, Index p, Index k, Pair* to) {
+    pack_pairs<A>(g.b + p * g.b_row + column * g.b_column, g.b_row, g.b_column, k, at_most(pair_columns, g.n - column), to, pair_columns);
+  };
+  const Index packs_right = shared ? strips : 0, packs_left = pairs_lie ? 0 : (g.m + pair_columns - 1) / pair_columns;
+  parallel_for(packs_right + packs_left, 1 + (Index{1} << 14) / (pairs * pair_columns), [&](Index begin, Index end) {
+    for (Index u = begin; u < end; ++u)
+      if (u < packs_right) {
+        pack_right(u * pair_columns, 0, g.k, right.data() + u * pair_columns * pairs);
+      } else {
+        const Index row = (u - packs_right) * pair_columns;
+        pack_pairs<A>(g.a + row * g.a_row, g.a_column, g.a_row, g.k, at_most(pair_columns, g.m - row), left.data() + row, padded);
       }
-    store_rounded<A>(sums.data(), width, area.rows, area.columns, g.c + area.row * g.c_row + area.column, g.c_row, g.accumulate);
+  });
+  const PairsOfA a = pairs_lie ? PairsOfA{g.a, g.a_row, 2} : PairsOfA{reinterpret_cast<const bfloat16*>(left.data()), 2, 2 * padded};
+  for_tasks(grid, g.m, g.n, [&](const Area& area) {
+    const RowTiles tiles(area.rows);
+    const Scratch<Pair> strip(shared ? 0 : (at_most(most, g.k) + 1) / 2 * pair_columns);
+    const Scratch<float> sums(area.rows * pair_columns);
+    for (Index j = area.column, last = j + area.columns; j < last; j += pair_columns) {
+      const Index columns = at_most(pair_columns, last - j);
+      for (Index p = 0; p < g.k; p += most) {
+        const Index k = at_most(most, g.k - p);
+        const Pair* b = shared ? right.data() + j * pairs + p / 2 * pair_columns : strip.data();
+        if (!shared) pack_right(j, p, k, strip.data());
+        for (Index t = 0, i = 0; t < tiles.count; i += tiles.rows(t++))
+          pair_tile<A>(tiles.rows(t), columns <= 16, (k + 1) / 2, {a.data + (area.row + i) * a.row + p / 2 * a.step, a.row, a.step}, b,
+                       sums.data() + i * pair_columns, p > 0);
+      }
+      store_rounded<A>(sums.data(), area.rows, columns, g.c + area.row * g.c_row + j, g.c_row, g.accumulate);
+    }
   }, g.finish);
 }
 

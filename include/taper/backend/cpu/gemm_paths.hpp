@@ -46,7 +46,7 @@ struct Grid {
     constexpr Index enough = 16;
     const auto count = [&] { return ((m + rows - 1) / rows) * ((n + columns - 1) / columns); };
     const auto halve = [](Index& size, Index tile) { size = ((size + 1) / 2 + tile - 1) / tile * tile; };
-    if (rows > 120) rows = 120;
+    if (const Index parts = (m + 119) / 120; parts > 1) rows = ((m + parts - 1) / parts + tile_rows - 1) / tile_rows * tile_rows;
     if (columns > 1024) columns = 1024;
     while (count() < enough && rows * columns * k >= serial_work) {
       const bool can_rows = rows >= 2 * least_rows, can_columns = columns >= 2 * least_columns;
@@ -87,13 +87,6 @@ struct KBlocks {
   Index length(Index block) const { return at_most(size, k - block * size); }
 };
 
-/// k rows that lie `row` elements apart share few places in the first-level cache, or each has a page of its own.
-template <class T>
-bool crowded(Index row, Index k) {
-  const Index bytes = row * static_cast<Index>(sizeof(T));
-  return bytes >= 1024 || (bytes & -bytes) * k > 32768;
-}
-
 /// The bias joins the first block of k.
 template <class T>
 const T* bias(const Problem<T>& g, Index row, Index block) {
@@ -109,19 +102,16 @@ template <class T, class A>
 void direct_product(const Problem<T>& g) {
   using R = Tile<T, A>;
   const KBlocks blocks(g.k, k_block<T>);
-  const bool large = g.k * g.n > cached<T>, copies = crowded<T>(g.b_row, blocks.size);  // of B, once for each task
-  const Grid grid(g.m, g.n, g.k, R::rows, R::columns, large ? g.m : R::rows * (copies ? 10 : 4), R::columns * (large ? 1 : copies ? 1 : 4), false);
+  const bool large = g.k * g.n > cached<T>;
+  const Grid grid(g.m, g.n, g.k, R::rows, R::columns, large ? g.m : R::rows * 4, R::columns, false);
   const Index end = (g.k - 1) * g.b_row + g.n;
   for_tasks(grid, g.m, g.n, [&](const Area& area) {
     const auto [i, rows, j, columns] = area;
-    const bool copy = rows >= 24 && copies;
-    const Scratch<T> strip(copy ? blocks.size * R::columns : 0);
     for (Index q = 0; q < blocks.count; ++q) {
       const Index p = blocks.begin(q), shift = p * g.b_row + j;
       product<T, A>(rows, columns, blocks.length(q),
                            {g.a + i * g.a_row + p * g.a_column, g.a_row, g.a_column, nullptr, false, bias(g, i, q)},
-                           {g.b + shift, g.b_row, 0, end - shift, nullptr, copy ? strip.data() : nullptr},
-                           g.c + i * g.c_row + j, g.c_row, g.accumulate || q > 0);
+                           {g.b + shift, g.b_row, 0, end - shift}, g.c + i * g.c_row + j, g.c_row, g.accumulate || q > 0);
     }
   }, g.finish);
 }
@@ -188,6 +178,14 @@ TAPER_KERNEL void copy_rows(const T* from, Index row, Index column, Index rows, 
     for (Index j = 0; j < columns; ++j) *to++ = from[i * row + j * column];
 }
 
+/// Tiles would leave lanes empty, dot products do not: the rows pay for a copy of B's columns, and also for handing
+/// it to other threads where these take part.
+template <class T, class A>
+bool few_columns(Index m, Index n, Index k) {
+  constexpr Index lanes = Tile<T, A>::lanes;
+  return 4 * n <= 3 * lanes && k >= 4 * lanes && m >= 24 && (m >= 192 || m * n * k <= serial_work);
+}
+
 /// C = or += A B by the path that its sizes and strides ask for.
 template <class T, class A>
 void multiply(Problem<T> g) {
@@ -221,7 +219,14 @@ void multiply(Problem<T> g) {
   }
   if (g.k == 1) g.b_row = g.n;
   const bool rows_of_b = g.b_column == 1 && g.b_row > 0;
-  if (rows_of_b && (g.k * g.n <= cached<T> || g.m <= 64))
+  if (rows_of_b && g.a_column == 1 && few_columns<T, A>(g.m, g.n, g.k)) {
+    const Scratch<T> copy(g.n * g.k);
+    copy_rows<T, A>(g.b, 1, g.b_row, g.n, g.k, copy.data());
+    g.b = copy.data(), g.b_row = 1, g.b_column = g.k;
+    return dot_tasks<T, A>(g);
+  }
+  constexpr Index few = R::vectors == 4 ? 120 : 64;  // rows of A; narrow strips of a large B lie badly for the caches
+  if (rows_of_b && (g.k * g.n <= cached<T> || g.m <= few))
     return direct_product<T, A>(g);
   if (!rows_of_b && g.b_row == 1 && g.k >= R::lanes && g.m <= 64) {
     if (g.a_column == 1) return dot_tasks<T, A>(g);

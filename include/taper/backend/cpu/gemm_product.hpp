@@ -31,7 +31,6 @@ struct Right {
   Index strip = 0;
   Index end = -1;
   const Index* rows = nullptr;
-  T* buffer = nullptr;  // whole strips are copied here first, where rows lie badly for the first-level cache
 };
 
 /// C (m x n) = or += A (m x k) B (k x n), tile by tile: a strip of B stays in the first-level cache under all rows of
@@ -62,11 +61,7 @@ TAPER_KERNEL [[gnu::noinline]] void product(Index m, Index n, Index k, const Lef
     args.k = k;
     args.tail = 0;
     args.segments = left.segments;
-    if (right.buffer && columns == R::columns) {
-      pack_strip<T, A>(args.b, right.row, 1, k, columns, right.buffer);
-      args.b = right.buffer;
-      args.b_row = R::columns;
-    } else if (!right.rows && right.end >= 0 && (k - 1) * right.row + j + kernel.width > right.end) {
+    if (!right.rows && right.end >= 0 && (k - 1) * right.row + j + kernel.width > right.end) {
       const Index room = right.end - j - kernel.width;
       args.k = room < 0 ? 0 : room / right.row + 1;
       args.tail = k - args.k;
