@@ -322,11 +322,12 @@ struct LeafRef {
   std::uint32_t version = 0;
   bool wants_grad = false;
   bool may_wait = false;  // its producer need not run yet
-  // A producer that waits, and the rows of its result; none where `run` is null.
+  // A producer that waits, the rows of its result and its axes' order; no producer where `run` is null.
   RunProducer run = nullptr;
   const void* produced = nullptr;
   const Shape* shape = nullptr;
   std::int64_t columns = 0;
+  AxisOrder order = 0;
 
   void set(TensorRecord& r) { record = &r, version = r.storage->version.load(std::memory_order_relaxed), wants_grad = r.wants_grad, run = nullptr; }
 };
@@ -347,6 +348,7 @@ void collect(const Produced<P>& p, LeafRef* leaves, Data&) {
       leaves[L].produced = &p;
       leaves[L].shape = &p.producer.shape();
       leaves[L].columns = p.producer.columns();
+      if constexpr (requires { p.producer.order(); }) leaves[L].order = p.producer.order();
       leaves[L].wants_grad = p.producer.record != 0;
       leaves[L].run = [](const void* produced, const Epilogue* epilogue, bool keep) {
         const auto& self = *static_cast<const Produced<P>*>(produced);

@@ -26,6 +26,14 @@ Tensor<T, D> empty_tensor(const Shape& shape) {
   return Tensor<T, D>(make_dense<D>(dtype_of<T>, shape));
 }
 
+/// The same with its channels last.
+template <Scalar T, Device D>
+Tensor<T, D> empty_tensor(const Shape& shape, bool channels_last) {
+  Tensor<T, D> out = empty_tensor<T, D>(shape);
+  if (channels_last) set_order(out.record(), channels_last_order);
+  return out;
+}
+
 /// x where it is dense, otherwise a dense copy that no tape sees.
 template <Scalar T, Device D>
 Tensor<T, D> dense(const Tensor<T, D>& x) {

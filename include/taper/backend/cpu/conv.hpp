@@ -13,6 +13,7 @@
 #include <taper/backend/cpu/gemm_generic.hpp>
 #include <taper/config.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <type_traits>
 
@@ -21,6 +22,22 @@ namespace convolution {
 
 template <class T>
 inline constexpr bool has_tiles = std::is_same_v<T, float> || std::is_same_v<T, double>;
+
+/// Convolutions whose channels are last. ops/memory_format.hpp brings them in where a program makes such a tensor.
+template <class T>
+struct LastKernels {
+  void (*forward)(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y, const Epilogue* epilogue);
+  void (*data_gradient)(const Conv2dShape& s, const T* dy, const T* w, T* dx);
+  void (*weight_gradient)(const Conv2dShape& s, const T* x, const T* dy, T* dw);
+};
+template <class T, class A>
+inline constinit std::atomic<const LastKernels<T>*> last_kernels{nullptr};
+/// Whether they are there.
+template <class T, class A = Abi>
+bool runs_channels_last() {
+  if constexpr (!has_tiles<T>) return false;
+  else return is_compiled<T, A> || last_kernels<T, A>.load(std::memory_order_acquire) != nullptr;
+}
 
 /// A plain matrix product per image: 1 x 1 taps on the image as it is.
 inline bool pointwise(const Conv2dShape& s) {
@@ -89,6 +106,7 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias,
     convert<T, float, A>(wide_y.data(), s.n * s.oc * pixels, y);
   } else {
     if constexpr (has_tiles<T>) {
+      if (s.channels_last) return last_kernels<T, A>.load(std::memory_order_acquire)->forward(s, x, w, bias, y, epilogue);
       if (pointwise(s) && pixels >= 16)
         return tiles::for_batch(s.n * s.groups, out * in * pixels, [&](Index i) {
           const Index first = i % s.groups * out;
@@ -125,6 +143,8 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) 
     const convolution::Scratch<float> wide_dx(all);
     conv2d_data_gradient<float, A>(s, wide_dy.data(), wide_w.data(), wide_dx.data());
     convert<T, float, A>(wide_dx.data(), all, dx);
+  } else if (s.channels_last) {
+    if constexpr (has_tiles<T>) last_kernels<T, A>.load(std::memory_order_acquire)->data_gradient(s, dy, w, dx);
   } else if (pointwise(s) && pixels == 1 && s.groups == 1) {
     gemm<T, A>(s.n, s.c, s.oc, dy, s.oc, 1, w, s.c, 1, dx, s.c, false);
   } else if (pointwise(s) && pixels >= 16) {
@@ -169,6 +189,7 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
     conv2d_weight_gradient<float, A>(s, wide_x.data(), wide_dy.data(), wide_dw.data());
     convert<T, float, A>(wide_dw.data(), weights, dw);
   } else if constexpr (has_tiles<T>) {
+    if (s.channels_last) return last_kernels<T, A>.load(std::memory_order_acquire)->weight_gradient(s, x, dy, dw);
     if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && winograd_weight_gradient<T, A>(s, x, dy, dw)) return;
     if (depthwise(s) && s.sw <= 2)
       depthwise_weight_gradient<T, A>(s, x, dy, dw);
