@@ -48,7 +48,8 @@ inline bool has_order(const TensorRecord& r, AxisOrder order) {
   for (int i = 0; i < n; ++i) {
     int next = -1;  // axes of size 1 first, then the longest stride
     for (int k = 0; k < n; ++k)
-      if (left >> k & 1 && (next < 0 || (r.shape[next] != 1 && (r.shape[k] == 1 || r.strides[k] > r.strides[next])))) next = k;
+      if (left >> k & 1 && (next < 0 || (r.shape[next] != 1 && (r.shape[k] == 1 || r.strides[k] > r.strides[next]))))
+        next = k;
     left &= ~(1u << next);
     out |= static_cast<AxisOrder>(next) << 4 * i;
   }

@@ -10,11 +10,13 @@ namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
-/// What works on tensors whose channels are last is compiled where a program asks for such a tensor, for none that does not.
+/// What works on tensors whose channels are last is compiled where a program asks for such a tensor, for none that does
+/// not.
 template <Scalar T>
 void bring_channels_last() {
   if constexpr (convolution::has_tiles<T> && !is_compiled<T, Abi>) {
-    static constexpr convolution::LastKernels<T> kernels{&convolution::last_forward<T, Abi>, &convolution::last_data_gradient<T, Abi>,
+    static constexpr convolution::LastKernels<T> kernels{&convolution::last_forward<T, Abi>,
+                                                         &convolution::last_data_gradient<T, Abi>,
                                                          &convolution::last_weight_gradient<T, Abi>};
     convolution::last_kernels<T, Abi>.store(&kernels, std::memory_order_release);
   }
@@ -26,15 +28,17 @@ void bring_channels_last() {
 
 }  // namespace detail
 
-/// x with its elements in the given order of memory: x itself where they lie so already, otherwise a copy. The shape stays
-/// as it is. Pointwise functions, convolutions, batch norms and poolings of a tensor whose channels are last give such tensors.
-/// Shapes: any for MemoryFormat::contiguous, (n, c, h, w) for MemoryFormat::channels_last. Gradient: passed on.
-/// Throws: ShapeError where channels_last is asked of another rank.
+/// x with its elements in the given order of memory: x itself where they lie so already, otherwise a copy. The shape
+/// stays as it is. Pointwise functions, convolutions, batch norms and poolings of a tensor whose channels are last give
+/// such tensors. Shapes: any for MemoryFormat::contiguous, (n, c, h, w) for MemoryFormat::channels_last. Gradient:
+/// passed on. Throws: ShapeError where channels_last is asked of another rank.
 template <TensorLike X>
 tensor_t<X> contiguous(X&& x, MemoryFormat format) {
   const tensor_t<X> t = eval(std::forward<X>(x));
   if (format == MemoryFormat::contiguous) return contiguous(t);
-  if (t.dim() != 4) detail::raise<ShapeError>("contiguous", "channels_last is an order of 4 dimensions (n, c, h, w), not of shape ", t.shape());
+  if (t.dim() != 4)
+    detail::raise<ShapeError>("contiguous", "channels_last is an order of 4 dimensions (n, c, h, w), not of shape ",
+                              t.shape());
   detail::bring_channels_last<value_t<X>>();
   return detail::arranged(t, true);
 }

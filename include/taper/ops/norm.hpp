@@ -170,10 +170,7 @@ struct LateNormInput {
   static constexpr bool folds = true;
   Produced<P> node;
   explicit LateNormInput(Expr<Produced<P>>&& x) : node(std::move(x).node()) {}
-  bool last() const {
-    if constexpr (requires { node.producer.order(); }) return node.producer.order() == channels_last_order;
-    else return false;
-  }
+  bool last() const { return node.producer.order() == channels_last_order; }
   const auto& get() const {
     if (!node.made.defined()) node.made = arranged(node.producer(), last());
     return node.made;

@@ -79,6 +79,7 @@ struct ProducerBase {
   Shape result;
   std::int64_t record = grad_mode();  // a whole word, as in Dims: producers are moved about
   const Shape& shape() const { return result; }
+  AxisOrder order() const { return 0; }  // of the result's axes in memory
 };
 
 /// The memory that the gradient of input i is written to; `fresh` where it holds nothing yet and must not be read.

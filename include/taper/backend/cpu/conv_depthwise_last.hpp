@@ -6,8 +6,8 @@
 #include <taper/backend/cpu/conv_shift.hpp>
 #include <taper/backend/cpu/epilogue.hpp>
 #include <taper/backend/cpu/gemm_kernel.hpp>
-#include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
+#include <taper/core/parallel.hpp>
 
 #if TAPER_NVCC
 #pragma nv_diagnostic push
@@ -25,11 +25,11 @@ struct TapRange {
   }
 };
 
-/// Results [first, last) of a row all of whose columns lie in the image, for a vector of channels: four pixels at a time.
-/// from: the first tap of pixel `first`; taps of a row lie tap apart, rows `pitch`, pixels `step`.
+/// Results [first, last) of a row all of whose columns lie in the image, for a vector of channels: four pixels at a
+/// time. from: the first tap of pixel `first`; taps of a row lie tap apart, rows `pitch`, pixels `step`.
 template <class T, class V, int KW>
-TAPER_INLINE void depthwise_last_run(Index n, const T* from, Index pitch, Index tap, Index step, TapRange rows, Index kw, const T* w, Index c, V bias,
-                                     T* y) {
+TAPER_INLINE void depthwise_last_run(Index n, const T* from, Index pitch, Index tap, Index step, TapRange rows,
+                                     Index kw, const T* w, Index c, V bias, T* y) {
   constexpr int most = 4;
   Index x = 0;
   const auto run = [&]<int N>(std::integral_constant<int, N>) TAPER_INLINE_LAMBDA {
@@ -43,11 +43,13 @@ TAPER_INLINE void depthwise_last_run(Index n, const T* from, Index pitch, Index 
 #pragma GCC unroll 8
         for (int kx = 0; kx < KW; ++kx)
 #pragma GCC unroll 4
-          for (int i = 0; i < N; ++i) sum[i] += tiles::load<V>(weights + kx * c) * tiles::load<V>(row + i * step + kx * tap);
+          for (int i = 0; i < N; ++i)
+            sum[i] += tiles::load<V>(weights + kx * c) * tiles::load<V>(row + i * step + kx * tap);
       } else {
         for (Index kx = 0; kx < kw; ++kx)
 #pragma GCC unroll 4
-          for (int i = 0; i < N; ++i) sum[i] += tiles::load<V>(weights + kx * c) * tiles::load<V>(row + i * step + kx * tap);
+          for (int i = 0; i < N; ++i)
+            sum[i] += tiles::load<V>(weights + kx * c) * tiles::load<V>(row + i * step + kx * tap);
       }
     }
 #pragma GCC unroll 4
@@ -57,7 +59,8 @@ TAPER_INLINE void depthwise_last_run(Index n, const T* from, Index pitch, Index 
   for (; x < n; ++x) run(std::integral_constant<int, 1>());
 }
 
-/// 3 x 3 taps side by side, stride 1, all inside: the nine weights stay in registers, a vector of the image serves three taps.
+/// 3 x 3 taps side by side, stride 1, all inside: the nine weights stay in registers, a vector of the image serves
+/// three taps.
 template <class T, class V>
 TAPER_INLINE void depthwise_last_nine(Index n, const T* from, Index pitch, Index c, const T* w, V bias, T* y) {
   V weight[9];
@@ -92,21 +95,26 @@ TAPER_INLINE void depthwise_last_nine(Index n, const T* from, Index pitch, Index
 
 /// A row of results. Columns whose windows reach over the sides are summed tap by tap.
 template <class T, class A, class V>
-TAPER_KERNEL [[gnu::noinline]] void depthwise_last_row(const Conv2dShape& s, const T* image, Index oy, const T* w, const T* bias, T* y) {
+TAPER_KERNEL [[gnu::noinline]] void depthwise_last_row(const Conv2dShape& s, const T* image, Index oy, const T* w,
+                                                       const T* bias, T* y) {
   constexpr Index lanes = sizeof(V) / sizeof(T);
   const Index c = s.c, ow = s.ow(), top = oy * s.sh - s.ph, pitch = s.dh * s.w * c;
   const TapRange rows(top, s.kh, s.dh, s.h);
   const Index room = s.w + s.pw - (s.kw - 1) * s.dw - 1;
-  const Index first = smaller(ow, ceil_div(s.pw, s.sw)), last = room < 0 ? first : larger(first, smaller(ow, room / s.sw + 1));
+  const Index first = smaller(ow, ceil_div(s.pw, s.sw)),
+              last = room < 0 ? first : larger(first, smaller(ow, room / s.sw + 1));
   const bool nine = s.kh == 3 && s.kw == 3 && s.sw == 1 && s.dw == 1 && rows.first == 0 && rows.last == 3;
   for (Index k = 0; k < c; k += lanes) {
     if (k + lanes > c) k = c - lanes;
     const V start = bias ? tiles::load<V>(bias + k) : V{};
     const T *from = image + (top * s.w + first * s.sw - s.pw) * c + k, *weights = w + k;
     T* to = y + first * c + k;
-    if (nine) depthwise_last_nine<T, V>(last - first, from, pitch, c, weights, start, to);
-    else if (s.kw == 3) depthwise_last_run<T, V, 3>(last - first, from, pitch, s.dw * c, s.sw * c, rows, 3, weights, c, start, to);
-    else depthwise_last_run<T, V, 0>(last - first, from, pitch, s.dw * c, s.sw * c, rows, s.kw, weights, c, start, to);
+    if (nine)
+      depthwise_last_nine<T, V>(last - first, from, pitch, c, weights, start, to);
+    else if (s.kw == 3)
+      depthwise_last_run<T, V, 3>(last - first, from, pitch, s.dw * c, s.sw * c, rows, 3, weights, c, start, to);
+    else
+      depthwise_last_run<T, V, 0>(last - first, from, pitch, s.dw * c, s.sw * c, rows, s.kw, weights, c, start, to);
     for (Index x = 0; x < ow; ++x) {
       if (x == first) x = last;
       if (x >= ow) break;
@@ -115,7 +123,8 @@ TAPER_KERNEL [[gnu::noinline]] void depthwise_last_row(const Conv2dShape& s, con
       V sum = start;
       for (Index ky = rows.first; ky < rows.last; ++ky)
         for (Index kx = columns.first; kx < columns.last; ++kx)
-          sum += tiles::load<V>(weights + (ky * s.kw + kx) * c) * tiles::load<V>(image + ((top + ky * s.dh) * s.w + left + kx * s.dw) * c + k);
+          sum += tiles::load<V>(weights + (ky * s.kw + kx) * c) *
+                 tiles::load<V>(image + ((top + ky * s.dh) * s.w + left + kx * s.dw) * c + k);
       tiles::store(y + x * c + k, sum);
     }
   }
@@ -132,11 +141,13 @@ struct TapRows : Scratch<T> {
 };
 
 template <class T, class A>
-void depthwise_last_forward(const Conv2dShape& s, const T* x, const T* w, bool turned, const T* bias, T* y, const Finish<T>& finish = {}) {
+void depthwise_last_forward(const Conv2dShape& s, const T* x, const T* w, bool turned, const T* bias, T* y,
+                            const Finish<T>& finish = {}) {
   using V = typename tiles::Native<T, A::vector_bytes>::type;
   const TapRows<T> weights(s, w, turned);
   const Index oh = s.oh(), row = s.ow() * s.c;
-  const auto run = s.c >= static_cast<Index>(sizeof(V) / sizeof(T)) ? depthwise_last_row<T, A, V> : depthwise_last_row<T, A, T>;
+  const auto run =
+      s.c >= static_cast<Index>(sizeof(V) / sizeof(T)) ? depthwise_last_row<T, A, V> : depthwise_last_row<T, A, T>;
   parallel_for(s.n * oh, 1 + (Index{1} << 16) / (row * s.taps()), [&](Index begin, Index end) {
     for (Index u = begin; u < end; ++u) {
       run(s, x + u / oh * s.h * s.w * s.c, u % oh, weights.data(), bias, y + u * row);
@@ -151,7 +162,8 @@ TAPER_INLINE void add_products(const T* a, const T* b, Index n, T* to) {
   constexpr Index lanes = tiles::Tile<T, A>::lanes;
   using V = typename tiles::Native<T, A::vector_bytes>::type;
   Index i = 0;
-  for (; i + lanes <= n; i += lanes) tiles::store(to + i, tiles::load<V>(to + i) + tiles::load<V>(a + i) * tiles::load<V>(b + i));
+  for (; i + lanes <= n; i += lanes)
+    tiles::store(to + i, tiles::load<V>(to + i) + tiles::load<V>(a + i) * tiles::load<V>(b + i));
   for (; i < n; ++i) to[i] += a[i] * b[i];
 }
 
@@ -165,7 +177,8 @@ TAPER_INLINE void for_taps(const Conv2dShape& s, const F& f) {
       const TapRange columns(ox * s.sw - s.pw, s.kw, s.dw, s.w);
       for (Index ky = rows.first; ky < rows.last; ++ky)
         for (Index kx = columns.first; kx < columns.last; ++kx)
-          f(ky * s.kw + kx, ((oy * s.sh - s.ph + ky * s.dh) * s.w + ox * s.sw - s.pw + kx * s.dw) * s.c, (oy * ow + ox) * s.c);
+          f(ky * s.kw + kx, ((oy * s.sh - s.ph + ky * s.dh) * s.w + ox * s.sw - s.pw + kx * s.dw) * s.c,
+            (oy * ow + ox) * s.c);
     }
   }
 }
@@ -173,7 +186,8 @@ TAPER_INLINE void for_taps(const Conv2dShape& s, const F& f) {
 template <class T, class A>
 TAPER_KERNEL [[gnu::noinline]] void scatter_taps(const Conv2dShape& s, const T* dy, const T* w, T* dx) {
   for (Index i = 0; i < s.h * s.w * s.c; ++i) dx[i] = T(0);
-  for_taps(s, [&](Index tap, Index in, Index out) TAPER_INLINE_LAMBDA { add_products<T, A>(dy + out, w + tap * s.c, s.c, dx + in); });
+  for_taps(s, [&](Index tap, Index in, Index out)
+                  TAPER_INLINE_LAMBDA { add_products<T, A>(dy + out, w + tap * s.c, s.c, dx + in); });
 }
 
 template <class T, class A>
@@ -185,7 +199,8 @@ void depthwise_last_scatter(const Conv2dShape& s, const T* dy, const T* w, T* dx
   });
 }
 
-/// sums (taps, c) += dy times what the taps see, for one image: row by row, with the sums of a vector of channels in registers.
+/// sums (taps, c) += dy times what the taps see, for one image: row by row, with the sums of a vector of channels in
+/// registers.
 template <class T, class A, class V>
 TAPER_KERNEL [[gnu::noinline]] void depthwise_last_taps(const Conv2dShape& s, const T* x, const T* dy, T* sums) {
   constexpr Index lanes = sizeof(V) / sizeof(T);
@@ -198,7 +213,8 @@ TAPER_KERNEL [[gnu::noinline]] void depthwise_last_taps(const Conv2dShape& s, co
           const Index shift = kx * s.dw - s.pw;
           const Index first = smaller(ow, shift >= 0 ? 0 : ceil_div(-shift, s.sw));
           const Index last = s.w > shift ? larger(first, smaller(ow, (s.w - shift - 1) / s.sw + 1)) : first;
-          const T *from = x + ((oy * s.sh - s.ph + ky * s.dh) * s.w + first * s.sw + shift) * c + k, *g = dy + first * c + k;
+          const T *from = x + ((oy * s.sh - s.ph + ky * s.dh) * s.w + first * s.sw + shift) * c + k,
+                  *g = dy + first * c + k;
           T* to = sums + (ky * s.kw + kx) * c + k;
           V sum[4] = {tiles::load<V>(to)};  // independent sums: they do not wait for each other
           Index i = first;
@@ -216,7 +232,8 @@ template <class T, class A>
 void depthwise_last_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
   using V = typename tiles::Native<T, A::vector_bytes>::type;
   constexpr Index lanes = tiles::Tile<T, A>::lanes;
-  const Index taps = s.taps(), size = taps * s.c, in = s.h * s.w * s.c, out = s.oh() * s.ow() * s.c, chunk = ceil_div(s.n, 16), chunks = ceil_div(s.n, chunk);
+  const Index taps = s.taps(), size = taps * s.c, in = s.h * s.w * s.c, out = s.oh() * s.ow() * s.c,
+              chunk = ceil_div(s.n, 16), chunks = ceil_div(s.n, chunk);
   const Scratch<T> sums(chunks * size);
   parallel_for(s.n, chunk, [&](Index begin, Index end) {
     T* to = sums.data() + begin / chunk * size;
