@@ -108,10 +108,13 @@ RecordPtr run_forward(const ProgramInfo& info, const LeafRef* leaves, const void
   static_assert(std::same_as<D, Cpu>, "evaluating a pointwise expression on this device needs its backend: compile this file as .cu");
   check_unchanged(leaves, info.leaves);
   RecordPtr out = make_dense<D>(info.result, shape);
+  const std::size_t size = size_of(info.result);
+  const bool slack = pack_fits_behind(*out, size);
+  if (run_dense_small(info, leaves, data, shape, out->numel, {out->data, static_cast<std::uint32_t>(size), false, slack})) return out;
   // The bare tensor is how a row-major copy is made.
   const AxisOrder order = info.identity ? 0 : order_of_leaves(leaves, info.leaves, shape);
   set_order(*out, order);
-  run_dense(info, leaves, data, shape, out->data, pack_fits_behind(*out, size_of(info.result)), order);
+  run_dense(info, leaves, data, shape, out->data, slack, order);
   return out;
 }
 
