@@ -41,6 +41,7 @@
 #include <taper/backend/cpu/attention.hpp>
 #include <taper/backend/cpu/attention_backward.hpp>
 #include <taper/backend/cpu/conv.hpp>
+#include <taper/backend/cpu/conv_channels_last.hpp>
 #include <taper/backend/cpu/gemm.hpp>
 #include <taper/backend/cpu/norm.hpp>
 #include <taper/backend/cpu/recurrent.hpp>

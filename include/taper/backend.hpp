@@ -5,11 +5,14 @@
 #include <taper/backend/cpu/attention.hpp>
 #include <taper/backend/cpu/attention_backward.hpp>
 #include <taper/backend/cpu/conv.hpp>
+#include <taper/backend/cpu/conv_channels_last.hpp>
 #include <taper/backend/cpu/conv_columns.hpp>
 #include <taper/backend/cpu/conv_depthwise.hpp>
+#include <taper/backend/cpu/conv_depthwise_last.hpp>
 #include <taper/backend/cpu/conv_rows.hpp>
 #include <taper/backend/cpu/conv_shape.hpp>
 #include <taper/backend/cpu/conv_shift.hpp>
+#include <taper/backend/cpu/conv_winograd_last.hpp>
 #include <taper/backend/cpu/cross_entropy.hpp>
 #include <taper/backend/cpu/embedding.hpp>
 #include <taper/backend/cpu/gemm.hpp>
@@ -31,6 +34,7 @@
 #include <taper/backend/cpu/pool.hpp>
 #include <taper/backend/cpu/pool_average.hpp>
 #include <taper/backend/cpu/pool_max.hpp>
+#include <taper/backend/cpu/pool_max_last.hpp>
 #include <taper/backend/cpu/pool_shape.hpp>
 #include <taper/backend/cpu/recurrent.hpp>
 #include <taper/backend/cpu/reduce.hpp>

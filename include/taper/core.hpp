@@ -20,6 +20,7 @@
 #include <taper/core/half.hpp>
 #include <taper/core/index.hpp>
 #include <taper/core/literal.hpp>
+#include <taper/core/memory_format.hpp>
 #include <taper/core/methods.hpp>
 #include <taper/core/parallel.hpp>
 #include <taper/core/philox.hpp>

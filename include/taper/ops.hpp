@@ -38,6 +38,7 @@
 #include <taper/ops/loss_pointwise.hpp>
 #include <taper/ops/masked.hpp>
 #include <taper/ops/matmul.hpp>
+#include <taper/ops/memory_format.hpp>
 #include <taper/ops/meshgrid.hpp>
 #include <taper/ops/methods.hpp>
 #include <taper/ops/multinomial.hpp>

@@ -23,8 +23,18 @@ inline thread_local bool anomaly_mode = false;
 
 /// True where a record is the only handle to its memory and may be added to in place.
 inline bool exclusive(const base::RecordPtr& r) noexcept {
-  return r->refs.load(std::memory_order_acquire) == 1 && r->storage->refs.load(std::memory_order_acquire) == 1 && r->contiguous &&
-         r->slot == nullptr;
+  return r->refs.load(std::memory_order_acquire) == 1 && r->storage->refs.load(std::memory_order_acquire) == 1 && r->slot == nullptr &&
+         (r->contiguous || base::order_of_strided(*r) != 0);
+}
+
+/// A copy whose axes lie in the given order, not recorded.
+[[gnu::noinline]] inline base::RecordPtr copy_in_order(const GradOps& ops, const base::TensorRecord& r, base::AxisOrder order) {
+  const NoGrad guard;
+  base::RecordPtr out = ops.clone(base::make_alias(r, base::ordered_geometry(r, order)));
+  out->shape = r.shape;
+  out->strides = base::ordered_strides(r.shape, order);
+  out->contiguous = base::is_contiguous(out->shape, out->strides);
+  return out;
 }
 
 /// One backward pass. Gradients in flight are kept in the slots themselves; a slot that another pass holds (another
@@ -53,27 +63,32 @@ class Pass {
     } else if (options_.create_graph) {
       flight = slot->ops->add(flight, gradient);
     } else {
-      make_exclusive(*slot, flight);
+      make_exclusive(*slot, flight, base::order_of(*flight));
       slot->ops->add_into(*flight, *gradient);
     }
   }
 
-  /// The buffer that a kernel writes a slot's gradient to. `fresh` says that it holds nothing yet.
-  base::TensorRecord& buffer(const SlotPtr& slot, bool& fresh) {
+  /// The buffer that a kernel writes a slot's gradient to, dense in the given order. `fresh` says that it holds nothing yet.
+  base::TensorRecord& buffer(const SlotPtr& slot, bool& fresh, base::AxisOrder order = 0) {
     base::RecordPtr& flight = flight_of(slot);
     fresh = !flight;
-    if (fresh) flight = slot->ops->empty(slot->shape);
-    else make_exclusive(*slot, flight);
+    if (fresh) {
+      flight = slot->ops->empty(slot->shape);
+      base::set_order(*flight, order);
+    } else {
+      make_exclusive(*slot, flight, order);
+    }
     return *flight;
   }
 
   /// The same, of a kernel that reads the gradient at `node`'s only output element by element and writes a gradient of its
   /// kind: the memory is the gradient's own where nobody else needs that.
-  base::TensorRecord& buffer(const SlotPtr& slot, const Node& node, bool& fresh) {
+  base::TensorRecord& buffer(const SlotPtr& slot, const Node& node, bool& fresh, base::AxisOrder order) {
     Slot* from = node.output(0);
     base::RecordPtr* arrived = find(*from);
-    if (anomaly_mode || !arrived || !*arrived || !exclusive(*arrived) || find(*slot) || !(slot->shape == from->shape) || slot->ops != from->ops)
-      return buffer(slot, fresh);
+    if (anomaly_mode || !arrived || !*arrived || !exclusive(*arrived) || find(*slot) || !(slot->shape == from->shape) || slot->ops != from->ops ||
+        !base::has_order(**arrived, order))
+      return buffer(slot, fresh, order);
     fresh = true;
     base::RecordPtr gradient = std::move(*arrived);
     return *(flight_of(slot) = std::move(gradient));
@@ -130,10 +145,8 @@ class Pass {
 
   static bool shallower(const Node* a, const Node* b) { return a->depth() < b->depth(); }
 
-  static void make_exclusive(Slot& slot, base::RecordPtr& flight) {
-    if (exclusive(flight)) return;
-    const NoGrad guard;
-    flight = slot.ops->clone(flight);
+  static void make_exclusive(Slot& slot, base::RecordPtr& flight, base::AxisOrder order) {
+    if (!exclusive(flight) || !base::has_order(*flight, order)) flight = copy_in_order(*slot.ops, *flight, order);
   }
 
   base::RecordPtr* find(Slot& slot) {
@@ -267,7 +280,8 @@ class Pass {
     } else if (s.grad) {
       s.ops->add_into(*s.grad, *gradient);
     } else {
-      s.grad = exclusive(gradient) ? std::move(gradient) : s.ops->clone(gradient);
+      const bool taken = exclusive(gradient) && base::has_order(*gradient, s.order);
+      s.grad = taken ? std::move(gradient) : copy_in_order(*s.ops, *gradient, s.order);
     }
   }
 

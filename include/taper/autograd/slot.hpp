@@ -3,7 +3,7 @@
 #pragma once
 
 #include <taper/core/pool_vector.hpp>
-#include <taper/core/record.hpp>
+#include <taper/core/memory_format.hpp>
 
 namespace taper::inline TAPER_ABI::tape {
 
@@ -50,6 +50,7 @@ struct Slot : base::SlotBase {
   std::atomic<std::uint8_t> grad_busy{0};  // 1: a pass is adding to grad; 2: and others wait
   Hook* hooks = nullptr;
   bool retains = false;
+  base::AxisOrder order = 0;  // of the tensor, and of the gradients that are made for it
 
   bool is_leaf() const noexcept { return producer == nullptr; }
 };

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <taper/core/index.hpp>
+#include <taper/core/memory_format.hpp>
 #include <taper/core/methods.hpp>
-#include <taper/core/record.hpp>
 
 #include <span>
 
@@ -103,6 +103,10 @@ class Tensor : public base::Methods<Tensor<T, D>> {
   const Strides& strides() const { return record().strides; }
   std::int64_t stride(std::int64_t axis) const { return strides()[base::wrap_axis("stride", axis, dim())]; }
   bool is_contiguous() const { return record().contiguous; }
+  /// Whether the elements lie densely in that order. Where the channels or the pixels are single, both orders are one.
+  bool is_contiguous(MemoryFormat format) const {
+    return format == MemoryFormat::contiguous ? is_contiguous() : dim() == 4 && base::has_order(record(), base::channels_last_order);
+  }
   static constexpr DType dtype() { return dtype_of<T>; }
   /// How often the storage was written in place.
   std::uint32_t version() const { return record().storage->version.load(std::memory_order_relaxed); }

@@ -21,10 +21,10 @@ struct PartOperand {
   Strides strides;
 
   /// False where the operand is neither.
-  bool plan(const TensorRecord& r, std::size_t element, const Shape& shape, int outer) {
+  bool plan(const TensorRecord& r, std::size_t element, const Shape& logical, AxisOrder order, const Shape& shape, int outer) {
     data = r.data;
     size = element;
-    strides = r.shape == shape ? r.strides : broadcast_strides(r.shape, r.strides, shape);
+    strides = in_order(r.shape == logical ? r.strides : broadcast_strides(r.shape, r.strides, logical), order);
     std::int64_t dense = 1, rows = 1;
     bool vector = true, constant = true;
     for (int i = shape.size() - 1; i >= outer; --i) {
@@ -52,18 +52,19 @@ struct PartOperand {
   }
 };
 
-/// The program around leaf `leaf`, whose producer makes a matrix with rows of `columns` elements.
+/// The program around a leaf whose producer makes a matrix with rows of `columns` elements, in an order of its axes.
 class Finisher {
  public:
-  Finisher(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, int leaf, std::int64_t columns)
-      : info_(info), data_(data), shape_(shape), leaf_(leaf), outer_(shape.size()) {
+  Finisher(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, int leaf)
+      : info_(info), data_(data), shape_(in_order(shape, leaves[leaf].order)), leaf_(leaf), outer_(shape.size()) {
+    const std::int64_t columns = leaves[leaf].columns;
     std::int64_t inner = 1;
-    while (outer_ > 0 && inner < columns) inner *= shape[--outer_];
+    while (outer_ > 0 && inner < columns) inner *= shape_[--outer_];
     possible_ = inner == columns && !info.may_throw && info.leaves < small_operands;
     for (int i = 0; i < info.leaves && possible_; ++i) {
       PartOperand& o = operands_[i];
       if (i == leaf) o.size = size_of(info.leaf_types[i]), o.along = o.linear = true, o.row = columns;
-      else possible_ = o.plan(*leaves[i].record, size_of(info.leaf_types[i]), shape, outer_);
+      else possible_ = o.plan(*leaves[i].record, size_of(info.leaf_types[i]), shape, leaves[leaf].order, shape_, outer_);
       joined_ = joined_ && o.linear && (o.along ? o.row == columns : o.row == 0);
     }
   }
@@ -119,7 +120,7 @@ class Finisher {
 
   const ProgramInfo& info_;
   const void* data_;
-  const Shape& shape_;
+  Shape shape_;
   int leaf_, outer_;
   bool possible_ = false, joined_ = true;
   std::byte* out_ = nullptr;
@@ -145,7 +146,7 @@ RecordPtr run_waiting(const ProgramInfo& info, LeafRef* leaves, const void* data
   }
   LeafRef& leaf = leaves[last];
   if (*leaf.shape == shape) {
-    Finisher finisher(info, leaves, data, shape, last, leaf.columns);
+    Finisher finisher(info, leaves, data, shape, last);
     if (finisher.possible()) {
       for (int i = 0; i < info.leaves; ++i)
         if (i != last) check_unchanged(leaves + i, 1);
@@ -159,6 +160,7 @@ RecordPtr run_waiting(const ProgramInfo& info, LeafRef* leaves, const void* data
         return make_alias(*held, geometry_of(*held));
       }
       RecordPtr out = make_dense<D>(info.result, shape);
+      set_order(*out, leaf.order);
       const Epilogue epilogue = finisher.into(out->data);
       leaf.set(*leaf.run(leaf.produced, &epilogue, true));
       return out;

@@ -116,7 +116,7 @@ class FusedNode final : public Node {
       };
       leaf.produced = norms + k;
       leaf.shape = &slot->shape;
-      leaf.columns = sources->columns[k];
+      leaf.columns = sources->columns[k], leaf.order = slot->order;
     }
     RecordPtr held;
     return detail::run_program<Cpu>(info, leaves, data(), shape, held);
@@ -191,7 +191,7 @@ class FusedNode final : public Node {
     };
     for (int i = 0; i < n; ++i) {
       const DType type = info.leaf_types[i];
-      if (const SlotPtr& slot = input(i); slot && (size_of(type) == 2 || !(slot->shape == shape))) return false;
+      if (const SlotPtr& slot = input(i); slot && (size_of(type) == 2 || slot->order != 0 || !(slot->shape == shape))) return false;
       nothing(operands[i], size_of(type));
       if (saved()[i] && !detail::small_operand(operands[i], *saved()[i], size_of(type), shape)) return false;
     }
@@ -219,6 +219,13 @@ class FusedNode final : public Node {
     }
     detail::run_small(info.vjp, data(), operands, 2 * n + 2, n, elements, false);
     return true;
+  }
+
+  /// The order that gradients of the iteration space's shape are made in.
+  detail::AxisOrder gradient_order() const {
+    for (int i = 0; i < info.leaves; ++i)
+      if (const SlotPtr& slot = input(i); slot && slot->shape == shape) return slot->order;
+    return 0;
   }
 
   void run_kernel(Pass& pass, const TensorRecord& g) {
@@ -251,7 +258,8 @@ class FusedNode final : public Node {
     in[n + 1].strides = gradient_strides(g);
     in[n + 1].size = size_of(info.result);
 
-    // Leaves that keep their shape take their gradient directly; the others sum in a sink.
+    // Leaves that keep their shape take their gradient directly, in the order of the first; the others sum in a sink.
+    const detail::AxisOrder order = gradient_order();
     int sinks = 0;
     std::size_t sink_bytes = 0;
     bool sunk[64] = {};
@@ -265,7 +273,7 @@ class FusedNode final : public Node {
       if (!slot || !pass.slot_wanted(*slot)) continue;
       if (slot->shape == shape && compute == size_of(type)) {
         bool fresh = false;
-        TensorRecord& target = reduced || !g.contiguous ? pass.buffer(slot, fresh) : pass.buffer(slot, *this, fresh);
+        TensorRecord& target = reduced ? pass.buffer(slot, fresh, order) : pass.buffer(slot, *this, fresh, order);
         out[i].data = target.data;
         if (!fresh) {
           in[n + 2 + i].data = target.data;
@@ -279,20 +287,22 @@ class FusedNode final : public Node {
     }
     detail::MapJob job{info.vjp, data(), shape, 2 * n + 2, n, in, out, 0};
 
+    detail::reorder(job, order);
     if (sinks == 0) {
       detail::run_map(job);
       return;
     }
-    run_with_sinks(pass, job, out, sunk, sinks, sink_bytes);
+    run_with_sinks(pass, job, out, sunk, sinks, sink_bytes, order);
   }
 
-  void run_with_sinks(Pass& pass, detail::MapJob& job, MapOutput* out, const bool* sunk, int sinks, std::size_t sink_bytes) {
+  void run_with_sinks(Pass& pass, detail::MapJob& job, MapOutput* out, const bool* sunk, int sinks, std::size_t sink_bytes,
+                      detail::AxisOrder order) {
     const int n = info.leaves;
     detail::Scratch memory(sink_bytes + static_cast<std::size_t>(sinks) * sizeof(detail::ReducePlan) + 128);
     auto* plans = reinterpret_cast<detail::ReducePlan*>(detail::align64(memory.data()));
     int k = 0;
     for (int i = 0; i < n; ++i)
-      if (sunk[i]) ::new (plans + k++) detail::ReducePlan(shape, input(i)->shape);
+      if (sunk[i]) ::new (plans + k++) detail::ReducePlan(shape, input(i)->shape, order);
     const std::int64_t total = shape.numel();
     job.grain = total == 0 ? 1 : detail::reduce_grain(total, plans, sinks);
     std::byte* at = detail::align64(reinterpret_cast<std::byte*>(plans + sinks));

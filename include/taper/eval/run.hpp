@@ -33,6 +33,24 @@ inline void check_unchanged(const LeafRef* leaves, int count) {
                         " was changed in place after this expression was built and before it was evaluated: evaluate it first");
 }
 
+/// The order in which a program over these leaves runs and its result lies: that of the first leaf of its shape.
+[[gnu::noinline]] inline AxisOrder order_of_first(const LeafRef* leaves, int count, const Shape& shape) {
+  for (int i = 0; i < count; ++i)
+    if (leaves[i].record->shape == shape) return order_of(*leaves[i].record);
+  return 0;
+}
+inline AxisOrder order_of_leaves(const LeafRef* leaves, int count, const Shape& shape) {
+  bool strided = false;
+  for (int i = 0; i < count; ++i) strided |= !leaves[i].record->contiguous;
+  return strided ? order_of_first(leaves, count, shape) : 0;
+}
+/// The job over the same elements in the order of memory.
+inline void reorder(MapJob& job, AxisOrder order) {
+  if (order == 0) return;
+  job.shape = in_order(job.shape, order);
+  for (int i = 0; i < job.inputs; ++i) job.in[i].strides = in_order(job.in[i].strides, order);
+}
+
 inline void fill_leaves(MapOperand* in, const ProgramInfo& info, const LeafRef* leaves, const Shape& shape) {
   for (int i = 0; i < info.leaves; ++i) {
     const TensorRecord& r = *leaves[i].record;
@@ -70,9 +88,10 @@ inline bool run_dense_small(const ProgramInfo& info, const LeafRef* leaves, cons
   return true;
 }
 
-/// Evaluates a program into memory that holds `shape` densely; `slack` as in SmallOperand.
-inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out, bool slack) {
-  if (run_dense_small(info, leaves, data, shape, shape.numel(), {out, static_cast<std::uint32_t>(size_of(info.result)), false, slack})) return;
+/// Evaluates a program into memory that holds `shape` densely in an order of its axes; `slack` as in SmallOperand.
+inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out, bool slack,
+                      AxisOrder order = 0) {
+  if (order == 0 && run_dense_small(info, leaves, data, shape, shape.numel(), {out, static_cast<std::uint32_t>(size_of(info.result)), false, slack})) return;
   LazyArray<MapOperand, 64> in;
   for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
   fill_leaves(in.data(), info, leaves, shape);
@@ -80,6 +99,7 @@ inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void
   output.data = out;
   output.size = size_of(info.result);
   MapJob job{info.forward, data, shape, info.leaves, 1, in.data(), &output, 0};
+  reorder(job, order);
   run_map(job);
 }
 
@@ -88,7 +108,13 @@ RecordPtr run_forward(const ProgramInfo& info, const LeafRef* leaves, const void
   static_assert(std::same_as<D, Cpu>, "evaluating a pointwise expression on this device needs its backend: compile this file as .cu");
   check_unchanged(leaves, info.leaves);
   RecordPtr out = make_dense<D>(info.result, shape);
-  run_dense(info, leaves, data, shape, out->data, pack_fits_behind(*out, size_of(info.result)));
+  const std::size_t size = size_of(info.result);
+  const bool slack = pack_fits_behind(*out, size);
+  if (run_dense_small(info, leaves, data, shape, out->numel, {out->data, static_cast<std::uint32_t>(size), false, slack})) return out;
+  // The bare tensor is how a row-major copy is made.
+  const AxisOrder order = info.identity ? 0 : order_of_leaves(leaves, info.leaves, shape);
+  set_order(*out, order);
+  run_dense(info, leaves, data, shape, out->data, slack, order);
   return out;
 }
 
@@ -116,8 +142,8 @@ inline void run_into(const ProgramInfo& info, const LeafRef* leaves, const void*
     Scratch values(static_cast<std::size_t>(target.numel) * size_of(info.result));
     run_dense(info, leaves, data, target.shape, values.data(), false);
     scatter(target.data, values.data(), size_of(info.result), Walk(target.shape, target.strides), 0, target.numel);
-  } else if (target.contiguous) {
-    run_dense(info, leaves, data, target.shape, target.data, pack_fits_behind(target, size_of(info.result)));
+  } else if (const AxisOrder order = order_of(target); order != 0 || target.contiguous) {
+    run_dense(info, leaves, data, target.shape, target.data, pack_fits_behind(target, size_of(info.result)), order);
   } else {
     LazyArray<MapOperand, 64> in;
     for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
@@ -184,7 +210,8 @@ void run_reduce(const ProgramInfo& info, const LeafRef* leaves, const void* data
       return;
     }
   }
-  const ReducePlan plan(shape, axes.kept);
+  const AxisOrder order = order_of_leaves(leaves, info.leaves, shape);
+  const ReducePlan plan(shape, axes.kept, order);
   const std::int64_t grain = n == 0 ? 1 : reduce_grain(n, &plan, 1);
   ReduceSink<R, T, A> sink(plan, n, grain);
   if (plain) {
@@ -202,6 +229,7 @@ void run_reduce(const ProgramInfo& info, const LeafRef* leaves, const void* data
     output.size = sizeof(T);
     output.consumer = sink.consumer();
     MapJob job{info.forward, data, shape, info.leaves, 1, in.data(), &output, grain};
+    reorder(job, order);
     run_map<A>(job);
   }
   const auto* results = sink.finish();

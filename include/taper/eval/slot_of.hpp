@@ -18,6 +18,7 @@ inline Slot* slot_of(const TensorRecord& r) noexcept { return static_cast<Slot*>
 inline void set_slot(TensorRecord& r, SlotPtr slot) noexcept {
   if (r.slot) detail::release(r.slot);
   r.wants_grad = static_cast<bool>(slot);
+  if (!r.contiguous && slot && slot->refs.load(std::memory_order_relaxed) == 1) slot->order = detail::order_of_strided(r);
   r.slot = slot.detach();
   const std::atomic_ref epoch(r.epoch);
   if (r.refs.load(std::memory_order_relaxed) == 1) epoch.store(r.epoch + 1, std::memory_order_relaxed);  // it has no view

@@ -310,7 +310,7 @@ using program_t = typename ProgramOf<N, typename Lowered<N>::flat>::template typ
 template <class P>
 concept FinishesParts = requires(const P& p, const Epilogue* epilogue) {
   p(epilogue);
-  p.columns();
+  p.columns(), p.order();
 };
 
 /// Runs such a producer; keep: the result stays with the expression.
@@ -320,13 +320,13 @@ using RunProducer = RecordPtr (*)(const void* produced, const Epilogue* epilogue
 struct LeafRef {
   TensorRecord* record = nullptr;
   std::uint32_t version = 0;
-  bool wants_grad = false;
-  bool may_wait = false;  // its producer need not run yet
-  // A producer that waits, and the rows of its result; none where `run` is null.
+  bool wants_grad = false, may_wait = false;  // may_wait: its producer need not run yet
+  // A producer that waits, the rows of its result and its axes' order; no producer where `run` is null.
   RunProducer run = nullptr;
   const void* produced = nullptr;
   const Shape* shape = nullptr;
   std::int64_t columns = 0;
+  AxisOrder order = 0;
 
   void set(TensorRecord& r) { record = &r, version = r.storage->version.load(std::memory_order_relaxed), wants_grad = r.wants_grad, run = nullptr; }
 };
@@ -346,7 +346,7 @@ void collect(const Produced<P>& p, LeafRef* leaves, Data&) {
     if (leaves[L].may_wait && !p.made.defined()) {
       leaves[L].produced = &p;
       leaves[L].shape = &p.producer.shape();
-      leaves[L].columns = p.producer.columns();
+      leaves[L].columns = p.producer.columns(), leaves[L].order = p.producer.order();
       leaves[L].wants_grad = p.producer.record != 0;
       leaves[L].run = [](const void* produced, const Epilogue* epilogue, bool keep) {
         const auto& self = *static_cast<const Produced<P>*>(produced);

@@ -62,7 +62,8 @@ Tensor<T, D> conv_bias_gradient(const ConvGeometry& geometry, ConvPart part, con
     if (recorded) return reshape(sum_to(reshape(g, {s.n, channels, pixels}), {1, channels, 1}), {channels});
   Tensor<T, D> out = empty_tensor<T, D>({channels});
   count_pass();
-  conv2d_bias_gradient<T>(s.n, channels, pixels, g.data_ptr(), out.data_ptr());
+  if (s.channels_last) sum_rows<T>(s.n * pixels, channels, g.data_ptr(), out.data_ptr(), false);
+  else conv2d_bias_gradient<T>(s.n, channels, pixels, g.data_ptr(), out.data_ptr());
   return out;
 }
 
@@ -74,7 +75,7 @@ struct ConvBackward {
   Saved<T, D> b;
 
   void operator()(const autograd::BackwardContext& ctx) const {
-    const Tensor<T, D> g = dense_gradient<T, D>(ctx);
+    const Tensor<T, D> g = geometry.s.channels_last ? arranged(ctx.grad<T, D>(), true) : dense_gradient<T, D>(ctx);
     const auto first = [&] {
       Tensor<T, D> made;
       return conjugated(a.get(made));
@@ -106,20 +107,25 @@ template <ConvPart Part, bool Recorded, Scalar T, Device D>
 Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T, D>& a, const Tensor<T, D>& b, const Tensor<T, D>& bias,
                       [[maybe_unused]] const Epilogue* epilogue) {
   const Conv2dShape& s = g.s;
-  const Tensor<T, D> x = contiguous(a), y = contiguous(b);
+  // Images and results share an order; weights are row-major.
+  const bool last = s.channels_last;
+  const Tensor<T, D> x = arranged(a, last && Part != ConvPart::image), y = arranged(b, last && Part != ConvPart::result);
   const T* bias_data = nullptr;
   Tensor<T, D> dense_bias;
   if (bias.defined()) {
     dense_bias = dense(bias);
     bias_data = std::as_const(dense_bias).data_ptr();
   }
-  Tensor<T, D> out = empty_tensor<T, D>(Part == ConvPart::result ? g.result : Part == ConvPart::image ? g.image : g.weight);
+  Tensor<T, D> out = empty_tensor<T, D>(Part == ConvPart::result ? g.result : Part == ConvPart::image ? g.image : g.weight,
+                                         last && Part != ConvPart::weight);
   count_pass();
   if constexpr (Part == ConvPart::result) {
     conv2d_forward<T>(s, x.data_ptr(), y.data_ptr(), bias_data, out.data_ptr(), epilogue);
   } else if constexpr (Part == ConvPart::image) {
     conv2d_data_gradient<T>(s, y.data_ptr(), x.data_ptr(), out.data_ptr());
-    if (bias_data) add_channels<T>(s.n * s.c, s.c, s.h * s.w, bias_data, out.data_ptr());
+    if constexpr (convolution::has_tiles<T>)
+      if (bias_data && last) add_rows<T>(s.n * s.h * s.w, s.c, s.c, bias_data, out.data_ptr());
+    if (bias_data && !last) add_channels<T>(s.n * s.c, s.c, s.h * s.w, bias_data, out.data_ptr());
   } else {
     conv2d_weight_gradient<T>(s, x.data_ptr(), y.data_ptr(), out.data_ptr());
   }
@@ -134,30 +140,35 @@ struct ConvProducer : ProducerBase<T, D> {
   ConvGeometry geometry;
   Pair skip;
   Held<T, D> x, weight, bias;
+  bool last;  // x's channels are, and so are the result's
 
   ConvProducer(const Shape& shape, std::string_view name, const ConvGeometry& g, const Pair& front, const Tensor<T, D>& image,
                const Tensor<T, D>& w, const Tensor<T, D>& b)
-      : ProducerBase<T, D>{shape}, op(name), geometry(g), skip(front), x(image), weight(w), bias(b) {}
+      : ProducerBase<T, D>{shape}, op(name), geometry(g), skip(front), x(image), weight(w), bias(b), last(has_channels_last(image)) {
+    geometry.s.channels_last = last && convolution::runs_channels_last<T>();
+  }
   Tensor<T, D> operator()() const
     requires(Part == ConvPart::image)
   {
     const GradMode mode(this->record != 0);
-    return convolve<Part>(op, geometry, weight.get(), x.get(), bias.get());
+    return arranged(convolve<Part>(op, geometry, weight.get(), x.get(), bias.get()), last);
   }
   std::int64_t columns() const
     requires(Part == ConvPart::result)
   {
+    if (last) return geometry.s.channels_last ? geometry.s.oc : -1;
     return skips() ? this->result.back() : geometry.s.oh() * geometry.s.ow();
   }
+  AxisOrder order() const { return last ? channels_last_order : 0; }
   Tensor<T, D> operator()(const Epilogue* epilogue = nullptr) const
     requires(Part == ConvPart::result)
   {
     const GradMode mode(this->record != 0);
     Tensor<T, D> y = convolve<Part>(op, geometry, x.get(), weight.get(), bias.get(), skips() ? nullptr : epilogue);
-    if (!skips()) return y;
+    if (!skips()) return arranged(y, last);
     if (skip.h > 0) y = narrow(y, -2, skip.h, y.size(-2) - skip.h);
     if (skip.w > 0) y = narrow(y, -1, skip.w, y.size(-1) - skip.w);
-    y = contiguous(y);
+    y = arranged(y, last);
     Finish<T>{epilogue, y.data_ptr(), columns()}.all(y.numel() / columns());
     return y;
   }

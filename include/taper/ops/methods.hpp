@@ -7,6 +7,7 @@
 #include <taper/ops/index_select.hpp>
 #include <taper/ops/masked.hpp>
 #include <taper/ops/matmul.hpp>
+#include <taper/ops/memory_format.hpp>
 #include <taper/ops/pointwise.hpp>
 #include <taper/ops/reduction.hpp>
 #include <taper/ops/repeat.hpp>

@@ -16,8 +16,9 @@ struct ChannelStats {
   Tensor<compute_t<T>, D> mean, inverse;
 };
 
-inline Channels channels_of(const Shape& x) {
+inline Channels channels_of(const Shape& x, bool last = false) {
   const AxisSplit s(x, 1);
+  if (last) return {s.outer * s.inner, s.size, 1};
   return {s.outer, s.size, s.inner};
 }
 
@@ -30,7 +31,7 @@ compute_t<T> element(const Tensor<T>& x, std::int64_t i, double otherwise) {
 template <Scalar T, Device D>
 ChannelStats<T, D> batch_stats(const Tensor<T, D>& x, const Tensor<T, D>& running_mean, const Tensor<T, D>& running_var, double momentum, double eps) {
   using C = compute_t<T>;
-  const Channels s = channels_of(x.shape());
+  const Channels s = channels_of(x.shape(), has_channels_last(x));
   ChannelStats<T, D> out{empty_tensor<C, D>({s.c}), empty_tensor<C, D>({s.c})};
   C *mean = out.mean.data_ptr(), *var = out.inverse.data_ptr();
   count_pass();
@@ -76,9 +77,10 @@ struct NormMap {
     for (std::int64_t k = 0; k < stats.mean.numel(); ++k) a[k] = stats.inverse.data_ptr()[k] * element(w, k, 1), c[k] = element(b, k, 0);
   }
   Tensor<T, D> operator()(const Tensor<T, D>& x, const Epilogue* epilogue) const {
-    Tensor<T, D> y = empty_tensor<T, D>(x.shape());
+    const bool last = has_channels_last(x);
+    Tensor<T, D> y = empty_tensor<T, D>(x.shape(), last);
     count_pass();
-    channel_affine<T>(channels_of(x.shape()), x.data_ptr(), static_cast<const T*>(nullptr), mean, a, nullptr, c, y.data_ptr(), epilogue);
+    channel_affine<T>(channels_of(x.shape(), last), x.data_ptr(), static_cast<const T*>(nullptr), mean, a, nullptr, c, y.data_ptr(), epilogue);
     return y;
   }
 };
@@ -124,8 +126,9 @@ struct BatchNormBackward {
     if constexpr (!first_order_only)
       if (ctx.create_graph()) return recorded(ctx);
     const Tensor<T, D>& input = x.get();
-    const Tensor<T, D> g = dense(ctx.grad<T, D>());
-    const Channels s = channels_of(input.shape());
+    const bool last = has_channels_last(input);
+    const Tensor<T, D> g = arranged(ctx.grad<T, D>(), last);
+    const Channels s = channels_of(input.shape(), last);
     const Scratch memory(static_cast<std::size_t>(5 * s.c) * sizeof(C));
     C *sum = reinterpret_cast<C*>(memory.data()), *covariance = sum + s.c, *a = covariance + s.c, *b = a + s.c, *c = b + s.c;
     const C *mean = stats.mean.data_ptr(), *inverse = stats.inverse.data_ptr();
@@ -138,7 +141,7 @@ struct BatchNormBackward {
         a[k] = training ? -b[k] * inverse[k] * inverse[k] * covariance[k] * share : C(0);
         c[k] = training ? -b[k] * sum[k] * share : C(0);
       }
-      Tensor<T, D> dx = empty_tensor<T, D>(input.shape());
+      Tensor<T, D> dx = empty_tensor<T, D>(input.shape(), last);
       count_pass();
       channel_affine<T>(s, input.data_ptr(), g.data_ptr(), mean, a, b, c, dx.data_ptr());
       ctx.give(0, std::move(dx));
@@ -157,7 +160,8 @@ template <Scalar T, Device D>
 struct NormInput {
   static constexpr bool folds = false;
   Held<T, D> x;
-  explicit NormInput(Tensor<T, D> input) : x(contiguous(std::move(input))) {}
+  explicit NormInput(const Tensor<T, D>& input) : x(arranged(input, has_channels_last(input))) {}
+  bool last() const { return has_channels_last(x.get()); }
   const Tensor<T, D>& get() const { return x.get(); }
 };
 /// Or the result of a producer, whose epilogue the norm can be.
@@ -166,8 +170,9 @@ struct LateNormInput {
   static constexpr bool folds = true;
   Produced<P> node;
   explicit LateNormInput(Expr<Produced<P>>&& x) : node(std::move(x).node()) {}
+  bool last() const { return node.producer.order() == channels_last_order; }
   const auto& get() const {
-    if (!node.made.defined()) node.made = contiguous(node.producer());
+    if (!node.made.defined()) node.made = arranged(node.producer(), last());
     return node.made;
   }
 };
@@ -198,15 +203,16 @@ struct BatchNormProducer : ProducerBase<T, D> {
   Held<T, D> weight, bias;
   ChannelStats<T, D> stats;
   double eps;
-  bool training;
+  bool training, last;
 
   BatchNormProducer(const Shape& shape, Input input, const Tensor<T, D>& w, const Tensor<T, D>& b, ChannelStats<T, D> s, double e, bool train)
-      : ProducerBase<T, D>{shape}, x(std::move(input)), weight(w), bias(b), stats(std::move(s)), eps(e), training(train) {}
+      : ProducerBase<T, D>{shape}, x(std::move(input)), weight(w), bias(b), stats(std::move(s)), eps(e), training(train), last(x.last()) {}
 
   std::int64_t columns() const {
-    const Channels s = channels_of(this->result);
+    const Channels s = channels_of(this->result, last);
     return s.inner == 1 ? s.c : s.inner;
   }
+  AxisOrder order() const { return last ? channels_last_order : 0; }
   Tensor<T, D> operator()(const Epilogue* epilogue = nullptr) const {
     const GradMode mode(this->record != 0);
     const Tensor<T, D>&w = weight.get(), &b = bias.get();
@@ -214,7 +220,7 @@ struct BatchNormProducer : ProducerBase<T, D> {
     if constexpr (Input::folds)
       // The producer's rows are this norm's: channels, or images of one pixel each.
       if (!training && !this->record && !x.node.made.defined() && x.node.producer.columns() == columns()) {
-        const Channels s = channels_of(this->result);
+        const Channels s = channels_of(this->result, last);
         const NormEpilogue<T> norm{map.mean, map.a, map.c, s.c, s.inner != 1, epilogue};
         const Epilogue first{norm.run, &norm};
         return x.node.producer(&first);

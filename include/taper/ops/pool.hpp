@@ -83,6 +83,7 @@ inline Pool2dShape pool_shape(std::string_view op, int rank, const Shape& x, con
 struct PlanePicks {
   std::int64_t planes, in, out;
   Shape in_shape, out_shape;
+  const LastPools* last = nullptr;  // of images whose channels are last, and what works on them
 };
 
 /// y[p, i] = x[p, index[p, i]].
@@ -107,57 +108,76 @@ struct PicksBackward {
 
 template <bool Gather, Scalar T, Device D>
 Tensor<T, D> move_picks(const PlanePicks& picks, const Tensor<T, D>& x, const Tensor<std::int32_t, D>& index) {
-  const Tensor<T, D> from = contiguous(x);
-  Tensor<T, D> out = empty_tensor<T, D>(Gather ? picks.out_shape : picks.in_shape);
+  const Tensor<T, D> from = arranged(x, picks.last != nullptr);
+  Tensor<T, D> out = empty_tensor<T, D>(Gather ? picks.out_shape : picks.in_shape, picks.last != nullptr);
   count_pass();
+  if constexpr (std::same_as<T, float>)
+    if (picks.last) {
+      const Shape& s = picks.in_shape;
+      (Gather ? picks.last->gather : picks.last->scatter)(s[0], picks.in, picks.out, s[1], from.data_ptr(), std::as_const(index).data_ptr(), out.data_ptr());
+      return record_op("max_pool", std::move(out), false, PicksBackward<Gather, T, D>{picks, index}, from);
+    }
   if constexpr (Gather) pick_in_planes<T>(picks, from.data_ptr(), std::as_const(index).data_ptr(), out.data_ptr());
   else max_pool2d_backward<T>(picks.planes, picks.in, picks.out, from.data_ptr(), std::as_const(index).data_ptr(), out.data_ptr());
-  return record_op("max_pool", std::move(out), false, PicksBackward<Gather, T, D>{picks, index}, from);
+  return arranged(record_op("max_pool", std::move(out), false, PicksBackward<Gather, T, D>{picks, index}, from), has_channels_last(x));
 }
 
-/// Runs a max pooling; `kernel(x, y, indices)` fills the results. Indices are made where somebody needs them: for the
+/// Runs a max pooling; `kernel(last, x, y, indices)` fills the results. Indices are made where somebody needs them: for the
 /// caller in 64 bits, for backward in 32.
 template <bool Indices, Scalar T, Device D, class Kernel>
 ValuesIndices<Tensor<T, D>, D> max_pool(std::string_view op, const Tensor<T, D>& input, const PlanePicks& picks, const Kernel& kernel) {
-  const Tensor<T, D> x = contiguous(input);
+  const bool last = has_channels_last(input);
+  const Tensor<T, D> x = picks.last ? input : contiguous(input);
   bool recorded = false;
   if constexpr (Differentiable<T>) recorded = recording(x);
   if (recorded && picks.in > std::numeric_limits<std::int32_t>::max())
     raise<ShapeError>(op, "a plane of x ", x.shape(), " has ", picks.in, " elements: with a gradient it may have at most 2147483647");
-  Tensor<T, D> y = empty_tensor<T, D>(picks.out_shape);
+  Tensor<T, D> y = empty_tensor<T, D>(picks.out_shape, picks.last != nullptr);
   Tensor<std::int64_t, D> index;
   Tensor<std::int32_t, D> kept;
   count_pass();
   if constexpr (Indices) {
     index = empty_tensor<std::int64_t, D>(picks.out_shape);
-    kernel(x.data_ptr(), y.data_ptr(), index.data_ptr());
+    kernel(nullptr, x.data_ptr(), y.data_ptr(), index.data_ptr());
     if (recorded) kept = cast<std::int32_t>(index);
   } else {
     if (recorded) kept = empty_tensor<std::int32_t, D>(picks.out_shape);
-    kernel(x.data_ptr(), y.data_ptr(), kept.defined() ? kept.data_ptr() : nullptr);
+    kernel(picks.last, x.data_ptr(), y.data_ptr(), kept.defined() ? kept.data_ptr() : nullptr);
   }
-  if (!recorded) return {std::move(y), std::move(index)};
-  return {record_op(op, std::move(y), false, PicksBackward<true, T, D>{picks, kept}, x), std::move(index)};
+  if (Indices) index = arranged(index, last);
+  if (recorded) y = record_op(op, std::move(y), false, PicksBackward<true, T, D>{picks, kept}, x);
+  return {arranged(y, last), std::move(index)};
 }
 
 template <Scalar T>
 struct MaxPoolKernel {
   Pool2dShape s;
+  std::int64_t n;  // of images
   template <class Index>
-  void operator()(const T* x, T* y, Index* indices) const { max_pool2d<T>(s, x, y, indices); }
+  void operator()(const LastPools* last, const T* x, T* y, Index* indices) const {
+    if constexpr (std::same_as<T, float> && std::same_as<Index, std::int32_t>)
+      if (last) {
+        Pool2dShape images = s;
+        images.planes = n;
+        return last->max(images, s.planes / n, x, y, indices);
+      }
+    max_pool2d<T>(s, x, y, indices);
+  }
 };
 template <Scalar T>
 struct AdaptiveMaxPoolKernel {
   PoolPlanes p;
   std::int64_t oh, ow;
   template <class Index>
-  void operator()(const T* x, T* y, Index* indices) const { adaptive_max_pool2d<T>(p.planes, p.h, p.w, oh, ow, x, y, indices); }
+  void operator()(const LastPools*, const T* x, T* y, Index* indices) const { adaptive_max_pool2d<T>(p.planes, p.h, p.w, oh, ow, x, y, indices); }
 };
 
 template <bool Indices, Scalar T, Device D>
 ValuesIndices<Tensor<T, D>, D> max_pool_windows(std::string_view op, int rank, const Tensor<T, D>& x, const Pool2dShape& s) {
-  const PlanePicks picks{s.planes, s.h * s.w, s.oh() * s.ow(), x.shape(), PoolPlanes(op, rank, x.shape()).shape(rank, s.oh(), s.ow())};
-  return max_pool<Indices>(op, x, picks, MaxPoolKernel<T>{s});
+  PlanePicks picks{s.planes, s.h * s.w, s.oh() * s.ow(), x.shape(), PoolPlanes(op, rank, x.shape()).shape(rank, s.oh(), s.ow())};
+  if constexpr (!Indices && std::same_as<T, float>)
+    if (has_channels_last(x)) picks.last = last_pools<Abi>.load(std::memory_order_acquire);
+  return max_pool<Indices>(op, x, picks, MaxPoolKernel<T>{s, x.shape()[0]});
 }
 
 inline Pair adaptive_size(std::string_view op, const PoolPlanes& p, Pair size) {
@@ -214,7 +234,7 @@ Tensor<T, D> average_pool(std::string_view op, const AveragePool& pool, const Te
   count_pass();
   if constexpr (Forward) pool.forward(x.data_ptr(), y.data_ptr());
   else pool.backward(x.data_ptr(), y.data_ptr());
-  return record_op(op, std::move(y), false, AveragePoolBackward<Forward, T, D>{pool}, x);
+  return arranged(record_op(op, std::move(y), false, AveragePoolBackward<Forward, T, D>{pool}, x), has_channels_last(input));
 }
 
 template <Scalar T, Device D>

@@ -26,6 +26,14 @@ Tensor<T, D> empty_tensor(const Shape& shape) {
   return Tensor<T, D>(make_dense<D>(dtype_of<T>, shape));
 }
 
+/// The same with its channels last.
+template <Scalar T, Device D>
+Tensor<T, D> empty_tensor(const Shape& shape, bool channels_last) {
+  Tensor<T, D> out = empty_tensor<T, D>(shape);
+  if (channels_last) set_order(out.record(), channels_last_order);
+  return out;
+}
+
 /// x where it is dense, otherwise a dense copy that no tape sees.
 template <Scalar T, Device D>
 Tensor<T, D> dense(const Tensor<T, D>& x) {
@@ -71,6 +79,7 @@ struct ProducerBase {
   Shape result;
   std::int64_t record = grad_mode();  // a whole word, as in Dims: producers are moved about
   const Shape& shape() const { return result; }
+  AxisOrder order() const { return 0; }  // of the result's axes in memory
 };
 
 /// The memory that the gradient of input i is written to; `fresh` where it holds nothing yet and must not be read.

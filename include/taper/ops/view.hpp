@@ -204,6 +204,23 @@ tensor_t<X> permute(X&& x, const Dims& order) {
   return detail::view_of(t, detail::permute_op(t.shape(), order));
 }
 
+namespace detail {
+
+/// Whether x's channels are last, and that is not row-major order as well.
+template <Scalar T, Device D>
+bool has_channels_last(const Tensor<T, D>& x) {
+  return !x.is_contiguous() && x.is_contiguous(MemoryFormat::channels_last);
+}
+/// x with its channels last or in row-major order, x itself where it is.
+template <Scalar T, Device D>
+Tensor<T, D> arranged(const Tensor<T, D>& x, bool channels_last) {
+  if (!channels_last) return contiguous(x);
+  if (x.is_contiguous(MemoryFormat::channels_last)) return x;
+  return permute(clone(permute(x, {0, 2, 3, 1})), {0, 3, 1, 2});
+}
+
+}  // namespace detail
+
 /// Two axes swapped.
 template <TensorLike X>
 tensor_t<X> transpose(X&& x, std::int64_t axis0, std::int64_t axis1) {

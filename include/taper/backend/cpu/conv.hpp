@@ -14,6 +14,7 @@
 #include <taper/backend/cpu/gemm_generic.hpp>
 #include <taper/config.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <type_traits>
 
@@ -22,6 +23,37 @@ namespace convolution {
 
 template <class T>
 inline constexpr bool has_tiles = std::is_same_v<T, float> || std::is_same_v<T, double>;
+
+/// Convolutions whose channels are last. ops/memory_format.hpp brings them in where a program makes such a tensor.
+template <class T>
+struct LastKernels {
+  void (*forward)(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y, const Epilogue* epilogue);
+  void (*data_gradient)(const Conv2dShape& s, const T* dy, const T* w, T* dx);
+  void (*weight_gradient)(const Conv2dShape& s, const T* x, const T* dy, T* dw);
+};
+template <class T, class A>
+inline constinit std::atomic<const LastKernels<T>*> last_kernels{nullptr};
+// Of conv_channels_last.hpp, which a level of taper::compiled includes.
+template <class T, class A>
+void last_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y, const Epilogue* epilogue);
+template <class T, class A>
+void last_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx);
+template <class T, class A>
+void last_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw);
+template <class T, class A>
+LastKernels<T> find_last_kernels() {
+#if TAPER_LEVEL != 0
+  return {&last_forward<T, A>, &last_data_gradient<T, A>, &last_weight_gradient<T, A>};
+#else
+  return *last_kernels<T, A>.load(std::memory_order_acquire);
+#endif
+}
+/// Whether they are there.
+template <class T, class A = Abi>
+bool runs_channels_last() {
+  if constexpr (!has_tiles<T>) return false;
+  else return is_compiled<T, A> || last_kernels<T, A>.load(std::memory_order_acquire) != nullptr;
+}
 
 /// A plain matrix product per image: 1 x 1 taps on the image as it is.
 inline bool pointwise(const Conv2dShape& s) {
@@ -90,6 +122,7 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias,
     convert<T, float, A>(wide_y.data(), s.n * s.oc * pixels, y);
   } else {
     if constexpr (has_tiles<T>) {
+      if (s.channels_last) return find_last_kernels<T, A>().forward(s, x, w, bias, y, epilogue);
       if (pointwise(s) && pixels >= 16)
         return tiles::for_batch(s.n * s.groups, out * in * pixels, [&](Index i) {
           const Index first = i % s.groups * out;
@@ -126,6 +159,8 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* w, T* dx) 
     const convolution::Scratch<float> wide_dx(all);
     conv2d_data_gradient<float, A>(s, wide_dy.data(), wide_w.data(), wide_dx.data());
     convert<T, float, A>(wide_dx.data(), all, dx);
+  } else if (s.channels_last) {
+    if constexpr (has_tiles<T>) find_last_kernels<T, A>().data_gradient(s, dy, w, dx);
   } else if (pointwise(s) && pixels == 1 && s.groups == 1) {
     gemm<T, A>(s.n, s.c, s.oc, dy, s.oc, 1, w, s.c, 1, dx, s.c, false);
   } else if (pointwise(s) && pixels >= 16) {
@@ -171,6 +206,7 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
     conv2d_weight_gradient<float, A>(s, wide_x.data(), wide_dy.data(), wide_dw.data());
     convert<T, float, A>(wide_dw.data(), weights, dw);
   } else if constexpr (has_tiles<T>) {
+    if (s.channels_last) return find_last_kernels<T, A>().weight_gradient(s, x, dy, dw);
     if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && winograd_weight_gradient<T, A>(s, x, dy, dw)) return;
     if (s.group_in() == 1 && s.group_out() <= 32)
       depthwise_weight_gradient<T, A>(s, x, dy, dw);

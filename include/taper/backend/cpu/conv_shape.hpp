@@ -8,12 +8,13 @@
 
 namespace taper::inline TAPER_ABI::base {
 
-/// Images (n, c, h, w), weights (oc, c / groups, kh, kw), results (n, oc, oh, ow), all contiguous. Units of all
-/// flags pass it to each other; what it computes is inlined.
+/// Images (n, c, h, w), weights (oc, c / groups, kh, kw), results (n, oc, oh, ow), all contiguous, or images and results
+/// with their channels last: (n, h, w, c), (n, oh, ow, oc). Units of all flags pass it to each other; what it computes is inlined.
 struct Conv2dShape {
   std::int64_t n = 1, c = 1, h = 1, w = 1;
   std::int64_t oc = 1, kh = 1, kw = 1;
   std::int64_t sh = 1, sw = 1, ph = 0, pw = 0, dh = 1, dw = 1, groups = 1;
+  bool channels_last = false;
 
   TAPER_INLINE std::int64_t oh() const { return size(h, kh, sh, ph, dh); }
   TAPER_INLINE std::int64_t ow() const { return size(w, kw, sw, pw, dw); }

@@ -4,6 +4,7 @@
 
 #include <taper/backend/cpu/compiled.hpp>
 #include <taper/backend/cpu/epilogue.hpp>
+#include <taper/backend/cpu/gemm_pack.hpp>
 #include <taper/backend/cpu/lanes.hpp>
 #include <taper/core/parallel.hpp>
 
@@ -34,17 +35,43 @@ TAPER_INLINE V sum_row(std::int64_t n, const F& f) {
   }
   return total;
 }
-/// Sums of f down the columns of a pack, of which `count` are there.
-template <class V, class F>
-TAPER_INLINE V sum_columns(std::int64_t n, std::int64_t step, std::int64_t count, const F& f) {
-  V total(0);
-  for (std::int64_t i = 0; i < n;) {
-    const std::int64_t end = i + block * step < n ? i + block * step : n;
-    V part(0);
-    for (; i < end; i += step) part = part + f(i, count);
-    total = total + part;
+/// total[c] = sums of f down the columns of rows [first, last) of n x c: block after block of rows, which stay in the
+/// first-level cache. of(j, count) is f for the pack of columns from j on.
+template <class V, class C, class Of>
+TAPER_KERNEL void sum_columns(std::int64_t c, std::int64_t first, std::int64_t last, C* total, const Of& of) {
+  for (std::int64_t j = 0; j < c; ++j) total[j] = C(0);
+  for (std::int64_t i = first; i < last; i += block) {
+    const std::int64_t end = (i + block < last ? i + block : last) * c;
+    std::int64_t j = 0;
+    for (; j + 4 * pack_lanes <= c; j += 4 * pack_lanes) {  // sums that do not wait for each other
+      const auto f0 = of(j, pack_lanes), f1 = of(j + pack_lanes, pack_lanes), f2 = of(j + 2 * pack_lanes, pack_lanes),
+                 f3 = of(j + 3 * pack_lanes, pack_lanes);
+      V p0(0), p1(0), p2(0), p3(0);
+      for (std::int64_t at = i * c; at < end; at += c)
+        p0 = p0 + f0(at, pack_lanes), p1 = p1 + f1(at, pack_lanes), p2 = p2 + f2(at, pack_lanes), p3 = p3 + f3(at, pack_lanes);
+      store(total + j, load<V>(total + j) + p0), store(total + j + pack_lanes, load<V>(total + j + pack_lanes) + p1);
+      store(total + j + 2 * pack_lanes, load<V>(total + j + 2 * pack_lanes) + p2), store(total + j + 3 * pack_lanes, load<V>(total + j + 3 * pack_lanes) + p3);
+    }
+    for (; j < c; j += pack_lanes) {
+      const std::int64_t left = c - j;
+      const auto f = of(j, left);
+      V part(0);
+      for (std::int64_t at = i * c; at < end; at += c) part = part + f(at, left);
+      store_some(total + j, left, load_some<V>(total + j, left, C(0)) + part);
+    }
   }
-  return total;
+}
+/// The same of all rows: chunks of them, which the sizes decide, are summed apart and added in their order.
+template <class V, class C, class Of>
+void sum_all_columns(const Channels& s, C* total, const Of& of) {
+  const std::int64_t most = (s.n + 15) / 16, enough = 1 + (1 << 16) / (s.c + 1), grain = ((most > enough ? most : enough) + block - 1) / block * block;
+  const std::int64_t chunks = s.n > grain ? (s.n - 1) / grain : 0;  // beside the first
+  const tiles::Scratch<C> more(chunks * s.c);
+  parallel_for(s.n, grain, [&](std::int64_t first, std::int64_t last) {
+    sum_columns<V>(s.c, first, last, first == 0 ? total : more.data() + (first / grain - 1) * s.c, of);
+  });
+  for (std::int64_t k = 0; k < chunks; ++k)
+    for (std::int64_t j = 0; j < s.c; ++j) total[j] += more.data()[k * s.c + j];
 }
 
 // What is summed. Lanes that are left over are filled so that they add nothing.
@@ -101,15 +128,14 @@ TAPER_KERNEL void row_moments(const Channels& s, std::int64_t first, std::int64_
 }
 /// The same where channels are columns (inner is 1).
 template <class T, class A>
-TAPER_KERNEL void column_moments(const Channels& s, std::int64_t first, std::int64_t last, const T* x, compute_t<T>* mean, compute_t<T>* var) {
+void column_moments(const Channels& s, const T* x, compute_t<T>* mean, compute_t<T>* var) {
+  using C = compute_t<T>;
   using V = PackFor<T, A>;
-  const V scale(compute_t<T>(1) / static_cast<compute_t<T>>(s.n));
-  for (std::int64_t j = first; j < last; j += pack_lanes) {
-    const std::int64_t left = last - j;
-    const V m = sum_columns<V>(s.n * s.c, s.c, left, Plain<T, A>{x + j}) * scale;
-    store_some(mean + j, left, m);
-    store_some(var + j, left, sum_columns<V>(s.n * s.c, s.c, left, SquaredDistance<T, A>{x + j, m}) * scale);
-  }
+  const C scale = C(1) / static_cast<C>(s.n);
+  sum_all_columns<V>(s, mean, [&](std::int64_t j, std::int64_t) TAPER_INLINE_LAMBDA { return Plain<T, A>{x + j}; });
+  for (std::int64_t j = 0; j < s.c; ++j) mean[j] *= scale;
+  sum_all_columns<V>(s, var, [&](std::int64_t j, std::int64_t left) TAPER_INLINE_LAMBDA { return SquaredDistance<T, A>{x + j, load_some<V>(mean + j, left, 0)}; });
+  for (std::int64_t j = 0; j < s.c; ++j) var[j] *= scale;
 }
 /// Sums of g and of g (x - mean).
 template <class T, class A>
@@ -127,15 +153,12 @@ TAPER_KERNEL void row_sums(const Channels& s, std::int64_t first, std::int64_t l
   }
 }
 template <class T, class A>
-TAPER_KERNEL void column_sums(const Channels& s, std::int64_t first, std::int64_t last, const T* g, const T* x, const compute_t<T>* mean,
-                              compute_t<T>* sum, compute_t<T>* covariance) {
+void column_sums(const Channels& s, const T* g, const T* x, const compute_t<T>* mean, compute_t<T>* sum, compute_t<T>* covariance) {
   using V = PackFor<T, A>;
-  for (std::int64_t j = first; j < last; j += pack_lanes) {
-    const std::int64_t left = last - j;
-    store_some(sum + j, left, sum_columns<V>(s.n * s.c, s.c, left, Plain<T, A>{g + j}));
-    const V m = load_some<V>(mean + j, left, 0);
-    store_some(covariance + j, left, sum_columns<V>(s.n * s.c, s.c, left, Covariance<T, A>{g + j, x + j, m}));
-  }
+  sum_all_columns<V>(s, sum, [&](std::int64_t j, std::int64_t) TAPER_INLINE_LAMBDA { return Plain<T, A>{g + j}; });
+  sum_all_columns<V>(s, covariance, [&](std::int64_t j, std::int64_t left) TAPER_INLINE_LAMBDA {
+    return Covariance<T, A>{g + j, x + j, load_some<V>(mean + j, left, 0)};
+  });
 }
 
 /// y = (x - mean) a + c + b g, with one number of each per channel; g may be null.
@@ -162,12 +185,11 @@ struct Affine {
   }
   TAPER_KERNEL void columns(const Channels& s, std::int64_t first, std::int64_t last) const {
     using V = PackFor<T, A>;
-    for (std::int64_t j = 0; j < s.c; j += pack_lanes) {
-      const std::int64_t left = s.c - j;
-      const V m = load_some<V>(mean + j, left, 0), ka = load_some<V>(a + j, left, 0), kc = load_some<V>(c + j, left, 0);
-      const V kb = g ? load_some<V>(b + j, left, 0) : V(0);
-      for (std::int64_t i = first; i < last; ++i) one(i * s.c + j, left, m, ka, kb, kc);
-    }
+    for (std::int64_t i = first; i < last; ++i)  // the numbers of all channels stay in the first-level cache
+      for_packs(s.c, [&](std::int64_t j, std::int64_t left) TAPER_INLINE_LAMBDA {
+        one(i * s.c + j, left, load_some<V>(mean + j, left, 0), load_some<V>(a + j, left, 0), g ? load_some<V>(b + j, left, 0) : V(0),
+            load_some<V>(c + j, left, 0));
+      });
   }
 };
 
@@ -179,11 +201,9 @@ void channel_moments(const Channels& s, const T* x, compute_t<T>* mean, compute_
   if constexpr (is_compiled<T, A>) {
     compiled_entry<Entry::channel_moments, decltype(channel_moments<T, A>)>()(s, x, mean, var);
   } else {
-    const bool columns = s.inner == 1;
-    const std::int64_t unit = columns ? 4 * pack_lanes : 1;
-    parallel_for(s.c, (1 + (1 << 15) / (s.count() * unit + 1)) * unit, [&](std::int64_t first, std::int64_t last) {
-      if (columns) norming::column_moments<T, A>(s, first, last, x, mean, var);
-      else norming::row_moments<T, A>(s, first, last, x, mean, var);
+    if (s.inner == 1) return norming::column_moments<T, A>(s, x, mean, var);
+    parallel_for(s.c, 1 + (1 << 15) / (s.count() + 1), [&](std::int64_t first, std::int64_t last) {
+      norming::row_moments<T, A>(s, first, last, x, mean, var);
     });
   }
 }
@@ -193,11 +213,9 @@ void channel_sums(const Channels& s, const T* g, const T* x, const compute_t<T>*
   if constexpr (is_compiled<T, A>) {
     compiled_entry<Entry::channel_sums, decltype(channel_sums<T, A>)>()(s, g, x, mean, sum, covariance);
   } else {
-    const bool columns = s.inner == 1;
-    const std::int64_t unit = columns ? 4 * pack_lanes : 1;
-    parallel_for(s.c, (1 + (1 << 15) / (s.count() * unit + 1)) * unit, [&](std::int64_t first, std::int64_t last) {
-      if (columns) norming::column_sums<T, A>(s, first, last, g, x, mean, sum, covariance);
-      else norming::row_sums<T, A>(s, first, last, g, x, mean, sum, covariance);
+    if (s.inner == 1) return norming::column_sums<T, A>(s, g, x, mean, sum, covariance);
+    parallel_for(s.c, 1 + (1 << 15) / (s.count() + 1), [&](std::int64_t first, std::int64_t last) {
+      norming::row_sums<T, A>(s, first, last, g, x, mean, sum, covariance);
     });
   }
 }

@@ -4,4 +4,5 @@
 
 #include <taper/backend/cpu/pool_average.hpp>
 #include <taper/backend/cpu/pool_max.hpp>
+#include <taper/backend/cpu/pool_max_last.hpp>
 #include <taper/backend/cpu/pool_shape.hpp>

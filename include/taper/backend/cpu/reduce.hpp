@@ -108,7 +108,8 @@ struct ReducePlan {
   bool outer_kept = false;     // chunks that are whole rows of the outermost dimension meet disjoint outputs
   std::int64_t inner_size = 1;  // elements of the space below its outermost dimension
 
-  ReducePlan(const Shape& shape, const Shape& kept) : ReducePlan(shape, broadcast_strides(kept, contiguous_strides(kept), shape), kept.numel()) {}
+  ReducePlan(const Shape& shape, const Shape& kept, AxisOrder order = 0)
+      : ReducePlan(in_order(shape, order), in_order(broadcast_strides(kept, contiguous_strides(kept), shape), order), kept.numel()) {}
   ReducePlan(const Shape& shape, const Strides& strides, std::int64_t n) : walk(shape, strides), outputs(n) {
     outer_kept = walk.strides[0] != 0;
     for (int i = 1; i < walk.shape.size(); ++i) inner_size *= walk.shape[i];
@@ -165,6 +166,8 @@ class ReduceSink {
     for_each_row(plan_.walk, first, n, [&](std::int64_t offset, std::int64_t position, std::int64_t length) {
       const T* p = values + position;
       if (stride == 0) R::template fold<A>(acc[offset], p, length);
+      else if (stride == 1)
+        for (std::int64_t i = 0; i < length; ++i) R::combine(acc[offset + i], Acc(p[i]));
       else
         for (std::int64_t i = 0; i < length; ++i) R::combine(acc[offset + i * stride], Acc(p[i]));
     });
