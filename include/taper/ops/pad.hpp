@@ -66,6 +66,12 @@ Tensor<T, D> bordered(const Tensor<T, D>& x, const PadShape& s, T value) {
   }
 }
 
+/// x inside a border of `value` that begins before[i] places in front of it along axis i.
+template <Scalar T, Device D>
+Tensor<T, D> pad_constant(const Tensor<T, D>& x, const Dims& before, const Shape& shape, T value) {
+  return bordered<false>(x, {PadMode::constant, x.shape(), shape, before}, value);
+}
+
 template <Scalar T, Device D>
 Tensor<T, D> pad_tensor(Tensor<T, D> y, const Padding& amounts, const PadOptions& options) {
   if (amounts.axes() > y.dim())

@@ -5,6 +5,7 @@
 #include <taper/backend/cpu/scan.hpp>
 #include <taper/ops/arithmetic.hpp>
 #include <taper/ops/gather.hpp>
+#include <taper/ops/pad.hpp>
 #include <taper/ops/values_indices.hpp>
 
 namespace taper::inline TAPER_CODE {
