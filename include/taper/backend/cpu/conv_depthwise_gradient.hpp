@@ -101,7 +101,7 @@ void depthwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T*
                    : kernel == K::shared      ? depthwise_taps<T, A, K::shared>
                                               : depthwise_taps<T, A, K::any>;
   const DepthwiseForm<T, A> form(s.kh, oh, ow);
-  const bool aside = form.deep > 1 || form.size() != pixels;  // steps of rows are filled up with zeros
+  const bool aside = form.deep > 1 || form.pieces || form.size() != pixels;  // steps of rows are filled up with zeros
   const Index blocks = ceil_div(s.groups, form.deep), sums_of = ceil_div(out * count, 4) * 4;  // folded by fours
   const Index images = blocks >= 16 ? s.n : even_blocks(s.n, ceil_div(s.n * blocks, 16)), chunks = ceil_div(s.n, images);
   const Scratch<T> partial(blocks * chunks * sums_of * form.deep);
