@@ -66,6 +66,20 @@ void compare(F f) {
   check_same(run(false), run(true));
 }
 
+/// A norm between two convolutions.
+struct Chain {
+  Tensor<float> x = ConvBlock::input();
+  nn::Conv2d<float> before{4, 8, {.kernel_size = 1}}, after{8, 2, {.kernel_size = 1}};
+  nn::BatchNorm2d<float> norm{8};
+};
+/// f with results made again and with results kept gives the same.
+template <class F>
+void check_kept_or_not(F f) {
+  const Tensor<float> made_again = f();
+  const KeepActivations guard;
+  CHECK(equal(made_again, f()));
+}
+
 template <class Net>
 std::int64_t recorded_bytes(bool keep) {
   const Net net;
@@ -113,40 +127,30 @@ TEMPLATE_TEST_CASE("what can be made again is not held", "", ConvBlock, FeedForw
 
 TEST_CASE("a result that a second graph needs outlives the graph that made it") {
   manual_seed(5);
-  const Tensor<float> x = randn<float>({4, 4, 40, 33});
-  nn::Conv2d<float> before{4, 8, {.kernel_size = 1}}, after{8, 2, {.kernel_size = 1}};
-  nn::BatchNorm2d<float> norm{8};
-  const auto run = [&](bool keep) {
-    std::optional<KeepActivations> guard;
-    if (keep) guard.emplace();
-    const Tensor<float> h = relu(norm(before(x)));
-    const Tensor<float> one = sum(h), other = sum(square(after(h)));
+  const Chain c;
+  check_kept_or_not([&] {
+    const Tensor<float> h = relu(c.norm(c.before(c.x)));
+    const Tensor<float> one = sum(h), other = sum(square(c.after(h)));
     one.backward();
-    return grad(other, Tensor<float>(after.weight));
-  };
-  CHECK(equal(run(false), run(true)));
+    return grad(other, Tensor<float>(c.after.weight));
+  });
 }
 
 TEST_CASE("a result changed in place is not made again, a norm that was changed under it says so") {
   manual_seed(5);
-  const Tensor<float> x = randn<float>({4, 4, 40, 33});
-  nn::Conv2d<float> before{4, 8, {.kernel_size = 1}}, after{8, 2, {.kernel_size = 1}};
-  nn::BatchNorm2d<float> norm{8};
-  const auto run = [&](bool keep) {
-    std::optional<KeepActivations> guard;
-    if (keep) guard.emplace();
-    Tensor<float> h = norm(before(x));
+  Chain c;
+  check_kept_or_not([&] {
+    Tensor<float> h = c.norm(c.before(c.x));
     {
       const NoGrad no_grad;
       h *= 2;
     }
-    return grad(sum(square(after(h))), Tensor<float>(after.weight));
-  };
-  CHECK(equal(run(false), run(true)));
-  const Tensor<float> loss = sum(square(after(relu(norm(before(x))))));
+    return grad(sum(square(c.after(h))), Tensor<float>(c.after.weight));
+  });
+  const Tensor<float> loss = sum(square(c.after(relu(c.norm(c.before(c.x))))));
   {
     const NoGrad no_grad;
-    norm.weight *= 2;
+    c.norm.weight *= 2;
   }
   CHECK_THROWS_AS(loss.backward(), AutogradError);
 }

@@ -88,10 +88,8 @@ inline bool run_dense_small(const ProgramInfo& info, const LeafRef* leaves, cons
   return true;
 }
 
-/// Evaluates a program into memory that holds `shape` densely in an order of its axes; `slack` as in SmallOperand.
-inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out, bool slack,
-                      AxisOrder order = 0) {
-  if (order == 0 && run_dense_small(info, leaves, data, shape, shape.numel(), {out, static_cast<std::uint32_t>(size_of(info.result)), false, slack})) return;
+/// Evaluates a program into memory that holds `shape` densely in an order of its axes.
+inline void run_dense_large(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out, AxisOrder order) {
   LazyArray<MapOperand, 64> in;
   for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
   fill_leaves(in.data(), info, leaves, shape);
@@ -102,6 +100,12 @@ inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void
   reorder(job, order);
   run_map(job);
 }
+/// The same the short way where there is one; `slack` as in SmallOperand.
+inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out, bool slack,
+                      AxisOrder order = 0) {
+  if (order == 0 && run_dense_small(info, leaves, data, shape, shape.numel(), {out, static_cast<std::uint32_t>(size_of(info.result)), false, slack})) return;
+  run_dense_large(info, leaves, data, shape, out, order);
+}
 
 template <Device D>
 RecordPtr run_forward(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape) {
@@ -109,12 +113,11 @@ RecordPtr run_forward(const ProgramInfo& info, const LeafRef* leaves, const void
   check_unchanged(leaves, info.leaves);
   RecordPtr out = make_dense<D>(info.result, shape);
   const std::size_t size = size_of(info.result);
-  const bool slack = pack_fits_behind(*out, size);
-  if (run_dense_small(info, leaves, data, shape, out->numel, {out->data, static_cast<std::uint32_t>(size), false, slack})) return out;
+  if (run_dense_small(info, leaves, data, shape, out->numel, {out->data, static_cast<std::uint32_t>(size), false, pack_fits_behind(*out, size)})) return out;
   // The bare tensor is how a row-major copy is made.
   const AxisOrder order = info.identity ? 0 : order_of_leaves(leaves, info.leaves, shape);
   set_order(*out, order);
-  run_dense(info, leaves, data, shape, out->data, slack, order);
+  run_dense_large(info, leaves, data, shape, out->data, order);
   return out;
 }
 

@@ -8,6 +8,8 @@
 #include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 
+#include <type_traits>
+
 #if TAPER_NVCC
 #pragma nv_diagnostic push
 #pragma nv_diag_suppress 1675  // the unroll pragmas are for the host compiler, and reach it
@@ -17,9 +19,15 @@ namespace taper::inline TAPER_CODE::detail::convolution {
 
 /// The kernel for a shape: 3 x 3 taps with their weights in registers, taps whose rows are those of the next results, or any.
 enum class DepthwiseKernel { nine, nine_by_two, shared, any };
-inline DepthwiseKernel depthwise_kernel(const Conv2dShape& s) {
+/// What choose(kernel) gives for the kernel of a shape.
+template <class Choose>
+auto depthwise_kernel(const Conv2dShape& s, const Choose& choose) {
+  using K = DepthwiseKernel;
   const bool nine = s.kh == 3 && s.kw == 3 && s.dh == 1;
-  return nine && s.sh == 1 ? DepthwiseKernel::nine : nine && s.sh == 2 ? DepthwiseKernel::nine_by_two : s.sh == s.dh ? DepthwiseKernel::shared : DepthwiseKernel::any;
+  if (nine && s.sh == 1) return choose(std::integral_constant<K, K::nine>());
+  if (nine && s.sh == 2) return choose(std::integral_constant<K, K::nine_by_two>());
+  if (s.sh == s.dh) return choose(std::integral_constant<K, K::shared>());
+  return choose(std::integral_constant<K, K::any>());
 }
 
 /// Rows of one result channel, `depthwise_step` at a time; the last of them are computed twice if need be. In a row the
@@ -85,13 +93,8 @@ TAPER_KERNEL [[gnu::noinline]] void depthwise_rows(const DepthwiseTaps& taps, In
 
 template <class T, class A>
 void depthwise_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y, const Finish<T>& finish = {}) {
-  using K = DepthwiseKernel;
   const Index oh = s.oh(), ow = s.ow(), out = s.group_out(), count = s.taps();
-  const K kernel = depthwise_kernel(s);
-  const auto run = kernel == K::nine          ? depthwise_rows<T, A, K::nine>
-                   : kernel == K::nine_by_two ? depthwise_rows<T, A, K::nine_by_two>
-                   : kernel == K::shared      ? depthwise_rows<T, A, K::shared>
-                                              : depthwise_rows<T, A, K::any>;
+  const auto run = depthwise_kernel(s, [](auto kernel) { return &depthwise_rows<T, A, decltype(kernel)::value>; });
   const DepthwiseForm<T, A> form(s.kh, oh, ow);
   const bool aside = form.deep > 1 || form.pieces || oh < depthwise_step;
   const Index rows = aside ? form.rows : oh, pixels = oh * ow;

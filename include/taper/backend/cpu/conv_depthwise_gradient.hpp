@@ -92,14 +92,9 @@ TAPER_KERNEL [[gnu::noinline]] void fold_lanes(const T* sums, Index count, T* to
 /// Few groups are cut into chunks of images, as the sizes decide; their sums are added in order.
 template <class T, class A>
 void depthwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
-  using K = DepthwiseKernel;
   constexpr Index lanes = tiles::Tile<T, A>::lanes;
   const Index oh = s.oh(), ow = s.ow(), out = s.group_out(), count = s.taps(), pixels = oh * ow;
-  const K kernel = depthwise_kernel(s);
-  const auto run = kernel == K::nine          ? depthwise_taps<T, A, K::nine>
-                   : kernel == K::nine_by_two ? depthwise_taps<T, A, K::nine_by_two>
-                   : kernel == K::shared      ? depthwise_taps<T, A, K::shared>
-                                              : depthwise_taps<T, A, K::any>;
+  const auto run = depthwise_kernel(s, [](auto kernel) { return &depthwise_taps<T, A, decltype(kernel)::value>; });
   const DepthwiseForm<T, A> form(s.kh, oh, ow);
   const bool aside = form.deep > 1 || form.pieces || form.size() != pixels;  // steps of rows are filled up with zeros
   const Index blocks = ceil_div(s.groups, form.deep), sums_of = ceil_div(out * count, 4) * 4;  // folded by fours

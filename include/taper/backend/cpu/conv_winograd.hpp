@@ -88,16 +88,17 @@ TAPER_KERNEL [[gnu::noinline]] void split_rows(const T* channel, const Planes& p
   }
 }
 
-/// B^T x B of a vector of tiles. Rows of x lie 2 * row apart, odd columns `row` behind even ones.
+/// B^T x B of a vector of tiles, whose elements (i, j) are the vectors at(i, j).
 template <class T, class A>
 struct ImageTiles {
-  TAPER_INLINE static void run(const T* from, Index row, T* to, Index stride) {
+  static constexpr int size = 4;
+  template <class At>
+  TAPER_INLINE static void run(const At& at, T* to, Index stride) {
     using V = typename tiles::Native<T, A::vector_bytes>::type;
     V t[4][4];
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) {
-      const T* at = from + (j & 1) * row + j / 2;
-      const V a = tiles::load<V>(at), b = tiles::load<V>(at + 2 * row), c = tiles::load<V>(at + 4 * row), d = tiles::load<V>(at + 6 * row);
+      const V a = tiles::load<V>(at(0, j)), b = tiles::load<V>(at(1, j)), c = tiles::load<V>(at(2, j)), d = tiles::load<V>(at(3, j));
       t[0][j] = a - c, t[1][j] = b + c, t[2][j] = c - b, t[3][j] = b - d;
     }
 #pragma GCC unroll 4
@@ -110,15 +111,17 @@ struct ImageTiles {
   }
 };
 
-/// A dy A^T of a vector of tiles.
+/// A dy A^T, likewise.
 template <class T, class A>
 struct ResultTiles {
-  TAPER_INLINE static void run(const T* from, Index row, T* to, Index stride) {
+  static constexpr int size = 2;
+  template <class At>
+  TAPER_INLINE static void run(const At& at, T* to, Index stride) {
     using V = typename tiles::Native<T, A::vector_bytes>::type;
     V t[4][2];
 #pragma GCC unroll 2
     for (int j = 0; j < 2; ++j) {
-      const V a = tiles::load<V>(from + j * row), b = tiles::load<V>(from + (2 + j) * row);
+      const V a = tiles::load<V>(at(0, j)), b = tiles::load<V>(at(1, j));
       t[0][j] = a, t[1][j] = a + b, t[2][j] = a - b, t[3][j] = -b;
     }
 #pragma GCC unroll 4
@@ -131,6 +134,23 @@ struct ResultTiles {
   }
 };
 
+/// A^T m A + start of a vector of tiles, whose places lie `stride` apart.
+template <class T, class A>
+struct JoinedTiles {
+  using V = typename tiles::Native<T, A::vector_bytes>::type;
+  V at[2][2];
+  TAPER_INLINE JoinedTiles(const T* from, Index stride, const V& start) {
+    V s[2][4];
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; ++q, from += stride) {
+      const V a = tiles::load<V>(from), b = tiles::load<V>(from + 4 * stride), c = tiles::load<V>(from + 8 * stride), d = tiles::load<V>(from + 12 * stride);
+      s[0][q] = a + b + c, s[1][q] = b - c - d;
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; ++i) at[i][0] = s[i][0] + s[i][1] + s[i][2] + start, at[i][1] = s[i][1] - s[i][2] - s[i][3] + start;
+  }
+};
+
 /// The tiles of one channel of a block: to[place * stride + tile], and up to a vector of anything behind them.
 template <class Transform, class T, class A>
 TAPER_KERNEL [[gnu::noinline]] void cut_tiles(const WinogradPlan& plan, const Planes& p, Index block, const T* channel, const WinogradStage<T, A>& stage,
@@ -140,7 +160,10 @@ TAPER_KERNEL [[gnu::noinline]] void cut_tiles(const WinogradPlan& plan, const Pl
   plan.for_images(block, [&](Index image, Index y, Index rows) TAPER_INLINE_LAMBDA {
     split_rows<T, A>(channel + image * p.channels * p.h * p.w, p, 2 * y - p.top, 2 * rows + p.overlap, stage);
     for (Index i = 0; i < rows; ++i, to += plan.across)
-      for (Index j = 0; j < plan.across; j += lanes) Transform::run(stage.rows.data() + 4 * i * stage.row + j, stage.row, to + j, stride);
+      for (Index j = 0; j < plan.across; j += lanes) {
+        const T* from = stage.rows.data() + 4 * i * stage.row + j;  // rows 2 * row apart, odd columns `row` behind even ones
+        Transform::run([&](int r, int q) TAPER_INLINE_LAMBDA { return from + (2 * r + (q & 1)) * stage.row + q / 2; }, to + j, stride);
+      }
   });
 }
 
@@ -155,16 +178,10 @@ TAPER_KERNEL [[gnu::noinline]] bool join_tiles(const WinogradPlan& plan, Index c
   V odd{};  // x - x is zero where x is finite
   for (Index row = block * plan.together, end = row + plan.rows(block); row < end; ++row, from += plan.across) {
     for (Index j = 0; j < plan.across; j += lanes) {
-      V s[2][4];
-#pragma GCC unroll 4
-      for (int q = 0; q < 4; ++q) {
-        const T* at = from + q * stride + j;
-        const V a = tiles::load<V>(at), b = tiles::load<V>(at + 4 * stride), c = tiles::load<V>(at + 8 * stride), d = tiles::load<V>(at + 12 * stride);
-        s[0][q] = a + b + c, s[1][q] = b - c - d;
-      }
+      const JoinedTiles<T, A> joined(from + j, stride, V{} + bias);
 #pragma GCC unroll 2
       for (int i = 0; i < 2; ++i) {
-        const V left = s[i][0] + s[i][1] + s[i][2] + bias, right = s[i][1] - s[i][2] - s[i][3] + bias;
+        const V left = joined.at[i][0], right = joined.at[i][1];
         odd += (left - left) + (right - right);
         T* to = line + i * room + 2 * j;
         tiles::store(to, tiles::shuffle<tiles::Interleaved<n, 0>, T>(left, right));

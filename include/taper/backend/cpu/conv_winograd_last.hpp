@@ -25,60 +25,16 @@ struct TilePixels {
   }
 };
 
-/// B^T x B of the tiles of one row of them: to[place * stride + tile * channels + channel]. At least a vector of
-/// channels.
-template <class T, class A>
-TAPER_KERNEL [[gnu::noinline]] void cut_images_last(const Planes& p, Index across, const T* image, const T* zeros,
-                                                    Index y, T* to, Index stride) {
-  using V = typename tiles::Native<T, A::vector_bytes>::type;
+/// The tiles of one row of them: to[place * stride + tile * channels + channel]. At least a vector of channels.
+template <class Transform, class T, class A>
+TAPER_KERNEL [[gnu::noinline]] void cut_tiles_last(const Planes& p, Index across, const T* image, const T* zeros,
+                                                   Index y, T* to, Index stride) {
   constexpr Index lanes = tiles::Tile<T, A>::lanes;
   for (Index x = 0; x < across; ++x, to += p.channels) {
-    const TilePixels<4, T> pixels(p, image, zeros, y, x);
+    const TilePixels<Transform::size, T> pixels(p, image, zeros, y, x);
     for (Index k = 0; k < p.channels; k += lanes) {
       if (k + lanes > p.channels) k = p.channels - lanes;
-      V t[4][4];
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j) {
-        const V a = tiles::load<V>(pixels.at[0][j] + k), b = tiles::load<V>(pixels.at[1][j] + k),
-                c = tiles::load<V>(pixels.at[2][j] + k), d = tiles::load<V>(pixels.at[3][j] + k);
-        t[0][j] = a - c, t[1][j] = b + c, t[2][j] = c - b, t[3][j] = b - d;
-      }
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
-        T* at = to + 4 * i * stride + k;
-        tiles::store(at, t[i][0] - t[i][2]);
-        tiles::store(at + stride, t[i][1] + t[i][2]);
-        tiles::store(at + 2 * stride, t[i][2] - t[i][1]);
-        tiles::store(at + 3 * stride, t[i][1] - t[i][3]);
-      }
-    }
-  }
-}
-
-/// A dy A^T, likewise.
-template <class T, class A>
-TAPER_KERNEL [[gnu::noinline]] void cut_results_last(const Planes& p, Index across, const T* image, const T* zeros,
-                                                     Index y, T* to, Index stride) {
-  using V = typename tiles::Native<T, A::vector_bytes>::type;
-  constexpr Index lanes = tiles::Tile<T, A>::lanes;
-  for (Index x = 0; x < across; ++x, to += p.channels) {
-    const TilePixels<2, T> pixels(p, image, zeros, y, x);
-    for (Index k = 0; k < p.channels; k += lanes) {
-      if (k + lanes > p.channels) k = p.channels - lanes;
-      V t[4][2];
-#pragma GCC unroll 2
-      for (int j = 0; j < 2; ++j) {
-        const V a = tiles::load<V>(pixels.at[0][j] + k), b = tiles::load<V>(pixels.at[1][j] + k);
-        t[0][j] = a, t[1][j] = a + b, t[2][j] = a - b, t[3][j] = -b;
-      }
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
-        T* at = to + 4 * i * stride + k;
-        tiles::store(at, t[i][0]);
-        tiles::store(at + stride, t[i][0] + t[i][1]);
-        tiles::store(at + 2 * stride, t[i][0] - t[i][1]);
-        tiles::store(at + 3 * stride, -t[i][1]);
-      }
+      Transform::run([&](int i, int j) TAPER_INLINE_LAMBDA { return pixels.at[i][j] + k; }, to + k, stride);
     }
   }
 }
@@ -95,18 +51,10 @@ TAPER_KERNEL [[gnu::noinline]] bool join_last(Index across, Index channels, Inde
     const bool right = 2 * x + 1 < ow, below = 2 * y + 1 < oh;
     for (Index k = 0; k < channels; k += lanes) {
       if (k + lanes > channels) k = channels - lanes;
-      V s[2][4];
-#pragma GCC unroll 4
-      for (int q = 0; q < 4; ++q) {
-        const T* at = from + q * stride + k;
-        const V a = tiles::load<V>(at), b = tiles::load<V>(at + 4 * stride), c = tiles::load<V>(at + 8 * stride),
-                d = tiles::load<V>(at + 12 * stride);
-        s[0][q] = a + b + c, s[1][q] = b - c - d;
-      }
-      const V start = bias ? tiles::load<V>(bias + k) : V{};
+      const JoinedTiles<T, A> joined(from + k, stride, bias ? tiles::load<V>(bias + k) : V{});
 #pragma GCC unroll 2
       for (int i = 0; i < 2; ++i) {
-        const V first = s[i][0] + s[i][1] + s[i][2] + start, second = s[i][1] - s[i][2] - s[i][3] + start;
+        const V first = joined.at[i][0], second = joined.at[i][1];
         odd += (first - first) + (second - second);
         if (i == 1 && !below) continue;
         tiles::store(to + i * ow * channels + k, first);
@@ -157,7 +105,7 @@ bool winograd_last_forward(const Conv2dShape& s, const T* x, const T* w, bool gr
       const Index n = plan.tiles(block), top = block * plan.together;
       parallel_for(plan.rows(block), 1 + (Index{1} << 11) / (plan.across * s.c), [&](Index begin, Index end) {
         for (Index row = begin; row < end; ++row)
-          cut_images_last<T, A>(planes, plan.across, x + (top + row) / plan.down * s.h * s.w * s.c, zeros.data(),
+          cut_tiles_last<ImageTiles<T, A>, T, A>(planes, plan.across, x + (top + row) / plan.down * s.h * s.w * s.c, zeros.data(),
                                 (top + row) % plan.down, in.data() + row * plan.across * s.c, in_stride);
       });
       parallel_for(
@@ -206,9 +154,9 @@ bool winograd_last_weight_gradient(const Conv2dShape& s, const T* x, const T* dy
       parallel_for(plan.rows(block), 1 + (Index{1} << 11) / (plan.across * (s.c + s.oc)), [&](Index begin, Index end) {
         for (Index row = begin; row < end; ++row) {
           const Index image = (top + row) / plan.down, at = (top + row) % plan.down;
-          cut_images_last<T, A>(images, plan.across, x + image * s.h * s.w * s.c, zeros.data(), at,
+          cut_tiles_last<ImageTiles<T, A>, T, A>(images, plan.across, x + image * s.h * s.w * s.c, zeros.data(), at,
                                 in.data() + row * plan.across * s.c, in_stride);
-          cut_results_last<T, A>(results, plan.across, dy + image * results.h * results.w * s.oc, zeros.data(), at,
+          cut_tiles_last<ResultTiles<T, A>, T, A>(results, plan.across, dy + image * results.h * results.w * s.oc, zeros.data(), at,
                                  out.data() + row * plan.across * s.oc, out_stride);
         }
       });
