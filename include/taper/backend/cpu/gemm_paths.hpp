@@ -97,7 +97,11 @@ const T* bias(const Problem<T>& g, Index row, Index block) {
 template <class T>
 inline constexpr Index cached = (Index{1} << 18) / static_cast<Index>(sizeof(T));
 
-/// B is read where it lies: it has unit column stride and fits in the second-level cache, or is used once or twice.
+/// Rows of B that lie a multiple of this far apart fall on few lines of a cache: a strip would push itself out.
+inline constexpr Index aliasing_bytes = 4096;
+
+/// B is read where it lies: it has unit column stride and fits in the second-level cache, or is used once or twice. A
+/// strip whose rows share cache lines' places is copied first where several tiles read it.
 template <class T, class A>
 void direct_product(const Problem<T>& g) {
   using R = Tile<T, A>;
@@ -105,13 +109,23 @@ void direct_product(const Problem<T>& g) {
   const bool large = g.k * g.n > cached<T>;
   const Grid grid(g.m, g.n, g.k, R::rows, R::columns, large ? g.m : R::rows * 4, R::columns, false);
   const Index end = (g.k - 1) * g.b_row + g.n;
+  const bool copy = large && g.m > 2 * R::rows && g.b_row * static_cast<Index>(sizeof(T)) % aliasing_bytes == 0;
   for_tasks(grid, g.m, g.n, [&](const Area& area) {
     const auto [i, rows, j, columns] = area;
+    const Index step = copy ? R::columns : columns;
+    const Scratch<T> strip(copy ? blocks.size * R::columns : 0);
     for (Index q = 0; q < blocks.count; ++q) {
-      const Index p = blocks.begin(q), shift = p * g.b_row + j;
-      product<T, A>(rows, columns, blocks.length(q),
-                           {g.a + i * g.a_row + p * g.a_column, g.a_row, g.a_column, nullptr, false, bias(g, i, q)},
-                           {g.b + shift, g.b_row, 0, end - shift}, g.c + i * g.c_row + j, g.c_row, g.accumulate || q > 0);
+      const Index p = blocks.begin(q), kc = blocks.length(q);
+      const Left<T> left{g.a + i * g.a_row + p * g.a_column, g.a_row, g.a_column, nullptr, false, bias(g, i, q)};
+      for (Index s = 0; s < columns; s += step) {
+        const Index shift = p * g.b_row + j + s, width = at_most(step, columns - s);
+        Right<T> right{g.b + shift, g.b_row, 0, end - shift};
+        if (copy) {
+          pack_strip<T, A>(g.b + shift, g.b_row, 1, kc, width, strip.data());
+          right = {strip.data(), R::columns, kc * R::columns};
+        }
+        product<T, A>(rows, width, kc, left, right, g.c + i * g.c_row + j + s, g.c_row, g.accumulate || q > 0);
+      }
     }
   }, g.finish);
 }
