@@ -92,6 +92,8 @@ def peer_environment(threads):
     """Without settings that choose slower kernels, and with a malloc that keeps what it has."""
     unwanted = ("OPENBLAS_", "MKL_", "DNNL_", "ONEDNN_", "OMP_", "GOMP_", "KMP_", "ATEN_", "MALLOC_")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}
+    if "avx512bw" in pathlib.Path("/proc/cpuinfo").read_text():  # newer processors are unknown to it: SSE3 kernels
+        environment["OPENBLAS_CORETYPE"] = "SkylakeX"
     return environment | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "CUDA_VISIBLE_DEVICES": "",
                           "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
                           "MALLOC_TOP_PAD_": str(64 << 20)}

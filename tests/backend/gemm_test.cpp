@@ -145,6 +145,16 @@ TEST_CASE("gemm of larger odd sizes: several tasks, several blocks of k, all pat
   }
 }
 
+TEST_CASE("gemm of few rows and a large B whose rows lie a multiple of 4096 bytes apart") {
+  for (const bool accumulate : {false, true})
+    for (const std::int64_t m : {13, 17, 40, 64}) {
+      CAPTURE(m, accumulate);
+      REQUIRE(error_over_bound<float>({m, 1003, 70, 70, 1, 1024, 1, 1003, accumulate}, eps_of<float>(70)) <= 1);
+      REQUIRE(error_over_bound<float>({m, 130, 1300, 1, m, 2048, 1, 131, accumulate}, eps_of<float>(1300)) <= 1);
+      REQUIRE(error_over_bound<double>({m, 1023, 67, 67, 1, 1024, 1, 1023, accumulate}, eps_of<double>(67)) <= 1);
+    }
+}
+
 TEST_CASE("gemm of other dtypes") {
   const std::int64_t sizes[][3] = {{1, 1, 1}, {4, 5, 6}, {7, 2, 19}, {20, 3, 1}, {13, 150, 70}, {100, 30, 300}};
   for (const auto& s : sizes) {
