@@ -136,9 +136,10 @@ TEST_CASE("gemm of double equals the sum for every size up to 8 in every layout"
 }
 
 TEST_CASE("gemm of larger odd sizes: several tasks, several blocks of k, all paths") {
-  const std::int64_t sizes[][3] = {{64, 10, 128},   {65, 33, 784}, {1, 1000, 257}, {1000, 1, 257},  {131, 77, 1031},
-                                   {257, 300, 520}, {3, 513, 600}, {12, 515, 300}, {130, 1100, 40}, {200, 17, 1200},
-                                   {24, 11, 131},   {47, 2, 65},   {193, 12, 333}, {119, 540, 70}};
+  const std::int64_t sizes[][3] = {{64, 10, 128},   {65, 33, 784},   {1, 1000, 257},  {1000, 1, 257},
+                                   {131, 77, 1031}, {257, 300, 520}, {3, 513, 600},   {12, 515, 300},
+                                   {130, 1100, 40}, {200, 17, 1200}, {24, 11, 131},   {47, 2, 65},
+                                   {193, 12, 333},  {119, 540, 70},  {131, 530, 521}, {520, 1111, 237}};
   for (const auto& s : sizes) {
     every_layout<float>(s[0], s[1], s[2], eps_of<float>(s[2]));
     if (s[0] * s[1] * s[2] < 20000000) every_layout<double>(s[0], s[1], s[2], 2 * eps_of<double>(s[2]));
@@ -169,7 +170,8 @@ TEST_CASE("gemm of other dtypes") {
 }
 
 TEST_CASE("gemm of bfloat16: several tasks, several blocks of k, odd k") {
-  const std::int64_t sizes[][3] = {{64, 10, 128}, {200, 330, 70}, {97, 65, 1030}, {1, 300, 257}, {300, 1, 257}, {12, 130, 65}, {5, 17, 64}};
+  const std::int64_t sizes[][3] = {{64, 10, 128}, {200, 330, 70}, {97, 65, 1030}, {1, 300, 257},
+                                   {300, 1, 257}, {12, 130, 65},  {5, 17, 64}};
   for (const auto& s : sizes) every_layout<bfloat16>(s[0], s[1], s[2], eps_of<float>(s[2]) + 0x1p-8);
   std::vector<bfloat16> a(64 * 64, bfloat16(1.0f)), b(64 * 64, bfloat16(2.0f)), c(64 * 64);
   a[3 * 64 + 63] = bfloat16(std::numeric_limits<float>::quiet_NaN());
@@ -177,9 +179,12 @@ TEST_CASE("gemm of bfloat16: several tasks, several blocks of k, odd k") {
   detail::gemm<bfloat16>(64, 64, 64, a.data(), 64, 1, b.data(), 64, 1, c.data(), 64, false);
   for (std::size_t i = 0; i < c.size(); ++i) {
     const float x = static_cast<float>(c[i]);
-    if (i / 64 == 3) CHECK(std::isnan(x));
-    else if (i % 64 == 7) CHECK(std::isinf(x));
-    else CHECK(x == 128.0f);
+    if (i / 64 == 3)
+      CHECK(std::isnan(x));
+    else if (i % 64 == 7)
+      CHECK(std::isinf(x));
+    else
+      CHECK(x == 128.0f);
   }
 }
 

@@ -113,7 +113,10 @@ TAPER_KERNEL [[gnu::noinline]] void pack_left(const T* a, Index row, Index colum
   for (Index t = 0; t < tiles.count; ++t) {
     const Index rows = tiles.rows(t);
     if (rows == 6) {
-      for (Index p = 0; p < k; ++p, to += 6) {
+      Index p = 0;
+      if (row == 1 && column >= 8)  // eight at a time: the two too many are within A, and overwritten
+        for (; p + 1 < k; ++p, to += 6) __builtin_memcpy(to, a + p * column, 8 * sizeof(T));
+      for (; p < k; ++p, to += 6) {
         const T* from = a + p * column;
         to[0] = from[0], to[1] = from[row], to[2] = from[2 * row];
         to[3] = from[3 * row], to[4] = from[4 * row], to[5] = from[5 * row];

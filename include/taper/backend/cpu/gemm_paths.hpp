@@ -40,14 +40,17 @@ struct Grid {
 
   Grid(Index m, Index n, Index task_rows, Index task_columns)
       : rows(task_rows), columns(task_columns), down((m + rows - 1) / rows), across((n + columns - 1) / columns) {}
-  /// Tasks of at least `least_rows` by `least_columns`, in whole tiles. Rows are cut first, or what is longer.
-  Grid(Index m, Index n, Index k, Index tile_rows, Index tile_columns, Index least_rows, Index least_columns, bool rows_first)
+  /// Tasks of at least `least_rows` by `least_columns`, in whole tiles, and of little more than `most_rows` by
+  /// `most_columns`. Rows are cut first, or what is longer.
+  Grid(Index m, Index n, Index k, Index tile_rows, Index tile_columns, Index least_rows, Index least_columns, bool rows_first,
+       Index most_rows = 120, Index most_columns = 1024)
       : rows(m), columns(n) {
     constexpr Index enough = 16;
     const auto count = [&] { return ((m + rows - 1) / rows) * ((n + columns - 1) / columns); };
     const auto halve = [](Index& size, Index tile) { size = ((size + 1) / 2 + tile - 1) / tile * tile; };
-    if (const Index parts = (m + 119) / 120; parts > 1) rows = ((m + parts - 1) / parts + tile_rows - 1) / tile_rows * tile_rows;
-    if (columns > 1024) columns = 1024;
+    if (const Index parts = (m + most_rows - 1) / most_rows; parts > 1)
+      rows = ((m + parts - 1) / parts + tile_rows - 1) / tile_rows * tile_rows;
+    if (columns > most_columns) columns = most_columns;
     while (count() < enough && rows * columns * k >= serial_work) {
       const bool can_rows = rows >= 2 * least_rows, can_columns = columns >= 2 * least_columns;
       if (can_rows && (rows_first || !can_columns || rows * least_columns >= columns * least_rows)) halve(rows, tile_rows);
@@ -97,11 +100,7 @@ const T* bias(const Problem<T>& g, Index row, Index block) {
 template <class T>
 inline constexpr Index cached = (Index{1} << 18) / static_cast<Index>(sizeof(T));
 
-/// Rows of B that lie a multiple of this far apart fall on few lines of a cache: a strip would push itself out.
-inline constexpr Index aliasing_bytes = 4096;
-
-/// B is read where it lies: it has unit column stride and fits in the second-level cache, or is used once or twice. A
-/// strip whose rows share cache lines' places is copied first where several tiles read it.
+/// B is read where it lies: it has unit column stride and fits in the second-level cache, or is used once or twice.
 template <class T, class A>
 void direct_product(const Problem<T>& g) {
   using R = Tile<T, A>;
@@ -109,24 +108,51 @@ void direct_product(const Problem<T>& g) {
   const bool large = g.k * g.n > cached<T>;
   const Grid grid(g.m, g.n, g.k, R::rows, R::columns, large ? g.m : R::rows * 4, R::columns, false);
   const Index end = (g.k - 1) * g.b_row + g.n;
-  const bool copy = large && g.m > 2 * R::rows && g.b_row * static_cast<Index>(sizeof(T)) % aliasing_bytes == 0;
   for_tasks(grid, g.m, g.n, [&](const Area& area) {
     const auto [i, rows, j, columns] = area;
-    const Index step = copy ? R::columns : columns;
-    const Scratch<T> strip(copy ? blocks.size * R::columns : 0);
     for (Index q = 0; q < blocks.count; ++q) {
-      const Index p = blocks.begin(q), kc = blocks.length(q);
-      const Left<T> left{g.a + i * g.a_row + p * g.a_column, g.a_row, g.a_column, nullptr, false, bias(g, i, q)};
-      for (Index s = 0; s < columns; s += step) {
-        const Index shift = p * g.b_row + j + s, width = at_most(step, columns - s);
-        Right<T> right{g.b + shift, g.b_row, 0, end - shift};
-        if (copy) {
-          pack_strip<T, A>(g.b + shift, g.b_row, 1, kc, width, strip.data());
-          right = {strip.data(), R::columns, kc * R::columns};
-        }
-        product<T, A>(rows, width, kc, left, right, g.c + i * g.c_row + j + s, g.c_row, g.accumulate || q > 0);
-      }
+      const Index p = blocks.begin(q), shift = p * g.b_row + j;
+      product<T, A>(rows, columns, blocks.length(q),
+                           {g.a + i * g.a_row + p * g.a_column, g.a_row, g.a_column, nullptr, false, bias(g, i, q)},
+                           {g.b + shift, g.b_row, 0, end - shift}, g.c + i * g.c_row + j, g.c_row, g.accumulate || q > 0);
     }
+  }, g.finish);
+}
+
+/// Rows that a strip of B is copied for: with a block of k, they stay in the second-level cache.
+inline constexpr Index strip_rows = 512;
+/// Rows of B that lie a multiple of this far apart share few places of a cache: a strip would push itself out.
+inline constexpr Index aliasing_bytes = 4096;
+
+/// Each strip of B is copied by the task that uses it, for many rows of A: the copy never leaves the second-level cache. A is
+/// copied before, where its layout asks for it.
+template <class T, class A>
+void strip_product(const Problem<T>& g) {
+  using R = Tile<T, A>;
+  const KBlocks blocks(g.k, k_block<T>);
+  const bool pack = g.a_column != 1;
+  const Scratch<T> packed(pack ? g.m * g.k : 0);
+  const auto left = [&](Index row, Index block) {
+    const Index p = blocks.begin(block);
+    return pack ? Left<T>{packed.data() + p * g.m + row * blocks.length(block), 0, 0, nullptr, true, bias(g, row, block)}
+                : Left<T>{g.a + row * g.a_row + p * g.a_column, g.a_row, g.a_column, nullptr, false, bias(g, row, block)};
+  };
+  if (pack)
+    for_tasks({g.m, blocks.count, 10 * R::rows, 1}, g.m, blocks.count, [&](const Area& area) {
+      const Index p = blocks.begin(area.column), kc = blocks.length(area.column);
+      pack_left<T, A>(g.a + area.row * g.a_row + p * g.a_column, g.a_row, g.a_column, area.rows, kc,
+                      packed.data() + p * g.m + area.row * kc);
+    });
+  const Grid grid(g.m, g.n, g.k, R::rows, R::columns, strip_rows / 2, R::columns, false, strip_rows, R::columns * 4);
+  for_tasks(grid, g.m, g.n, [&](const Area& area) {
+    const auto [i, rows, j, columns] = area;
+    const Scratch<T> strip(blocks.size * R::columns);
+    for (Index q = 0; q < blocks.count; ++q)
+      for (Index s = j; s < j + columns; s += R::columns) {
+        const Index kc = blocks.length(q), width = at_most(R::columns, j + columns - s);
+        pack_strip<T, A>(g.b + blocks.begin(q) * g.b_row + s * g.b_column, g.b_row, g.b_column, kc, width, strip.data());
+        product<T, A>(rows, width, kc, left(i, q), {strip.data(), R::columns}, g.c + i * g.c_row + s, g.c_row, g.accumulate || q > 0);
+      }
   }, g.finish);
 }
 
@@ -240,8 +266,8 @@ void multiply(Problem<T> g) {
     return dot_tasks<T, A>(g);
   }
   constexpr Index few = R::vectors == 4 ? 120 : 64;  // rows of A; narrow strips of a large B lie badly for the caches
-  if (rows_of_b && (g.k * g.n <= cached<T> || g.m <= few))
-    return direct_product<T, A>(g);
+  const bool large = g.k * g.n > cached<T>, aliasing = g.b_row * static_cast<Index>(sizeof(T)) % aliasing_bytes == 0;
+  if (rows_of_b && (!large || (g.m <= few && (!aliasing || g.m <= 2 * R::rows)))) return direct_product<T, A>(g);
   if (!rows_of_b && g.b_row == 1 && g.k >= R::lanes && g.m <= 64) {
     if (g.a_column == 1) return dot_tasks<T, A>(g);
     if (g.m <= g.n) {
@@ -257,6 +283,8 @@ void multiply(Problem<T> g) {
     g.b = copy, g.b_row = g.n, g.b_column = 1;
     return direct_product<T, A>(g);
   }
+  if (large && g.m <= 2 * strip_rows && (g.m <= few || g.k * g.n > 4 * cached<T>))
+    return strip_product<T, A>(g);
   packed_product<T, A>(g);
 }
 
