@@ -136,10 +136,9 @@ TEST_CASE("gemm of double equals the sum for every size up to 8 in every layout"
 }
 
 TEST_CASE("gemm of larger odd sizes: several tasks, several blocks of k, all paths") {
-  const std::int64_t sizes[][3] = {{64, 10, 128},   {65, 33, 784},   {1, 1000, 257},  {1000, 1, 257},
-                                   {131, 77, 1031}, {257, 300, 520}, {3, 513, 600},   {12, 515, 300},
-                                   {130, 1100, 40}, {200, 17, 1200}, {24, 11, 131},   {47, 2, 65},
-                                   {193, 12, 333},  {119, 540, 70},  {131, 530, 521}, {520, 1111, 237}};
+  const std::int64_t sizes[][3] = {{64, 10, 128},   {65, 33, 784}, {1, 1000, 257}, {1000, 1, 257},  {131, 77, 1031},
+                                   {257, 300, 520}, {3, 513, 600}, {12, 515, 300}, {130, 1100, 40}, {200, 17, 1200},
+                                   {24, 11, 131},   {47, 2, 65},   {193, 12, 333}, {119, 540, 70},  {131, 530, 521}};
   for (const auto& s : sizes) {
     every_layout<float>(s[0], s[1], s[2], eps_of<float>(s[2]));
     if (s[0] * s[1] * s[2] < 20000000) every_layout<double>(s[0], s[1], s[2], 2 * eps_of<double>(s[2]));
@@ -154,6 +153,8 @@ TEST_CASE("gemm of few rows and a large B whose rows lie a multiple of 4096 byte
       REQUIRE(error_over_bound<float>({m, 130, 1300, 1, m, 2048, 1, 131, accumulate}, eps_of<float>(1300)) <= 1);
       REQUIRE(error_over_bound<double>({m, 1023, 67, 67, 1, 1024, 1, 1023, accumulate}, eps_of<double>(67)) <= 1);
     }
+  // More rows than a strip is copied for, A packed.
+  REQUIRE(error_over_bound<float>({520, 1111, 237, 1, 520, 1111, 1, 1111, false}, eps_of<float>(237)) <= 1);
 }
 
 TEST_CASE("gemm of other dtypes") {
