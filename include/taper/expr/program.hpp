@@ -321,7 +321,8 @@ struct LeafRef {
   TensorRecord* record = nullptr;
   std::uint32_t version = 0;
   bool wants_grad = false, may_wait = false;  // may_wait: its producer need not run yet
-  // A producer that waits, the rows of its result and its axes' order; no producer where `run` is null.
+  // A producer that waits, the rows of its result and its axes' order; no producer where `run` is null. Of a bare tensor: the
+  // order that its copy shall have.
   RunProducer run = nullptr;
   const void* produced = nullptr;
   const Shape* shape = nullptr;
