@@ -18,6 +18,7 @@
 #include <taper/backend/cpu/gemm.hpp>
 #include <taper/backend/cpu/gemm_dot.hpp>
 #include <taper/backend/cpu/gemm_generic.hpp>
+#include <taper/backend/cpu/gemm_half.hpp>
 #include <taper/backend/cpu/gemm_kernel.hpp>
 #include <taper/backend/cpu/gemm_pack.hpp>
 #include <taper/backend/cpu/gemm_paths.hpp>

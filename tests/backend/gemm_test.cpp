@@ -170,6 +170,11 @@ TEST_CASE("gemm of other dtypes") {
   }
 }
 
+TEST_CASE("gemm of float16: several tasks, several blocks of rows, columns and k") {
+  const std::int64_t sizes[][3] = {{64, 10, 128}, {97, 65, 1030}, {1, 300, 257}, {300, 1, 257}, {3, 1030, 1050}, {1030, 3, 1050}};
+  for (const auto& s : sizes) every_layout<float16>(s[0], s[1], s[2], eps_of<float>(s[2]) + 0x1p-11);
+}
+
 TEST_CASE("gemm of bfloat16: several tasks, several blocks of k, odd k") {
   const std::int64_t sizes[][3] = {{64, 10, 128}, {200, 330, 70}, {97, 65, 1030}, {1, 300, 257},
                                    {300, 1, 257}, {12, 130, 65},  {5, 17, 64}};

@@ -82,6 +82,17 @@ TEST_CASE("layer norms equal PyTorch's") {
   check("layer_norm.no_bias", LayerNorm{5, {.bias = false}});
 }
 
+// clang 16 warned of the braces around a single size.
+TEST_CASE("a norm's shape in braces, of one size or several") {
+  const std::int64_t n = 3;
+  const LayerNorm one({4}), twice{{4}}, options({4}, {.bias = false}), variables({n, n + 1}), ints{{3, 4}, {.eps = 0.5}};
+  for (const LayerNorm* norm : {&one, &twice, &options}) CHECK(norm->normalized_shape == Shape{4});
+  for (const LayerNorm* norm : {&variables, &ints}) CHECK(norm->normalized_shape == Shape{3, 4});
+  CHECK(LayerNorm{n}.normalized_shape == Shape{3});
+  CHECK((options.weight.defined() && !options.bias.defined() && ints.eps == 0.5));
+  CHECK((nn::RMSNorm<double>({4}).normalized_shape == Shape{4} && nn::RMSNorm<double>{{3, 4}}.normalized_shape == Shape{3, 4}));
+}
+
 TEST_CASE("group norm of one group is layer norm of everything, rms norm divides by the root mean square") {
   const Tensor<double> x = randn<double>({2, 4, 3});
   check_close(nn::GroupNorm<double>{1, 4}(x), nn::LayerNorm<double>{{4, 3}}(x), 1e-12, 1e-14);

@@ -101,6 +101,42 @@ std::vector<ConvCase> conv_cases() {
 
 }  // namespace
 
+// PyTorch's memory_format=torch.preserve_format.
+TEST_CASE("clone and the _like functions keep the order of a dense tensor's axes, and no other strides") {
+  const Tensor<float> x = channels_last<float>(randn({2, 5, 3, 7}));
+  const auto keeps = [&](const auto& y) { return y.shape() == x.shape() && y.strides() == x.strides() && !y.is_contiguous(); };
+  CHECK((keeps(clone(x)) && keeps(x.clone()) && equal(clone(x), x)));
+  CHECK(clone(x).data_ptr() != x.data_ptr());
+  CHECK((keeps(empty_like(x)) && keeps(zeros_like(x)) && keeps(ones_like<double>(x)) && keeps(full_like(x, 3))));
+  CHECK((keeps(rand_like(x)) && keeps(randn_like(x)) && keeps(randint_like<std::int64_t>(x, 3, 5)) && keeps(randint_like(x, 4))));
+  CHECK(equal(full_like(x, 3), full({2, 5, 3, 7}, 3.0f)));
+  const nn::Parameter<float> parameter(x), copy(parameter);
+  CHECK((keeps(parameter) && keeps(copy) && keeps(zeros_like(parameter))));
+
+  const Tensor<float> m = randn({3, 4}), turned = m.t();
+  CHECK(clone(turned).strides() == Strides{1, 4});
+  CHECK(zeros_like(turned).strides() == Strides{1, 4});
+  CHECK(equal(clone(turned), turned));
+  CHECK((turned.contiguous().is_contiguous() && equal(turned.contiguous(), turned)));
+  CHECK(equal(reshape(turned, {2, 6})(1, 3), m(0, 3)));  // element 9 of 4 x 3, row by row
+  const Tensor<float> gaps = m(ellipsis, Slice{0, 3}).t(), spread = m(0).expand({5, 4});
+  CHECK((clone(gaps).is_contiguous() && zeros_like(gaps).is_contiguous() && equal(clone(gaps), gaps)));
+  CHECK((clone(spread).is_contiguous() && zeros_like(spread).is_contiguous() && equal(clone(spread), spread)));
+
+  const Tensor<float16> half = cast<float16>(m).t();  // computed in float: no bare copy of bits
+  CHECK((clone(half).strides() == Strides{1, 4} && half.contiguous().is_contiguous() && equal(half.contiguous(), half)));
+}
+
+TEST_CASE("the gradient of a copy whose channels are last") {
+  Tensor<double> x = channels_last<double>(randn<double>({2, 3, 2, 2})), w = randn<double>({2, 3, 2, 2});
+  x.requires_grad_();
+  const Tensor<double> y = clone(x);
+  CHECK(only_last(y));
+  sum(y * y * w).backward();
+  CHECK(worst(x.grad(), Tensor<double>(2 * x.detach() * w)) < 1e-15);
+  CHECK(testing::gradcheck([](const auto& t) { return clone(t) * 2; }, x));
+}
+
 TEST_CASE("contiguous and to give a chosen order; where channels or pixels are single, both are one") {
   const Tensor<float> x = randn({2, 5, 3, 7}), y = x.contiguous(last);
   CHECK(y.strides() == Strides{105, 1, 35, 5});
@@ -157,12 +193,12 @@ TEST_CASE("an expression has the order of its first leaf of full shape, and its 
   }
 }
 
-TEST_CASE("results of transposed leaves lie in their order, copies are row-major") {
+TEST_CASE("results of transposed leaves lie in their order, and so do copies") {
   const Tensor<double> x = randn<double>({5, 7, 3}), y = permute(x, {2, 0, 1});
   const Tensor<double> z = exp(y) + y;
   CHECK(z.strides() == y.strides());
   CHECK(equal(z, Tensor<double>(exp(y.contiguous()) + y.contiguous())));
-  CHECK(y.clone().is_contiguous());
+  CHECK((y.clone().strides() == y.strides() && y.contiguous().is_contiguous()));
   CHECK(Tensor<double>(y + x[0].t()[0]).strides() == y.strides());
   CHECK(Tensor<double>(x(Slice{0, 5, 2}) * 2.0).is_contiguous());  // not dense: row-major
   const Tensor<double> expanded = randn<double>({5, 1}).expand({5, 4});

@@ -152,6 +152,8 @@ TEST_CASE("strides, 16-bit floats, infinities") {
               tensor<float>({{{1, 1, inf, inf, nan, nan}}}));
   check_equal(interpolate(tensor<float>({{{1, inf}}}), {.scale_factor = 2, .mode = M::linear}),
               tensor<float>({{{1, inf, inf, inf}}}));
+  check_equal(interpolate(tensor<float>({{{1, nan, 3}}}), {.size = 5, .mode = M::linear, .align_corners = true}),
+              tensor<float>({{{1, nan, nan, nan, 3}}}));
   CHECK(interpolate(zeros<float>({0, 3, 4}), {.size = 2}).shape() == Shape{0, 3, 2});
   check_close(interpolate(x, {.size = {4, 3}, .mode = M::area}), adaptive_avg_pool2d(x, {4, 3}), 1e-13, 1e-13);
 }

@@ -198,22 +198,34 @@ Tensor<T, D> logspace(double start, double end, std::int64_t steps, double base 
   });
 }
 
-/// Dense tensors of x's shape and device, and of its dtype where none is given: zeros_like(x), zeros_like<double>(x).
+namespace detail {
+
+/// A fresh tensor, with its axes in the order of x's where x is a dense tensor.
+template <Scalar T, Device D, class X>
+Tensor<T, D> in_order_of(const X& x, Tensor<T, D> out) {
+  if constexpr (std::derived_from<X, Tensor<value_t<X>, device_t<X>>>) set_order(*out.handle(), order_of(x.record()));
+  return out;
+}
+
+}  // namespace detail
+
+/// Dense tensors of x's shape and device, and of its dtype where none is given: zeros_like(x), zeros_like<double>(x). They lie in
+/// memory as x does where x is dense, and in row-major order otherwise.
 template <class T = void, TensorLike X>
 auto empty_like(const X& x) {
-  return empty<detail::or_t<T, value_t<X>>, device_t<X>>(x.shape());
+  return detail::in_order_of(x, empty<detail::or_t<T, value_t<X>>, device_t<X>>(x.shape()));
 }
 template <class T = void, TensorLike X>
 auto zeros_like(const X& x) {
-  return zeros<detail::or_t<T, value_t<X>>, device_t<X>>(x.shape());
+  return detail::in_order_of(x, zeros<detail::or_t<T, value_t<X>>, device_t<X>>(x.shape()));
 }
 template <class T = void, TensorLike X>
 auto ones_like(const X& x) {
-  return ones<detail::or_t<T, value_t<X>>, device_t<X>>(x.shape());
+  return detail::in_order_of(x, ones<detail::or_t<T, value_t<X>>, device_t<X>>(x.shape()));
 }
 template <class T = void, TensorLike X, ScalarLike S>
 auto full_like(const X& x, S value) {
-  return full<detail::or_t<T, value_t<X>>, device_t<X>>(x.shape(), value);
+  return detail::in_order_of(x, full<detail::or_t<T, value_t<X>>, device_t<X>>(x.shape(), value));
 }
 
 }  // namespace taper::inline TAPER_CODE

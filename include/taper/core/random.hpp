@@ -157,22 +157,23 @@ Tensor<T, D> bernoulli(double p, const Shape& shape, Generator& generator = defa
   return detail::random_tensor(std::move(out), detail::BernoulliFill<T, A>{generator.take(), p});
 }
 
-/// Random tensors of x's shape and device, and of its dtype where none is given.
+/// Random tensors of x's shape and device, and of its dtype where none is given. They lie in memory as x does where x is dense,
+/// and are drawn in the order of memory.
 template <class T = void, TensorLike X>
 auto rand_like(const X& x, Generator& generator = default_generator()) {
-  return rand<detail::or_t<T, value_t<X>>, device_t<X>>(x.shape(), generator);
+  return detail::in_order_of(x, rand<detail::or_t<T, value_t<X>>, device_t<X>>(x.shape(), generator));
 }
 template <class T = void, TensorLike X>
 auto randn_like(const X& x, Generator& generator = default_generator()) {
-  return randn<detail::or_t<T, value_t<X>>, device_t<X>>(x.shape(), generator);
+  return detail::in_order_of(x, randn<detail::or_t<T, value_t<X>>, device_t<X>>(x.shape(), generator));
 }
 template <class T = void, TensorLike X>
 auto randint_like(const X& x, std::int64_t low, std::int64_t high, Generator& generator = default_generator()) {
-  return randint<detail::or_t<T, value_t<X>>, device_t<X>>(low, high, x.shape(), generator);
+  return detail::in_order_of(x, randint<detail::or_t<T, value_t<X>>, device_t<X>>(low, high, x.shape(), generator));
 }
 template <class T = void, TensorLike X>
 auto randint_like(const X& x, std::int64_t high, Generator& generator = default_generator()) {
-  return randint<detail::or_t<T, value_t<X>>, device_t<X>>(0, high, x.shape(), generator);
+  return detail::in_order_of(x, randint<detail::or_t<T, value_t<X>>, device_t<X>>(0, high, x.shape(), generator));
 }
 
 }  // namespace taper::inline TAPER_CODE

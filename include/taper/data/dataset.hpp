@@ -77,7 +77,7 @@ class TensorDataset {
     Shape shape = t.shape();
     shape[0] = static_cast<std::int64_t>(indices.size());
     Tensor<U> out(detail::make_dense<Cpu>(dtype_of<U>, shape));
-    const Tensor<U> dense = t.is_contiguous() ? detail::detached(t) : clone(detail::detached(t));
+    const Tensor<U> dense = contiguous(detail::detached(t));
     const std::int64_t row = t.numel() / (t.size(0) > 0 ? t.size(0) : 1);
     U* to = out.data_ptr();
     for (const std::int64_t i : indices) {

@@ -185,6 +185,17 @@ Leaf<T, D> plain_leaf(const RecordPtr& r) {
   return Leaf<T, D>(Tensor<T, D>(r));
 }
 
+/// A copy whose axes lie in the given order.
+template <Scalar T, Device D>
+RecordPtr evaluate_copy(const RecordPtr& r, AxisOrder order) {
+  using P = typename Lowering<Leaf<T, D>>::P;
+  Lowering<Leaf<T, D>> low(plain_leaf<T, D>(r));
+  low.leaves[0].order = order;
+  RecordPtr held;
+  if constexpr (inference_only) return run_program<D>(InfoFor<P>::info, low.leaves, low.settings(), r->shape, held);
+  else return evaluate_program<D>(InfoFor<P>::info, low.leaves, low.settings(), r->shape, grad_ops_for<P, T, D>());
+}
+
 }  // namespace detail
 
 }  // namespace taper::inline TAPER_CODE

@@ -114,8 +114,8 @@ RecordPtr run_forward(const ProgramInfo& info, const LeafRef* leaves, const void
   RecordPtr out = make_dense<D>(info.result, shape);
   const std::size_t size = size_of(info.result);
   if (run_dense_small(info, leaves, data, shape, out->numel, {out->data, static_cast<std::uint32_t>(size), false, pack_fits_behind(*out, size)})) return out;
-  // The bare tensor is how a row-major copy is made.
-  const AxisOrder order = info.identity ? 0 : order_of_leaves(leaves, info.leaves, shape);
+  // The bare tensor is how a copy is made, in row-major order where nothing else is asked for.
+  const AxisOrder order = info.identity ? leaves[0].order : order_of_leaves(leaves, info.leaves, shape);
   set_order(*out, order);
   run_dense_large(info, leaves, data, shape, out->data, order);
   return out;

@@ -321,7 +321,7 @@ struct LeafRef {
   TensorRecord* record = nullptr;
   std::uint32_t version = 0;
   bool wants_grad = false, may_wait = false;  // may_wait: its producer need not run yet
-  // A producer that waits, the rows of its result and its axes' order; no producer where `run` is null.
+  // A producer that waits (none where `run` is null), the rows of its result, its axes' order; or that of a bare tensor's copy.
   RunProducer run = nullptr;
   const void* produced = nullptr;
   const Shape* shape = nullptr;

@@ -152,7 +152,8 @@ Tensor<T, D> resampled(const Resampling& r, const Tensor<T, D>& input) {
 /// (nearest_exact to the nearest), the linear ones mix the 2, 4 or 8 elements around, bicubic 16, area takes means as
 /// adaptive_avg_pool. Shapes: x (n, c, l), (n, c, h, w) or (n, c, d, h, w) -> (n, c, ..), the last sizes as given or
 /// floor(size scale_factor). linear needs 3 dimensions, bilinear and bicubic 4, trilinear 5. Dtypes: floating; 16-bit
-/// floats are mixed in float. Gradient: the transposed map (PyTorch's of nearest is not where a scale_factor leaves 1
+/// floats are mixed in float. An element of weight zero is left out: its NaN or infinity does not pass, other than in
+/// PyTorch, which multiplies it. Gradient: the transposed map (PyTorch's of nearest is not where a scale_factor leaves 1
 /// or 3 axes their size or doubles it by rounding). Throws: ShapeError where mode, size and x do not fit, ValueError
 /// for both or neither of size and scale_factor. Error: positions and weights are found in double where PyTorch's are
 /// float.

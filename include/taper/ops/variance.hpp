@@ -32,7 +32,8 @@ requires Floating<value_t<X>> tensor_t<X> var(X&& x, const Axes& axes = {}, cons
   };
   return record_op("var", std::move(out), false, std::move(backward), t);
 }
-/// Standard deviation: the square root of var. Gradient: 0 where the deviation is 0, as PyTorch.
+/// Standard deviation: the square root of var. Behind `using namespace taper` the bare name is ambiguous, as ::std is a namespace:
+/// taper::std(x) or x.std(). Gradient: 0 where the deviation is 0, as PyTorch.
 template <TensorLike X>
 requires Floating<value_t<X>> tensor_t<X> std(X&& x, const Axes& axes = {}, const VarOptions& options = {}) {
   using T = value_t<X>;

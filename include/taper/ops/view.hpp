@@ -164,13 +164,24 @@ tensor_t<X> view(X&& x, const Shape& shape) {
   return detail::view_of(t, detail::reshape_op("view", t.shape(), shape));
 }
 
-/// A copy with its own storage. Gradient: passed on.
+namespace detail {
+
+/// A copy whose axes lie in the given order.
+template <Scalar T, Device D>
+Tensor<T, D> copy_of(const Tensor<T, D>& x, AxisOrder order = 0) {
+  return Tensor<T, D>(evaluate_copy<T, D>(x.handle(), order));
+}
+
+}  // namespace detail
+
+/// A copy with its own storage. It lies in memory as x does where x is dense (in whatever order of its axes), and in row-major
+/// order otherwise. Gradient: passed on.
 template <TensorLike X>
 tensor_t<X> clone(X&& x) {
   if constexpr (ExprLike<X> && !std::is_lvalue_reference_v<X>) return eval(std::forward<X>(x));
   else {
     const tensor_t<X> t = eval(std::forward<X>(x));
-    return tensor_t<X>(detail::evaluate(detail::plain_leaf<value_t<X>, device_t<X>>(t.handle()), t.shape()));
+    return detail::copy_of(t, detail::order_of(t.record()));
   }
 }
 
@@ -179,7 +190,7 @@ template <TensorLike X>
 tensor_t<X> contiguous(X&& x) {
   tensor_t<X> t = eval(std::forward<X>(x));
   if (t.is_contiguous()) return t;
-  return clone(t);
+  return detail::copy_of(t);
 }
 
 /// x as another shape: a view where strides allow it, a copy otherwise; one size may be -1.
@@ -187,7 +198,7 @@ template <TensorLike X>
 tensor_t<X> reshape(X&& x, const Shape& shape) {
   tensor_t<X> t = eval(std::forward<X>(x));
   const detail::ViewOp op = detail::reshape_op("reshape", t.shape(), shape);
-  if (Strides strides; !detail::view_strides(detail::geometry_of(t.record()), op.dims, strides)) t = clone(t);
+  if (Strides strides; !detail::view_strides(detail::geometry_of(t.record()), op.dims, strides)) t = detail::copy_of(t);
   return detail::view_of(t, op);
 }
 
@@ -216,7 +227,7 @@ template <Scalar T, Device D>
 Tensor<T, D> arranged(const Tensor<T, D>& x, bool channels_last) {
   if (!channels_last) return contiguous(x);
   if (x.is_contiguous(MemoryFormat::channels_last)) return x;
-  return permute(clone(permute(x, {0, 2, 3, 1})), {0, 3, 1, 2});
+  return permute(copy_of(permute(x, {0, 2, 3, 1})), {0, 3, 1, 2});
 }
 
 }  // namespace detail

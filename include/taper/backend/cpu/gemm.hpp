@@ -5,6 +5,7 @@
 #include <taper/backend/cpu/compiled.hpp>
 #include <taper/backend/cpu/gemm_bfloat16.hpp>
 #include <taper/backend/cpu/gemm_generic.hpp>
+#include <taper/backend/cpu/gemm_half.hpp>
 #include <taper/backend/cpu/gemm_paths.hpp>
 #include <taper/backend/cpu/gemm_product.hpp>
 #include <taper/core/parallel.hpp>
@@ -87,8 +88,9 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64
         return tiles::pair_product<A>(
             {m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride, accumulate, nullptr, finish});
 #endif
-    tiles::generic_product<T, A>(tiles::Problem<T>{m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride,
-                                                   b_col_stride, c, c_row_stride, accumulate});
+    const tiles::Problem<T> problem{m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride, accumulate, nullptr, finish};
+    if constexpr (tiles::is_half<T>) return tiles::half_product<T, A>(problem);
+    else tiles::generic_product<T, A>(problem);
   }
   finish.all(m);
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The matrix product of dtypes without register tiles of their own: 16-bit floats, integers and complex numbers.
+// The matrix product of dtypes without register tiles of their own: integers and complex numbers.
 #pragma once
 
 #include <taper/backend/cpu/gemm_kernel.hpp>
 #include <taper/backend/cpu/gemm_pack.hpp>
-#include <taper/backend/cpu/gemm_product.hpp>
 #include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
 #include <taper/core/half.hpp>
@@ -18,11 +17,10 @@ namespace taper::inline TAPER_CODE::detail::tiles {
 template <class T>
 inline constexpr bool is_half = std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>;
 
-/// What products of T are summed in: float for 16-bit floats; unsigned for integers, which wrap without overflow.
+/// What products of T are summed in: unsigned for integers, which wrap without overflow.
 template <class T>
-using Compute = std::conditional_t<
-    is_half<T>, float,
-    std::conditional_t<!std::is_integral_v<T>, T, std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>>>;
+using Compute =
+    std::conditional_t<!std::is_integral_v<T>, T, std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>>;
 
 template <class C>
 TAPER_INLINE void multiply_add(C& sum, const C& x, const C& y) {
@@ -47,15 +45,11 @@ TAPER_KERNEL void generic_block(const P& g, Index i0, Index m, Index j0, Index n
       for (Index p = 0; p < k; ++p) left[i * k + p] = static_cast<C>(g.a[(i0 + i) * g.a_row + (p0 + p) * g.a_column]);
     for (Index p = 0; p < k; ++p)
       for (Index j = 0; j < n; ++j) right[p * n + j] = static_cast<C>(g.b[(p0 + p) * g.b_row + (j0 + j) * g.b_column]);
-    if constexpr (is_half<T>) {
-      product<C, A>(m, n, k, {left, k, 1}, {right, n, 0, k * n}, sum, n, true);
-    } else {
-      for (Index i = 0; i < m; ++i)
-        for (Index p = 0; p < k; ++p) {
-          const C x = left[i * k + p];
-          for (Index j = 0; j < n; ++j) multiply_add(sum[i * n + j], x, right[p * n + j]);
-        }
-    }
+    for (Index i = 0; i < m; ++i)
+      for (Index p = 0; p < k; ++p) {
+        const C x = left[i * k + p];
+        for (Index j = 0; j < n; ++j) multiply_add(sum[i * n + j], x, right[p * n + j]);
+      }
   }
   for (Index i = 0; i < m; ++i)
     for (Index j = 0; j < n; ++j) {

@@ -4,8 +4,8 @@
 
 #include <taper/backend/cpu/gemm_generic.hpp>
 #include <taper/backend/cpu/pool_shape.hpp>
-#include <taper/core/parallel.hpp>
 #include <taper/config.hpp>
+#include <taper/core/parallel.hpp>
 
 #include <cstdint>
 #include <type_traits>
@@ -17,24 +17,21 @@ namespace pooling {
 template <class T>
 using Sum = std::conditional_t<tiles::is_half<T>, float, std::conditional_t<std::is_integral_v<T>, std::int64_t, T>>;
 
+/// The pixels of a window in one direction, cut to the plane, and how many count.
+struct Side {
+  std::int64_t first, last, count;
+};
+
 /// A window cut to the plane, and what its sum is divided by.
 struct Window {
-  Range y, x;
+  Side y, x;
   std::int64_t divisor;
 };
 
-inline Range cut(std::int64_t first, std::int64_t last, std::int64_t in) {
-  return {first < 0 ? 0 : first, last > in ? in : last};
-}
-
-inline Window average_window(const Pool2dShape& s, std::int64_t oy, std::int64_t ox, bool count_include_pad,
-                             std::int64_t divisor_override) {
-  const std::int64_t y = oy * s.sh - s.ph, x = ox * s.sw - s.pw;
-  Window out{cut(y, y + s.kh, s.h), cut(x, x + s.kw, s.w), divisor_override};
-  if (divisor_override == 0)  // the padded size counts, but nothing beyond the right padding, where ceil_mode may reach
-    out.divisor = count_include_pad ? (cut(y, y + s.kh, s.h + s.ph).last - y) * (cut(x, x + s.kw, s.w + s.pw).last - x)
-                                    : (out.y.last - out.y.first) * (out.x.last - out.x.first);
-  return out;
+template <class W>
+TAPER_INLINE Window window(const W& windows, std::int64_t oy, std::int64_t ox) {
+  const Side y = windows.rows(oy), x = windows.columns(ox);
+  return {y, x, windows.divisor_override ? windows.divisor_override : y.count * x.count};
 }
 
 template <class T>
@@ -93,13 +90,12 @@ struct Plain {
   std::int64_t h, w, oh, ow;
   bool count_include_pad;
   std::int64_t divisor_override;
-  Window operator()(std::int64_t y, std::int64_t x) const {
-    return average_window(s, y, x, count_include_pad, divisor_override);
-  }
+  Side rows(std::int64_t y) const { return side(y * s.sh - s.ph, s.kh, h, s.ph); }
+  Side columns(std::int64_t x) const { return side(x * s.sw - s.pw, s.kw, w, s.pw); }
   template <class T, class A>
   TAPER_INLINE std::int64_t row(const T* plane, std::int64_t y, std::int64_t x, T* out) const {
     if (s.sw > 2 || x != first_inside(s)) return x;
-    const Window at = (*this)(y, x);
+    const Window at = window(*this, y, x);
     const Taps taps(at.y.first, at.y.last - at.y.first, 1, h);
     const std::int64_t end = last_inside(s, ow);
     if (taps.first >= taps.last || end <= x) return x;
@@ -107,17 +103,27 @@ struct Plain {
     return s.sw == 1 ? row_average_widest<T, A, 1>(s, plane, taps, x, end, divisor, out)
                      : row_average_widest<T, A, 2>(s, plane, taps, x, end, divisor, out);
   }
+
+ private:
+  // The padded size counts, but nothing beyond the right padding, where ceil_mode may reach.
+  Side side(std::int64_t first, std::int64_t kernel, std::int64_t in, std::int64_t pad) const {
+    const auto below = [](std::int64_t x, std::int64_t limit) { return x < limit ? x : limit; };
+    const std::int64_t begin = first < 0 ? 0 : first, end = below(first + kernel, in);
+    return {begin, end, count_include_pad ? below(first + kernel, in + pad) - first : end - begin};
+  }
 };
 struct Adaptive {
   std::int64_t h, w, oh, ow;
-  Window operator()(std::int64_t y, std::int64_t x) const {
-    const Range rows = adaptive_range(y, h, oh), columns = adaptive_range(x, w, ow);
-    return {rows, columns, (rows.last - rows.first) * (columns.last - columns.first)};
-  }
+  static constexpr std::int64_t divisor_override = 0;
+  Side rows(std::int64_t y) const { return side(adaptive_range(y, h, oh)); }
+  Side columns(std::int64_t x) const { return side(adaptive_range(x, w, ow)); }
   template <class T, class A>
   TAPER_INLINE std::int64_t row(const T*, std::int64_t, std::int64_t x, T*) const {
     return x;
   }
+
+ private:
+  static Side side(const Range& r) { return {r.first, r.last, r.last - r.first}; }
 };
 
 template <class T, class A, class W>
@@ -131,13 +137,107 @@ TAPER_KERNEL void average_planes(std::int64_t begin, std::int64_t end, const W& 
           ox = windows.template row<T, A>(x, oy, ox, y);
           if (ox == windows.ow) break;
         }
-        y[ox] = window_average(x, windows.w, windows(oy, ox));
+        y[ox] = window_average(x, windows.w, window(windows, oy, ox));
       }
+}
+
+/// line[i] = sum of the shares of the windows of kw columns, Stride apart, that cover column i. Zeros lie before and
+/// behind the shares.
+template <class S, class A, int Stride>
+TAPER_INLINE void spread_shares(const S* shares, std::int64_t kw, std::int64_t columns, S* line) {
+  using V = typename tiles::Native<S, A::vector_bytes>::type;
+  constexpr int lanes = static_cast<int>(sizeof(V) / sizeof(S));
+  for (std::int64_t i = 0; i * Stride < columns; i += lanes) {
+    V even{}, odd{};
+    for (std::int64_t k = 0; k < kw; k += Stride) {
+      const V share = tiles::load<V>(shares + i - k / Stride);
+      even += share;
+      if (Stride == 2 && k + 1 < kw) odd += share;
+    }
+    if constexpr (Stride == 1) {
+      tiles::store(line + i, even);
+    } else {
+      tiles::store(line + 2 * i, tiles::shuffle<tiles::Interleaved<lanes, 0>, S>(even, odd));
+      tiles::store(line + 2 * i + lanes, tiles::shuffle<tiles::Interleaved<lanes, 1>, S>(even, odd));
+    }
+  }
+}
+
+/// shares = g / (divisors * down), Bytes at a time. Returns where it stopped.
+template <int Bytes, class S>
+TAPER_INLINE std::int64_t divide_row(const S* g, const S* divisors, S down, std::int64_t count, S* shares) {
+  using V = typename tiles::Native<S, Bytes>::type;
+  constexpr std::int64_t lanes = sizeof(V) / sizeof(S);
+  std::int64_t x = 0;
+  for (; next_vector(x, 0, count, lanes); x += lanes)
+    tiles::store(shares + x, tiles::load<V>(g + x) / (tiles::load<V>(divisors + x) * down));
+  return x;
+}
+
+template <class V, class S>
+TAPER_INLINE V sum_of_lines(const S* line, std::int64_t count, std::int64_t step) {
+  V sum{};
+  for (; count > 0; --count, line += step) sum += tiles::load<V>(line);
+  return sum;
+}
+
+/// The gradient of windows that follow one another by Stride columns: a row of gradients is spread over a line as long
+/// as the plane is wide, once, and each row of the plane is the sum of the lines whose windows cover it.
+template <class T, class A, int Stride>
+TAPER_KERNEL void spread_planes_by_lines(std::int64_t begin, std::int64_t end, const Plain& windows, const T* dy,
+                                         T* dx) {
+  using S = Sum<T>;
+  using V = typename tiles::Native<S, A::vector_bytes>::type;
+  constexpr std::int64_t lanes = sizeof(V) / sizeof(S);
+  const std::int64_t h = windows.h, w = windows.w, oh = windows.oh, ow = windows.ow, kw = windows.s.kw,
+                     pad = windows.s.pw;
+  const std::int64_t columns = pad + w, room = kw + columns + 2 * lanes;
+  const tiles::Scratch<S> all_shares(oh * room), lines(oh * room), divisors(ow);
+  S* const shares = all_shares.data() + kw;
+  for (std::int64_t i = 0; i < oh * room; ++i) all_shares.data()[i] = 0;
+  for (std::int64_t x = 0; x < ow; ++x)
+    divisors.data()[x] = static_cast<S>(windows.divisor_override ? windows.divisor_override : windows.columns(x).count);
+  dy += begin * oh * ow;
+  dx += begin * h * w;
+  for (std::int64_t p = begin; p < end; ++p) {
+    // Each step for the whole plane: what has just been written comes slowly to loads that are cut otherwise.
+    for (std::int64_t y = 0; y < oh; ++y, dy += ow) {
+      const S down = static_cast<S>(windows.divisor_override ? 1 : windows.rows(y).count);
+      S* const to = shares + y * room;
+      std::int64_t x = 0;
+      if constexpr (std::is_same_v<S, T>)
+        x = ow < lanes ? divide_row<16>(dy, divisors.data(), down, ow, to)
+                       : divide_row<A::vector_bytes>(dy, divisors.data(), down, ow, to);
+      for (; x < ow; ++x) to[x] = static_cast<S>(dy[x]) / (divisors.data()[x] * down);
+    }
+    for (std::int64_t y = 0; y < oh; ++y)
+      spread_shares<S, A, Stride>(shares + y * room, kw, columns, lines.data() + y * room);
+    std::int64_t first = 0, last = 0;  // the lines whose windows cover row y
+    for (std::int64_t y = 0; y < h; ++y, dx += w) {
+      while (last < oh && windows.rows(last).first <= y) ++last;
+      while (first < last && windows.rows(first).last <= y) ++first;
+      const S* const line = lines.data() + first * room + pad;
+      std::int64_t x = 0;
+      if constexpr (std::is_same_v<S, T>)
+        for (; next_vector(x, 0, w, lanes); x += lanes)
+          tiles::store(dx + x, sum_of_lines<V>(line + x, last - first, room));
+      for (; x < w; x += lanes) {
+        const V part = sum_of_lines<V>(line + x, last - first, room);
+        for (std::int64_t i = 0; i < lanes && x + i < w; ++i) dx[x + i] = static_cast<T>(part[i]);
+      }
+    }
+  }
 }
 
 template <class T, class A, class W>
 TAPER_KERNEL void spread_planes(std::int64_t begin, std::int64_t end, const W& windows, const T* dy, T* dx) {
   constexpr bool direct = std::is_same_v<Sum<T>, T>;
+  if constexpr (std::is_floating_point_v<Sum<T>> && std::is_same_v<W, Plain>) {
+    constexpr std::int64_t lanes =
+        A::vector_bytes / sizeof(Sum<T>);  // less than a vector pays where many windows overlap
+    if (windows.s.sw == 1) return spread_planes_by_lines<T, A, 1>(begin, end, windows, dy, dx);
+    if (windows.s.sw == 2 && windows.w >= lanes) return spread_planes_by_lines<T, A, 2>(begin, end, windows, dy, dx);
+  }
   const std::int64_t in = windows.h * windows.w;
   const tiles::Scratch<Sum<T>> wide(direct ? 0 : in);
   dy += begin * windows.oh * windows.ow;
@@ -149,7 +249,7 @@ TAPER_KERNEL void spread_planes(std::int64_t begin, std::int64_t end, const W& w
       to = wide.data();
     for (std::int64_t i = 0; i < in; ++i) to[i] = 0;
     for (std::int64_t oy = 0; oy < windows.oh; ++oy)
-      for (std::int64_t ox = 0; ox < windows.ow; ++ox) spread(to, windows.w, windows(oy, ox), *dy++);
+      for (std::int64_t ox = 0; ox < windows.ow; ++ox) spread(to, windows.w, window(windows, oy, ox), *dy++);
     if constexpr (!direct)
       for (std::int64_t i = 0; i < in; ++i) dx[p * in + i] = static_cast<T>(to[i]);
   }
@@ -158,13 +258,13 @@ TAPER_KERNEL void spread_planes(std::int64_t begin, std::int64_t end, const W& w
 template <class T, class A, class W>
 void average(std::int64_t planes, const W& windows, const T* x, T* y) {
   parallel_for(planes, grain(windows.h * windows.w + windows.oh * windows.ow),
-             [&](std::int64_t begin, std::int64_t end) { average_planes<T, A>(begin, end, windows, x, y); });
+               [&](std::int64_t begin, std::int64_t end) { average_planes<T, A>(begin, end, windows, x, y); });
 }
 
 template <class T, class A, class W>
 void average_backward(std::int64_t planes, const W& windows, const T* dy, T* dx) {
   parallel_for(planes, grain(windows.h * windows.w + windows.oh * windows.ow),
-             [&](std::int64_t begin, std::int64_t end) { spread_planes<T, A>(begin, end, windows, dy, dx); });
+               [&](std::int64_t begin, std::int64_t end) { spread_planes<T, A>(begin, end, windows, dy, dx); });
 }
 
 inline Plain plain(const Pool2dShape& s, bool count_include_pad, std::int64_t divisor_override) {

@@ -112,7 +112,7 @@ TAPER_PACK V from_halves(const float16* p, seq<I...>) {
   V r;
 #if TAPER_HAS_AVX512F
   (put<I>(r, __builtin_ia32_vcvtph2ps512_mask(reinterpret_cast<const Cell<short, L, false>*>(p + I * L)->x,
-                                              vec<float, L>{}, -1, 4)),
+                                              vec<float, L>{}, static_cast<unsigned short>(-1), 4)),
    ...);
 #else
   (put<I>(r, __builtin_ia32_vcvtph2ps256(reinterpret_cast<const Cell<short, L, false>*>(p + I * L)->x)), ...);
@@ -124,7 +124,7 @@ TAPER_PACK void to_halves(float16* p, const V& x, seq<I...>) {
   constexpr int L = Layout<float, V::lanes>::lanes;
 #if TAPER_HAS_AVX512F
   ((reinterpret_cast<Cell<short, L, false>*>(p + I * L)->x =
-        __builtin_ia32_vcvtps2ph512_mask(get<I>(x), 0, vec<short, L>{}, -1)),
+        __builtin_ia32_vcvtps2ph512_mask(get<I>(x), 0, vec<short, L>{}, 0xffff)),
    ...);
 #else
   ((reinterpret_cast<Cell<short, L, false>*>(p + I * L)->x = __builtin_ia32_vcvtps2ph256(get<I>(x), 0)), ...);

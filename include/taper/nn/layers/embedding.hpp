@@ -52,7 +52,7 @@ class Embedding {
     out.num_embeddings = rows.size(0), out.embedding_dim = rows.size(1);
     out.padding_idx = wrapped(o.padding_idx, rows.size(0));
     out.max_norm = o.max_norm, out.norm_type = o.norm_type;
-    out.weight = Parameter<T, D>(clone(detach(rows)));
+    out.weight = Parameter<T, D>(detail::copy_of(detach(rows)));
     if constexpr (!inference_only) out.weight.requires_grad_(!o.freeze);
     return out;
   }

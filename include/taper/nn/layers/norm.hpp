@@ -7,9 +7,22 @@
 #include <taper/nn/repr.hpp>
 #include <taper/ops/layer_norm.hpp>
 
+#include <concepts>
+#include <initializer_list>
 #include <optional>
 
 namespace taper::inline TAPER_CODE::nn {
+
+namespace internal {
+
+template <std::integral I>
+Shape sizes_of(std::initializer_list<I> sizes) {
+  Shape out;
+  for (const I n : sizes) out.push_back(static_cast<std::int64_t>(n));
+  return out;
+}
+
+}  // namespace internal
 
 struct LayerNormOptions {
   double eps = 1e-5;
@@ -36,6 +49,9 @@ class LayerNorm {
   }
   // The options by value: g++ 12 takes a default one behind a reference for dangling where it inlines this.
   explicit LayerNorm(std::int64_t size, LayerNormOptions o = {}) : LayerNorm(Shape{size}, o) {}
+  // {5} would also be a number in braces, of which clang warns.
+  template <std::integral I>
+  explicit LayerNorm(std::initializer_list<I> shape, LayerNormOptions o = {}) : LayerNorm(internal::sizes_of(shape), o) {}
 
   void reset_parameters() {
     if (weight.defined()) init::ones_(weight);
@@ -133,6 +149,9 @@ class RMSNorm {
     reset_parameters();
   }
   explicit RMSNorm(std::int64_t size, RMSNormOptions o = {}) : RMSNorm(Shape{size}, o) {}
+  // {5} would also be a number in braces, of which clang warns.
+  template <std::integral I>
+  explicit RMSNorm(std::initializer_list<I> shape, RMSNormOptions o = {}) : RMSNorm(internal::sizes_of(shape), o) {}
 
   void reset_parameters() {
     if (weight.defined()) init::ones_(weight);
