@@ -76,8 +76,8 @@ inline bool small_operand(SmallOperand& o, const TensorRecord& r, std::size_t si
   return o.constant || (r.contiguous && r.shape == shape);
 }
 
-/// The short way of run_dense: false, with nothing done, where the job is not a small one. Inlined where a result of its own is
-/// made, which is what counts for small work.
+/// The short way of run_dense: false, with nothing done, where the job is not a small one. Inlined where small work
+/// counts, called elsewhere.
 inline bool run_dense_small(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::int64_t n,
                             const SmallOperand& out) {
   if (n <= 0 || n > small_elements || info.leaves >= small_operands) return false;
@@ -107,7 +107,7 @@ inline void run_large(const ProgramInfo& info, const LeafRef* leaves, const void
 /// The same the short way where there is one; `slack` as in SmallOperand.
 inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out, bool slack,
                       AxisOrder order = 0) {
-  if (order == 0 && try_small(info, leaves, data, shape, shape.numel(), {out, static_cast<std::uint32_t>(size_of(info.result)), false, slack})) return;
+  if (order == 0 && run_dense_small(info, leaves, data, shape, shape.numel(), {out, static_cast<std::uint32_t>(size_of(info.result)), false, slack})) return;
   run_large(info, leaves, data, shape, {out, size_of(info.result), {}}, order);
 }
 
@@ -147,7 +147,9 @@ inline void run_into(const ProgramInfo& info, const LeafRef* leaves, const void*
   for (int i = 0; i < info.leaves && direct; ++i) direct = !unsafe_overlap(target, *leaves[i].record);
   if (!direct) {
     Scratch values(static_cast<std::size_t>(target.numel) * size_of(info.result));
-    run_dense(info, leaves, data, target.shape, values.data(), false);
+    if (const std::size_t size = size_of(info.result);
+        !try_small(info, leaves, data, target.shape, target.numel, {values.data(), static_cast<std::uint32_t>(size), false, false}))
+      run_large(info, leaves, data, target.shape, {values.data(), size, {}}, 0);
     scatter(target.data, values.data(), size_of(info.result), Walk(target.shape, target.strides), 0, target.numel);
   } else if (const AxisOrder order = order_of(target); order != 0 || target.contiguous) {
     run_dense(info, leaves, data, target.shape, target.data, pack_fits_behind(target, size_of(info.result)), order);
@@ -211,7 +213,7 @@ void run_reduce(const ProgramInfo& info, const LeafRef* leaves, const void* data
     alignas(64) std::byte values[few * sizeof(T)];
     const std::byte* from = plain ? leaves[0].record->data : values;
     if (plain) count_pass();
-    if (plain || try_small(info, leaves, data, shape, n, {values, sizeof(T), false, true})) {
+    if (plain || run_dense_small(info, leaves, data, shape, n, {values, sizeof(T), false, true})) {
       typename R::Acc acc = R::identity();
       R::template fold<A>(acc, reinterpret_cast<const T*>(from), n);
       *out = narrow_result<Out>(acc, factor);

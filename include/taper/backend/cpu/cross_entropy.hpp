@@ -74,7 +74,8 @@ TAPER_KERNEL void rows(const CrossEntropyArgs<T>& a, std::int64_t first, std::in
     }
     C maximum, sum, mass;
     constexpr bool keep = sizeof(T) == sizeof(C);
-    softmaxing::row_exponentials<T, A>(x, n, keep ? g : nullptr, maximum, sum);
+    if (g && keep) softmaxing::row_exponentials<keep, T, A>(x, n, g, maximum, sum);
+    else softmaxing::row_exponentials<false, T, A>(x, n, g, maximum, sum);
     a.loss[r] = sample_loss<T, A>(a, x, t, maximum, math::log(sum), mass);
     if (!g) continue;
     const V factor(mass * static_cast<C>(a.scale) / sum), shift(maximum);

@@ -12,8 +12,8 @@ namespace softmaxing {
 
 using namespace lanes;
 
-/// The maximum of a row, and the sum of exp(x - maximum); the exponentials go to e where it is not null.
-template <class T, class A>
+/// The maximum of a row, and the sum of exp(x - maximum); with Store the exponentials go to e.
+template <bool Store, class T, class A>
 TAPER_KERNEL void row_exponentials(const T* x, std::int64_t n, T* e, compute_t<T>& maximum, compute_t<T>& sum) {
   using V = PackFor<T, A>;
   constexpr auto low = -std::numeric_limits<compute_t<T>>::infinity();
@@ -27,7 +27,7 @@ TAPER_KERNEL void row_exponentials(const T* x, std::int64_t n, T* e, compute_t<T
     V part(0);
     for (; i < end; i += pack_lanes) {
       const V v = math::exp(load_some<V>(x + i, n - i, low) - shift);
-      if (e) store_some(e + i, n - i, v);
+      if constexpr (Store) store_some(e + i, n - i, v);
       part = part + v;
     }
     total = total + part;
@@ -42,7 +42,7 @@ TAPER_KERNEL void rows(std::int64_t m, std::int64_t n, const T* x, T* y) {
     compute_t<T> maximum, sum;
     // 16-bit floats keep no exponentials: they would be rounded twice.
     constexpr bool keep = !Log && sizeof(T) == sizeof(compute_t<T>);
-    row_exponentials<T, A>(x, n, keep ? y : nullptr, maximum, sum);
+    row_exponentials<keep, T, A>(x, n, y, maximum, sum);
     const V shift(maximum), log_sum(math::log(sum)), divisor(sum);
     for (std::int64_t i = 0; i < n; i += pack_lanes) {
       if constexpr (Log) store_some(y + i, n - i, (load_some<V>(x + i, n - i, 0) - shift) - log_sum);
