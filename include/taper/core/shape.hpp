@@ -151,7 +151,7 @@ inline Shape broadcast_shapes(std::string_view op, const Shape& a, const Shape& 
 }
 
 /// The strides of a tensor seen at the larger shape it broadcasts to: 0 along broadcast dimensions.
-constexpr Strides broadcast_strides(const Shape& from, const Strides& strides, const Shape& to) {
+[[gnu::noinline]] constexpr Strides broadcast_strides(const Shape& from, const Strides& strides, const Shape& to) {
   Strides out = Dims::filled(to.size(), 0);
   const int lead = to.size() - from.size();
   for (int i = 0; i < from.size(); ++i)

@@ -2,6 +2,7 @@
 // Collation: a list of samples becomes a batch, field by field, for any tuple or aggregate.
 #pragma once
 
+#include <taper/core/function_ref.hpp>
 #include <taper/core/pool_vector.hpp>
 #include <taper/nn/reflect.hpp>
 #include <taper/ops/view.hpp>
@@ -28,23 +29,20 @@ inline constexpr bool is_tuple_like<std::tuple<X...>> = true;
 template <class A, class B>
 inline constexpr bool is_tuple_like<std::pair<A, B>> = true;
 
-template <Scalar T, class List>
-Tensor<T> stack_samples(const List& samples) {
-  const Shape one = samples.front().shape();
-  Shape shape = one;
-  shape.insert(0, static_cast<std::int64_t>(samples.size()));
-  for (const auto& s : samples)
-    if (!(s.shape() == one))
-      detail::raise<ShapeError>("collate", "samples of one batch have different shapes, ", one, " and ", s.shape(),
+/// Samples like `first` along a new first axis: `count` of them, one after another from next(). Compiled once for all dtypes.
+inline detail::RecordPtr stack_samples(const detail::TensorRecord& first, std::size_t count, detail::FunctionRef<const detail::TensorRecord&()> next) {
+  const std::size_t size = size_of(first.dtype), bytes = static_cast<std::size_t>(first.numel) * size;
+  Shape shape = first.shape;
+  shape.insert(0, static_cast<std::int64_t>(count));
+  detail::RecordPtr out = detail::make_dense<Cpu>(first.dtype, shape);
+  std::byte* to = out->data;
+  for (std::size_t i = 0; i < count; ++i, to += bytes) {
+    const detail::TensorRecord& r = next();
+    if (!(r.shape == first.shape))
+      detail::raise<ShapeError>("collate", "samples of one batch have different shapes, ", first.shape, " and ", r.shape,
                                 ": pad them in a transform, or give the loader a collate function of your own");
-  Tensor<T> out(detail::make_dense<Cpu>(dtype_of<T>, shape));
-  const std::size_t bytes = static_cast<std::size_t>(one.numel()) * sizeof(T);
-  std::byte* to = out.record().data;
-  for (const auto& s : samples) {
-    const detail::TensorRecord& r = s.record();
     if (r.contiguous) std::memcpy(to, r.data, bytes);
-    else detail::gather(to, r.data, sizeof(T), detail::Walk(r.shape, r.strides), 0, r.numel);
-    to += bytes;
+    else detail::gather(to, r.data, size, detail::Walk(r.shape, r.strides), 0, r.numel);
   }
   return out;
 }
@@ -71,7 +69,9 @@ auto collate(List&& samples) {
   using S = typename List::value_type;
   if (samples.empty()) detail::raise<ValueError>("collate", "a batch needs at least one sample");
   if constexpr (TensorHandle<S>) {
-    return internal::stack_samples<value_t<S>>(samples);
+    auto at = samples.begin();
+    return Tensor<value_t<S>>(
+        internal::stack_samples(samples.front().record(), samples.size(), [&]() -> const detail::TensorRecord& { return (at++)->record(); }));
   } else if constexpr (std::is_arithmetic_v<S> && Scalar<S>) {
     Tensor<S> out(detail::make_dense<Cpu>(dtype_of<S>, {static_cast<std::int64_t>(samples.size())}));
     S* p = out.data_ptr();

@@ -166,7 +166,7 @@ class DataLoader {
   };
 
   /// Begins an epoch, or goes on with the one that a loaded state is in the middle of.
-  Iterator begin() {
+  TAPER_RARE Iterator begin() {
     std::int64_t first = 0;
     if (resume_) first = state_.batch;
     else ++state_.epoch;

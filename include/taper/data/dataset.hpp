@@ -40,6 +40,25 @@ namespace internal {
 inline void check_index(std::string_view op, std::int64_t index, std::int64_t size) {
   if (index < 0 || index >= size) detail::raise<IndexError>(op, "sample ", index, " is out of range for a dataset of ", size);
 }
+
+/// Rows of a tensor as a fresh one; compiled once for all dtypes.
+inline detail::RecordPtr rows_of(const detail::TensorRecord& t, std::span<const std::int64_t> indices) {
+  Shape shape = t.shape, row = t.shape;
+  Strides strides = t.strides;
+  shape[0] = static_cast<std::int64_t>(indices.size());
+  row.erase(0), strides.erase(0);
+  const detail::Walk walk(row, strides);
+  const std::int64_t n = row.numel(), size = static_cast<std::int64_t>(size_of(t.dtype));
+  detail::RecordPtr out = detail::make_dense<Cpu>(t.dtype, shape);
+  std::byte* to = out->data;
+  for (const std::int64_t i : indices) {
+    const std::byte* from = t.data + i * t.strides[0] * size;
+    if (t.contiguous) std::memcpy(to, from, static_cast<std::size_t>(n * size));
+    else detail::gather(to, from, static_cast<std::size_t>(size), walk, 0, n);
+    to += n * size;
+  }
+  return out;
+}
 }  // namespace internal
 
 /// Tensors of the same first size; sample i is a tuple of their i-th entries.
@@ -67,25 +86,11 @@ class TensorDataset {
   /// The samples of many indices at once, copied row by row into fresh tensors.
   std::tuple<Tensor<T>...> get_batch(std::span<const std::int64_t> indices) const {
     for (const std::int64_t i : indices) internal::check_index("TensorDataset", i, size_);
-    return std::apply([&](const auto&... t) { return std::tuple<Tensor<T>...>(rows_of(t, indices)...); }, tensors_);
+    return std::apply([&](const auto&... t) { return std::tuple<Tensor<T>...>(Tensor<T>(internal::rows_of(t.record(), indices))...); }, tensors_);
   }
   const std::tuple<Tensor<T>...>& tensors() const { return tensors_; }
 
  private:
-  template <class U>
-  static Tensor<U> rows_of(const Tensor<U>& t, std::span<const std::int64_t> indices) {
-    Shape shape = t.shape();
-    shape[0] = static_cast<std::int64_t>(indices.size());
-    Tensor<U> out(detail::make_dense<Cpu>(dtype_of<U>, shape));
-    const Tensor<U> dense = contiguous(detail::detached(t));
-    const std::int64_t row = t.numel() / (t.size(0) > 0 ? t.size(0) : 1);
-    U* to = out.data_ptr();
-    for (const std::int64_t i : indices) {
-      std::memcpy(static_cast<void*>(to), static_cast<const void*>(std::as_const(dense).data_ptr() + i * row), static_cast<std::size_t>(row) * sizeof(U));
-      to += row;
-    }
-    return out;
-  }
   std::tuple<Tensor<T>...> tensors_;
   std::int64_t size_ = 0;
 };

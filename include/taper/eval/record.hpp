@@ -44,12 +44,7 @@ class BackwardContext {
   /// Hands the gradient of input i on.
   template <TensorLike X>
   void give(int i, X&& gradient) const {
-    if (!wants(i)) return;
-    auto value = eval(std::forward<X>(gradient));
-    if (!(value.shape() == node_.input(i)->shape))
-      detail::raise<ShapeError>(node_.name(), "backward gave a gradient of shape ", value.shape(), " for input ", i, " of shape ",
-                                node_.input(i)->shape);
-    pass_.add(node_.input(i), value.handle());
+    if (wants(i)) add(i, eval(std::forward<X>(gradient)).record());
   }
   /// Output 0, where the op asked for it to be saved.
   template <Scalar T, Device D = Cpu>
@@ -67,32 +62,58 @@ class BackwardContext {
   const Node& node() const { return node_; }
 
  private:
+  void add(int i, TensorRecord& gradient) const {
+    if (!(gradient.shape == node_.input(i)->shape))
+      detail::raise<ShapeError>(node_.name(), "backward gave a gradient of shape ", gradient.shape, " for input ", i, " of shape ",
+                                node_.input(i)->shape);
+    pass_.add(node_.input(i), RecordPtr::share(&gradient));
+  }
+
   const Node& node_;
   Pass& pass_;
   const RecordPtr* saved_output_;
 };
 
-/// A structural op on the tape: F is called with a BackwardContext.
-template <class F>
-class OpNode final : public Node {
+/// What the nodes of all structural ops share.
+class AnyOpNode : public Node {
  public:
-  OpNode(std::string_view name, F f) : name_(name), f_(std::move(f)) {}
-  std::string_view name() const noexcept override { return name_; }
-  void release_saved() noexcept override { reset(); }
-  void backward(Pass& pass) override {
+  explicit AnyOpNode(std::string_view name) : name_(name) {}
+  std::string_view name() const noexcept final { return name_; }
+  void save_output(const TensorRecord& y) {
+    output_ = detail::make_alias(y, detail::geometry_of(y));
+    version_ = y.storage->version.load(std::memory_order_relaxed);
+  }
+
+ protected:
+  /// Output 0, or null.
+  const RecordPtr& saved_output() const {
     if (output_ && output_->storage->version.load(std::memory_order_relaxed) != version_)
       detail::raise<AutogradError>("backward", "the result of ", name_, " (shape ", output_->shape,
                                    ") is needed for its gradient and was changed in place: clone() it before the in-place operation");
-    (*f_)(BackwardContext(*this, pass, &output_));
+    return output_;
   }
+  void reset_output() noexcept {
+    output_ = {};
+    if (remake_users.load(std::memory_order_acquire) == 0) remade = {};
+  }
+
+ private:
+  std::string_view name_;  // of a string literal
+  RecordPtr output_;
+  std::uint32_t version_ = 0;
+};
+
+/// A structural op on the tape: F is called with a BackwardContext.
+template <class F>
+class OpNode final : public AnyOpNode {
+ public:
+  OpNode(std::string_view name, F f) : AnyOpNode(name), f_(std::move(f)) {}
+  void release_saved() noexcept override { reset(); }
+  void backward(Pass& pass) override { (*f_)(BackwardContext(*this, pass, &saved_output())); }
   Remakes remakes() const noexcept override { return can_remake && f_ ? Remakes::with_epilogue : Remakes::no; }
   RecordPtr remake(const void* epilogue) override {
     if constexpr (can_remake) return f_->remake(static_cast<const detail::Epilogue*>(epilogue));
     else return {};
-  }
-  void save_output(const TensorRecord& y) {
-    output_ = detail::make_alias(y, detail::geometry_of(y));
-    version_ = y.storage->version.load(std::memory_order_relaxed);
   }
 
  private:
@@ -100,14 +121,10 @@ class OpNode final : public Node {
 
   void reset() noexcept {
     f_.reset();
-    output_ = {};
-    if (remake_users.load(std::memory_order_acquire) == 0) remade = {};
+    reset_output();
   }
 
-  std::string_view name_;  // of a string literal
   std::optional<F> f_;  // gone once the graph is freed
-  RecordPtr output_;
-  std::uint32_t version_ = 0;
 };
 
 template <Scalar T, Device D>
@@ -121,15 +138,23 @@ SlotPtr edge_to(const Tensor<T, D>& x) {
 
 namespace autograd {
 
-/// Makes a node the source of `out`.
-inline void record_node(NodePtr<Node> node, std::span<SlotPtr> edges, detail::TensorRecord& out, const GradOps* ops) {
-  for (std::size_t i = 0; i < edges.size(); ++i) node->set_input(static_cast<int>(i), std::move(edges[i]));
-  set_slot(out, make_only_output(std::move(node), ops, out.shape));
+/// The record of an input that may want a gradient, or null.
+template <Scalar T, Device D>
+TensorRecord* input_of(const Tensor<T, D>& x) {
+  if constexpr (Differentiable<T>)
+    if (x.defined()) return &x.record();
+  return nullptr;
 }
-inline bool any_edge(std::span<const SlotPtr> edges) {
-  for (const SlotPtr& e : edges)
-    if (e) return true;
+inline bool any_wants(std::span<TensorRecord* const> inputs) {
+  for (TensorRecord* r : inputs)
+    if (r && wants_gradient(*r)) return true;
   return false;
+}
+/// Makes a node over these inputs the source of `out`.
+inline void record_node(NodePtr<Node> node, std::span<TensorRecord* const> inputs, TensorRecord& out, const GradOps* ops) {
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (TensorRecord* r = inputs[i]; r && wants_gradient(*r)) node->set_input(static_cast<int>(i), SlotPtr::share(slot_of(*r)));
+  set_slot(out, make_only_output(std::move(node), ops, out.shape));
 }
 
 }  // namespace autograd
@@ -141,12 +166,12 @@ template <Scalar T, Device D, class F, class... In>
 Tensor<T, D> record_op(std::string_view name, Tensor<T, D> out, bool save_output, F backward, const In&... inputs) {
   if constexpr (!inference_only && Differentiable<T>) {
     if (!detail::grad_mode()) return out;
-    autograd::SlotPtr edges[] = {autograd::edge_to(inputs)...};
-    if (!autograd::any_edge(edges)) return out;
+    detail::TensorRecord* const from[] = {autograd::input_of(inputs)...};
+    if (!autograd::any_wants(from)) return out;
     auto* node = autograd::make_node<autograd::OpNode<F>>(static_cast<int>(sizeof...(In)), 1, 0, name, std::move(backward));
     autograd::NodePtr<autograd::Node> owner(node);
     if (save_output) node->save_output(out.record());
-    autograd::record_node(std::move(owner), edges, out.record(), detail::grad_ops_of<T, D>());
+    autograd::record_node(std::move(owner), from, out.record(), detail::grad_ops_of<T, D>());
   }
   return out;
 }
@@ -155,12 +180,12 @@ template <Scalar T, Device D, class F>
 Tensor<T, D> record_op_list(std::string_view name, Tensor<T, D> out, F backward, std::span<const Tensor<T, D>> inputs) {
   if constexpr (!inference_only && Differentiable<T>) {
     if (!detail::grad_mode()) return out;
-    detail::PoolVector<autograd::SlotPtr> edges;
-    for (const auto& x : inputs) edges.push_back(autograd::edge_to(x));
-    if (!autograd::any_edge(edges)) return out;
+    detail::PoolVector<detail::TensorRecord*> from;
+    for (const auto& x : inputs) from.push_back(autograd::input_of(x));
+    if (!autograd::any_wants(from)) return out;
     autograd::NodePtr<autograd::Node> node(
         autograd::make_node<autograd::OpNode<F>>(static_cast<int>(inputs.size()), 1, 0, name, std::move(backward)));
-    autograd::record_node(std::move(node), edges, out.record(), detail::grad_ops_of<T, D>());
+    autograd::record_node(std::move(node), from, out.record(), detail::grad_ops_of<T, D>());
   }
   return out;
 }

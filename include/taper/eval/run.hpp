@@ -76,7 +76,8 @@ inline bool small_operand(SmallOperand& o, const TensorRecord& r, std::size_t si
   return o.constant || (r.contiguous && r.shape == shape);
 }
 
-/// The short way of run_dense: false, with nothing done, where the job is not a small one.
+/// The short way of run_dense: false, with nothing done, where the job is not a small one. Inlined where small work
+/// counts, called elsewhere.
 inline bool run_dense_small(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::int64_t n,
                             const SmallOperand& out) {
   if (n <= 0 || n > small_elements || info.leaves >= small_operands) return false;
@@ -88,15 +89,18 @@ inline bool run_dense_small(const ProgramInfo& info, const LeafRef* leaves, cons
   return true;
 }
 
-/// Evaluates a program into memory that holds `shape` densely in an order of its axes.
-inline void run_dense_large(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out, AxisOrder order) {
+[[gnu::noinline]] inline bool try_small(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::int64_t n,
+                                        const SmallOperand& out) {
+  return run_dense_small(info, leaves, data, shape, n, out);
+}
+
+/// Evaluates a program in an order of its axes, into dense memory or for a consumer.
+inline void run_large(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, MapOutput output, AxisOrder order,
+                      std::int64_t grain = 0) {
   LazyArray<MapOperand, 64> in;
   for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
   fill_leaves(in.data(), info, leaves, shape);
-  MapOutput output;
-  output.data = out;
-  output.size = size_of(info.result);
-  MapJob job{info.forward, data, shape, info.leaves, 1, in.data(), &output, 0};
+  MapJob job{info.forward, data, shape, info.leaves, 1, in.data(), &output, grain};
   reorder(job, order);
   run_map(job);
 }
@@ -104,7 +108,7 @@ inline void run_dense_large(const ProgramInfo& info, const LeafRef* leaves, cons
 inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, std::byte* out, bool slack,
                       AxisOrder order = 0) {
   if (order == 0 && run_dense_small(info, leaves, data, shape, shape.numel(), {out, static_cast<std::uint32_t>(size_of(info.result)), false, slack})) return;
-  run_dense_large(info, leaves, data, shape, out, order);
+  run_large(info, leaves, data, shape, {out, size_of(info.result), {}}, order);
 }
 
 template <Device D>
@@ -117,7 +121,7 @@ RecordPtr run_forward(const ProgramInfo& info, const LeafRef* leaves, const void
   // The bare tensor is how a copy is made, in row-major order where nothing else is asked for.
   const AxisOrder order = info.identity ? leaves[0].order : order_of_leaves(leaves, info.leaves, shape);
   set_order(*out, order);
-  run_dense_large(info, leaves, data, shape, out->data, order);
+  run_large(info, leaves, data, shape, {out->data, size, {}}, order);
   return out;
 }
 
@@ -143,20 +147,15 @@ inline void run_into(const ProgramInfo& info, const LeafRef* leaves, const void*
   for (int i = 0; i < info.leaves && direct; ++i) direct = !unsafe_overlap(target, *leaves[i].record);
   if (!direct) {
     Scratch values(static_cast<std::size_t>(target.numel) * size_of(info.result));
-    run_dense(info, leaves, data, target.shape, values.data(), false);
+    if (const std::size_t size = size_of(info.result);
+        !try_small(info, leaves, data, target.shape, target.numel, {values.data(), static_cast<std::uint32_t>(size), false, false}))
+      run_large(info, leaves, data, target.shape, {values.data(), size, {}}, 0);
     scatter(target.data, values.data(), size_of(info.result), Walk(target.shape, target.strides), 0, target.numel);
   } else if (const AxisOrder order = order_of(target); order != 0 || target.contiguous) {
     run_dense(info, leaves, data, target.shape, target.data, pack_fits_behind(target, size_of(info.result)), order);
   } else {
-    LazyArray<MapOperand, 64> in;
-    for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
-    fill_leaves(in.data(), info, leaves, target.shape);
     ScatterSink sink{Walk(target.shape, target.strides), target.data, size_of(info.result)};
-    MapOutput output;
-    output.size = size_of(info.result);
-    output.consumer = {&ScatterSink::take, &sink};
-    MapJob job{info.forward, data, target.shape, info.leaves, 1, in.data(), &output, 0};
-    run_map(job);
+    run_large(info, leaves, data, target.shape, {nullptr, size_of(info.result), {&ScatterSink::take, &sink}}, 0);
   }
   target.storage->version.fetch_add(1, std::memory_order_relaxed);
 }
@@ -182,6 +181,14 @@ inline ReducedAxes reduced_axes(std::string_view op, const Shape& shape, const D
     if (!reduced || keepdim) out.result.push_back(reduced ? 1 : shape[i]);
   }
   return out;
+}
+
+/// Hands n dense elements to a consumer.
+inline void consume(const std::byte* values, std::int64_t n, std::size_t size, const Consumer& consumer, std::int64_t grain) {
+  count_pass();
+  parallel_for(n, grain, [&](std::int64_t first, std::int64_t last) {
+    consumer.take(consumer.self, first / grain, first, last - first, values + static_cast<std::size_t>(first) * size);
+  });
 }
 
 /// A wide accumulator rounded once to T.
@@ -217,24 +224,8 @@ void run_reduce(const ProgramInfo& info, const LeafRef* leaves, const void* data
   const ReducePlan plan(shape, axes.kept, order);
   const std::int64_t grain = n == 0 ? 1 : reduce_grain(n, &plan, 1);
   ReduceSink<R, T, A> sink(plan, n, grain);
-  if (plain) {
-    count_pass();
-    const std::byte* values = leaves[0].record->data;
-    const Consumer consumer = sink.consumer();
-    parallel_for(n, grain, [&](std::int64_t first, std::int64_t last) {
-      consumer.take(consumer.self, first / grain, first, last - first, values + static_cast<std::size_t>(first) * sizeof(T));
-    });
-  } else {
-    LazyArray<MapOperand, 64> in;
-    for (int i = 0; i < info.leaves; ++i) ::new (in.data() + i) MapOperand;
-    fill_leaves(in.data(), info, leaves, shape);
-    MapOutput output;
-    output.size = sizeof(T);
-    output.consumer = sink.consumer();
-    MapJob job{info.forward, data, shape, info.leaves, 1, in.data(), &output, grain};
-    reorder(job, order);
-    run_map<A>(job);
-  }
+  if (plain) consume(leaves[0].record->data, n, sizeof(T), sink.consumer(), grain);
+  else run_large(info, leaves, data, shape, {nullptr, sizeof(T), sink.consumer()}, order, grain);
   const auto* results = sink.finish();
   for (std::int64_t i = 0; i < plan.outputs; ++i) out[i] = narrow_result<Out>(results[i], factor);
 }

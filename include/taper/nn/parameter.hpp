@@ -17,7 +17,7 @@ class Owned : public Tensor<T, D> {
   /// Undefined: a module without this tensor (a layer without bias).
   Owned() = default;
   /// Takes the value over; its history, if it has one, is left behind.
-  explicit Owned(const Base& value) : Base(value.defined() ? own(value.is_leaf() && !value.record().link ? value : clone(value)) : Base()) {}
+  TAPER_RARE explicit Owned(const Base& value) : Base(value.defined() ? own(value.is_leaf() && !value.record().link ? value : clone(value)) : Base()) {}
   template <ExprLike E>
     requires std::same_as<value_t<E>, T>
   explicit Owned(E&& value) : Owned(Base(std::forward<E>(value))) {}
@@ -55,14 +55,14 @@ class Owned : public Tensor<T, D> {
       return value;
     }
   }
-  Base copy() const {
+  TAPER_RARE Base copy() const {
     if (!this->defined()) return {};
     const NoGrad guard;
     Base out = clone(static_cast<const Base&>(*this));
     if constexpr (Differentiable<T> && !inference_only) out.requires_grad_(this->requires_grad());
     return out;
   }
-  void write(const Base& value) {
+  TAPER_RARE void write(const Base& value) {
     if (this->defined() && value.defined() && this->shape() == value.shape()) {
       const NoGrad guard;
       this->copy_(value);

@@ -203,7 +203,7 @@ template <class T, class A>
 TAPER_KERNEL [[gnu::noinline]] void winograd_weights(Index oc, Index c, Index first, Index last, const T* w, T* to) {
   constexpr Index lanes = tiles::Tile<T, A>::lanes;
   using V = typename tiles::Native<T, A::vector_bytes>::type;
-  alignas(64) T taps[9][lanes], out[lanes];
+  alignas(64) T taps[9][lanes], out[winograd_places][lanes];
   for (Index o = first; o < last; ++o)
     for (Index k = 0; k < c; k += lanes) {
       const Index n = smaller(lanes, c - k);
@@ -219,18 +219,12 @@ TAPER_KERNEL [[gnu::noinline]] void winograd_weights(Index oc, Index c, Index fi
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) {
         const V x = t[i][0], y = t[i][1], z = t[i][2];
-        const V all[4] = {x, (x + y + z) * T(0.5), (x - y + z) * T(0.5), z};
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) {
-          T* at = to + ((i * 4 + j) * oc + o) * c + k;
-          if (n == lanes) {
-            tiles::store(at, all[j]);
-          } else {
-            tiles::store(out, all[j]);
-            for (Index q = 0; q < n; ++q) at[q] = out[q];
-          }
-        }
+        tiles::store(out[4 * i], x), tiles::store(out[4 * i + 1], (x + y + z) * T(0.5));
+        tiles::store(out[4 * i + 2], (x - y + z) * T(0.5)), tiles::store(out[4 * i + 3], z);
       }
+      T* at = to + o * c + k;
+#pragma GCC unroll 1
+      for (Index place = 0; place < winograd_places; ++place, at += oc * c) copy_run<T, A>(out[place], n, at);
     }
 }
 

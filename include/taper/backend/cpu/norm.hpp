@@ -110,6 +110,13 @@ struct Covariance {
   }
 };
 
+/// A sum without a mean, for the pack of columns from j on.
+template <class T, class A>
+struct PlainColumns {
+  const T* x;
+  TAPER_INLINE Plain<T, A> operator()(std::int64_t j, std::int64_t) const { return {x + j}; }
+};
+
 /// Means and biased variances of channels [first, last) of a tensor whose channels are rows.
 template <class T, class A>
 TAPER_KERNEL void row_moments(const Channels& s, std::int64_t first, std::int64_t last, const T* x, compute_t<T>* mean, compute_t<T>* var) {
@@ -132,7 +139,7 @@ void column_moments(const Channels& s, const T* x, compute_t<T>* mean, compute_t
   using C = compute_t<T>;
   using V = PackFor<T, A>;
   const C scale = C(1) / static_cast<C>(s.n);
-  sum_all_columns<V>(s, mean, [&](std::int64_t j, std::int64_t) TAPER_INLINE_LAMBDA { return Plain<T, A>{x + j}; });
+  sum_all_columns<V>(s, mean, PlainColumns<T, A>{x});
   for (std::int64_t j = 0; j < s.c; ++j) mean[j] *= scale;
   sum_all_columns<V>(s, var, [&](std::int64_t j, std::int64_t left) TAPER_INLINE_LAMBDA { return SquaredDistance<T, A>{x + j, load_some<V>(mean + j, left, 0)}; });
   for (std::int64_t j = 0; j < s.c; ++j) var[j] *= scale;
@@ -155,7 +162,7 @@ TAPER_KERNEL void row_sums(const Channels& s, std::int64_t first, std::int64_t l
 template <class T, class A>
 void column_sums(const Channels& s, const T* g, const T* x, const compute_t<T>* mean, compute_t<T>* sum, compute_t<T>* covariance) {
   using V = PackFor<T, A>;
-  sum_all_columns<V>(s, sum, [&](std::int64_t j, std::int64_t) TAPER_INLINE_LAMBDA { return Plain<T, A>{g + j}; });
+  sum_all_columns<V>(s, sum, PlainColumns<T, A>{g});
   sum_all_columns<V>(s, covariance, [&](std::int64_t j, std::int64_t left) TAPER_INLINE_LAMBDA {
     return Covariance<T, A>{g + j, x + j, load_some<V>(mean + j, left, 0)};
   });

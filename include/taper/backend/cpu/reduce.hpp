@@ -117,7 +117,7 @@ struct ReducePlan {
 };
 
 /// Elements per chunk of a job with reductions: at most 32 chunks, whole outer rows where these are not too long.
-inline std::int64_t reduce_grain(std::int64_t n, const ReducePlan* plans, int count) {
+[[gnu::noinline]] inline std::int64_t reduce_grain(std::int64_t n, const ReducePlan* plans, int count) {
   std::int64_t grain = n / 32 > map_grain ? n / 32 : map_grain;
   for (int i = 0; i < count; ++i)
     if (plans[i].outer_kept && grain % plans[i].inner_size != 0) grain = (grain / plans[i].inner_size + 1) * plans[i].inner_size;

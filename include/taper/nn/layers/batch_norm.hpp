@@ -40,7 +40,7 @@ class BatchNorm {
   nn::Buffer<std::int64_t, D> num_batches_tracked;
 
   explicit BatchNorm(nn::Unset) {}
-  explicit BatchNorm(std::int64_t features, const nn::BatchNormOptions& o = {})
+  TAPER_RARE explicit BatchNorm(std::int64_t features, const nn::BatchNormOptions& o = {})
       : num_features(features), eps(o.eps), momentum(o.momentum), affine(o.affine), track_running_stats(o.track_running_stats) {
     if (affine) {
       weight = nn::Parameter<T, D>(empty<T, D>({features}));

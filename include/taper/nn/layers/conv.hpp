@@ -82,7 +82,7 @@ class Conv1d {
   Parameter<T, D> weight, bias;
 
   explicit Conv1d(Unset) {}
-  Conv1d(std::int64_t in, std::int64_t out, const Conv1dOptions& o)
+  TAPER_RARE Conv1d(std::int64_t in, std::int64_t out, const Conv1dOptions& o)
       : in_channels(in), out_channels(out), kernel_size(o.kernel_size), stride(o.stride), padding(o.padding), dilation(o.dilation),
         groups(o.groups), padding_mode(o.padding_mode) {
     detail::check_conv_layer("Conv1d", in, out, kernel_size, groups);
@@ -98,11 +98,7 @@ class Conv1d {
   template <class X>
     requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   auto operator()(X&& x) const {
-    const bool zeros = padding_mode == PadMode::constant;
-    auto y = taper::conv1d(zeros ? Tensor<T, D>(eval(std::forward<X>(x))) : bordered(std::forward<X>(x)), weight, bias,
-                           {.stride = stride, .padding = zeros ? padding : Padding1d(0), .dilation = dilation, .groups = groups});
-    detail::report(this, y);
-    return y;
+    return run(Tensor<T, D>(eval(std::forward<X>(x))));
   }
   TAPER_REFUSE_FOREIGN_INPUT(T, D)
 
@@ -117,11 +113,18 @@ class Conv1d {
   }
 
  private:
-  template <class X>
-  Tensor<T, D> bordered(X&& x) const {
+  auto run(Tensor<T, D> x) const {
+    const bool zeros = padding_mode == PadMode::constant;
+    if (!zeros) x = bordered(x);
+    auto y = taper::conv1d(std::move(x), weight, bias,
+                           {.stride = stride, .padding = zeros ? padding : Padding1d(0), .dilation = dilation, .groups = groups});
+    detail::report(this, y);
+    return y;
+  }
+  Tensor<T, D> bordered(const Tensor<T, D>& x) const {
     taper::Padding amounts;
     detail::push_padding(amounts, padding.size, padding.same, kernel_size, dilation);
-    return pad(std::forward<X>(x), amounts, {.mode = padding_mode});
+    return pad(x, amounts, {.mode = padding_mode});
   }
 
  public:
@@ -144,7 +147,7 @@ class Conv2d {
   Parameter<T, D> weight, bias;
 
   explicit Conv2d(Unset) {}
-  Conv2d(std::int64_t in, std::int64_t out, const Conv2dOptions& o)
+  TAPER_RARE Conv2d(std::int64_t in, std::int64_t out, const Conv2dOptions& o)
       : in_channels(in), out_channels(out), kernel_size(o.kernel_size), stride(o.stride), padding(o.padding), dilation(o.dilation),
         groups(o.groups), padding_mode(o.padding_mode) {
     detail::check_conv_layer("Conv2d", in, out, kernel_size, groups);
@@ -160,11 +163,7 @@ class Conv2d {
   template <class X>
     requires detail::MatchesLayerDTypeAndDevice<X, T, D>
   auto operator()(X&& x) const {
-    const bool zeros = padding_mode == PadMode::constant;
-    auto y = taper::conv2d(zeros ? Tensor<T, D>(eval(std::forward<X>(x))) : bordered(std::forward<X>(x)), weight, bias,
-                           {.stride = stride, .padding = zeros ? padding : Padding2d(0), .dilation = dilation, .groups = groups});
-    detail::report(this, y);
-    return y;
+    return run(Tensor<T, D>(eval(std::forward<X>(x))));
   }
   TAPER_REFUSE_FOREIGN_INPUT(T, D)
 
@@ -178,12 +177,19 @@ class Conv2d {
   }
 
  private:
-  template <class X>
-  Tensor<T, D> bordered(X&& x) const {
+  auto run(Tensor<T, D> x) const {
+    const bool zeros = padding_mode == PadMode::constant;
+    if (!zeros) x = bordered(x);
+    auto y = taper::conv2d(std::move(x), weight, bias,
+                           {.stride = stride, .padding = zeros ? padding : Padding2d(0), .dilation = dilation, .groups = groups});
+    detail::report(this, y);
+    return y;
+  }
+  Tensor<T, D> bordered(const Tensor<T, D>& x) const {
     taper::Padding amounts;
     detail::push_padding(amounts, padding.size.w, padding.same, kernel_size.w, dilation.w);
     detail::push_padding(amounts, padding.size.h, padding.same, kernel_size.h, dilation.h);
-    return pad(std::forward<X>(x), amounts, {.mode = padding_mode});
+    return pad(x, amounts, {.mode = padding_mode});
   }
 
  public:

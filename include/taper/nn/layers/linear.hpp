@@ -25,7 +25,7 @@ class Linear {
   Parameter<T, D> weight, bias;
 
   explicit Linear(Unset) {}
-  Linear(std::int64_t in, std::int64_t out, const LinearOptions& options = {})
+  TAPER_RARE Linear(std::int64_t in, std::int64_t out, const LinearOptions& options = {})
       : in_features(in), out_features(out), weight(empty<T, D>({out, in})), bias(options.bias ? empty<T, D>({out}) : Tensor<T, D>()) {
     reset_parameters();
   }
