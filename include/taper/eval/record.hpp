@@ -13,7 +13,7 @@ template <Scalar T, Device D = Cpu>
 class Saved {
  public:
   Saved() = default;
-  explicit Saved(const Tensor<T, D>& x) : tensor_(x), version_(x.defined() ? x.version() : 0) {}
+  explicit Saved(Tensor<T, D> x) : tensor_(std::move(x)), version_(tensor_.defined() ? tensor_.version() : 0) {}
   bool defined() const { return tensor_.defined(); }
   const Tensor<T, D>& get() const {
     if (tensor_.defined() && tensor_.version() != version_)
@@ -38,6 +38,12 @@ class BackwardContext {
   template <Scalar T, Device D = Cpu>
   Tensor<T, D> grad(int i = 0) const {
     return Tensor<T, D>(pass_.gradient(node_, i));
+  }
+  /// The same where it did arrive and lies densely, held by the pass alone; null otherwise.
+  template <Scalar T>
+  const T* dense_grad() const {
+    const TensorRecord* g = pass_.arrived(node_);
+    return g && g->contiguous ? reinterpret_cast<const T*>(g->data) : nullptr;
   }
   /// True where input i needs a gradient from this pass.
   bool wants(int i) const { return node_.input(i) && pass_.slot_wanted(*node_.input(i)); }
@@ -134,6 +140,16 @@ inline bool any_edge(std::span<const SlotPtr> edges) {
 
 }  // namespace autograd
 
+/// Records `out` as the result of an op whose inputs have these edges; as record_op does.
+template <Scalar T, Device D, class F>
+Tensor<T, D> record_edges(std::string_view name, Tensor<T, D> out, bool save_output, std::span<autograd::SlotPtr> edges, F backward) {
+  if (!autograd::any_edge(edges)) return out;
+  auto* node = autograd::make_node<autograd::OpNode<F>>(static_cast<int>(edges.size()), 1, 0, name, std::move(backward));
+  autograd::NodePtr<autograd::Node> owner(node);
+  if (save_output) node->save_output(out.record());
+  autograd::record_node(std::move(owner), edges, out.record(), detail::grad_ops_of<T, D>());
+  return out;
+}
 /// Records `out` as the result of an op over `inputs` (tensors of any dtype; those that want no gradient get no edge).
 /// backward(context) must call context.give(i, gradient) for the inputs that context.wants(i). Where nothing wants a
 /// gradient, or grad mode is off, nothing is recorded. With save_output, context.output<T>() returns `out`.
@@ -142,11 +158,7 @@ Tensor<T, D> record_op(std::string_view name, Tensor<T, D> out, bool save_output
   if constexpr (!inference_only && Differentiable<T>) {
     if (!detail::grad_mode()) return out;
     autograd::SlotPtr edges[] = {autograd::edge_to(inputs)...};
-    if (!autograd::any_edge(edges)) return out;
-    auto* node = autograd::make_node<autograd::OpNode<F>>(static_cast<int>(sizeof...(In)), 1, 0, name, std::move(backward));
-    autograd::NodePtr<autograd::Node> owner(node);
-    if (save_output) node->save_output(out.record());
-    autograd::record_node(std::move(owner), edges, out.record(), detail::grad_ops_of<T, D>());
+    return record_edges(name, std::move(out), save_output, edges, std::move(backward));
   }
   return out;
 }
