@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <initializer_list>
@@ -90,6 +92,20 @@ TEST_CASE("blocks are aligned, distinct, and usable with their slack") {
     REQUIRE(intact(b));
     deallocate(b.p, b.bytes);
   }
+}
+
+TEST_CASE("large blocks begin at different lines of their pages") {
+  constexpr std::size_t bytes = 3'300'000;  // a class that nothing else here uses
+  constexpr std::size_t lines = 4096 / 64;
+  std::vector<void*> blocks;
+  std::array<int, lines> at{};
+  for (std::size_t i = 0; i < lines; ++i) {
+    blocks.push_back(allocate(bytes));
+    ++at[reinterpret_cast<std::uintptr_t>(blocks.back()) % 4096 / 64];
+  }
+  CHECK(*std::max_element(at.begin(), at.end()) <= 2);  // 1 where the system's own begin at one
+  for (void* p : blocks) deallocate(p, bytes);
+  empty_cache();
 }
 
 TEST_CASE("a freed block is the next one of its class, without the system") {

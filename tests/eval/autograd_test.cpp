@@ -4,6 +4,8 @@
 
 #include "tests/support/catch.hpp"
 
+#include <cmath>
+
 using namespace taper;
 using Catch::Matchers::Contains;
 
@@ -43,6 +45,14 @@ TEST_CASE("gradients accumulate until they are dropped") {
   CHECK(x.grad().data_ptr()[2] == Approx(4 * 0.3));
   x.set_grad({});
   CHECK_FALSE(x.grad().defined());
+}
+
+TEST_CASE("a first gradient is stored as it is, a zero's sign included") {
+  for (const std::int64_t n : {3, 5000}) {
+    auto x = counted({n}).requires_grad_();
+    (-x).backward(zeros<double>({n}));
+    CHECK(std::signbit(x.grad().data_ptr()[n - 1]));
+  }
 }
 
 TEST_CASE("one kernel forward and one backward, repeated and broadcast leaves included") {

@@ -9,6 +9,9 @@
 #include <algorithm>
 #include <span>
 
+#include <sched.h>
+#include <unistd.h>
+
 namespace taper::inline TAPER_ABI::tape {
 
 /// What a backward pass is asked to do.
@@ -265,15 +268,13 @@ class Pass {
 
   /// grad += gradient. The first gradient becomes the grad itself where nobody else holds it.
   void accumulate(Slot& s, base::RecordPtr gradient) {
-    // Whoever waits says so: a notification that nobody waits for may still be a call to the system (the standard
-    // library counts waiters of many addresses together, sleeping pool threads among them).
-    if (std::uint8_t free = 0; !s.grad_busy.compare_exchange_strong(free, 1, std::memory_order_acquire))
-      while (s.grad_busy.exchange(2, std::memory_order_acquire) != 0) s.grad_busy.wait(2);
+    // Whoever waits looks again after a while instead of being woken, so that the end is a plain store: a notification that
+    // nobody waits for may be a call to the system, and an exchange that finds it out costs as much as the lock itself.
+    for (int looks = 0; s.grad_busy.exchange(true, std::memory_order_acquire); ++looks)
+      looks < 64 ? sched_yield() : usleep(20);
     struct Unlock {
-      std::atomic<std::uint8_t>& busy;
-      ~Unlock() {
-        if (busy.exchange(0, std::memory_order_release) == 2) busy.notify_one();
-      }
+      std::atomic<bool>& busy;
+      ~Unlock() { busy.store(false, std::memory_order_release); }
     } unlock{s.grad_busy};
     if (options_.create_graph) {
       s.grad = s.grad ? s.ops->add(s.grad, gradient) : std::move(gradient);

@@ -47,7 +47,7 @@ struct Slot : base::SlotBase {
   std::atomic<Pass*> pass{nullptr};  // the backward pass whose gradient is in flight here
   base::RecordPtr flight;
   base::RecordPtr grad;
-  std::atomic<std::uint8_t> grad_busy{0};  // 1: a pass is adding to grad; 2: and others wait
+  std::atomic<bool> grad_busy{false};  // a pass is adding to grad
   Hook* hooks = nullptr;
   bool retains = false;
   base::AxisOrder order = 0;  // of the tensor, and of the gradients that are made for it

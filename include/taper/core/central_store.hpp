@@ -33,6 +33,11 @@ inline constexpr unsigned size_classes = small_classes + 4 * 37;
 inline constexpr std::size_t max_block_bytes = std::size_t{1} << 47;
 inline constexpr std::size_t slab_bytes = std::size_t{1} << 18;
 
+// The system lets all large blocks begin at one place of their pages. A kernel that walks more of them side by side
+// than the first-level cache has ways (8 to 12) then pushes its own lines out. So blocks above the cached classes begin
+// at lines of their pages spread by the golden section; the word in front of a block says where its memory begins.
+inline constexpr std::size_t page_bytes = 4096, color_step = 25 * alignment;
+
 TAPER_INLINE constexpr unsigned size_class(std::size_t block) noexcept {
   if (block <= small_classes * alignment) return block == 0 ? 0u : static_cast<unsigned>((block - 1) / alignment);
   if (block > roomy_bytes) block = block > roomy_bytes + room_beside ? block - room_beside : roomy_bytes + 1;
@@ -92,6 +97,7 @@ struct Central {
   Slab* empty_slabs = nullptr;
   FreeList single[size_classes];
   std::uint64_t clock = 0;
+  std::size_t color = 0;   // of the next large block
   std::size_t cached = 0;  // bytes of empty slabs and single blocks
   std::size_t limit = 0;   // 0: not yet decided
   ThreadCache* caches = nullptr;
@@ -126,10 +132,11 @@ inline std::size_t physical_memory() noexcept {
                                : std::size_t{1} << 32;
 }
 
-inline void give_to_system(void* p, std::size_t bytes) noexcept {
+inline void give_to_system(void* p, std::size_t bytes, void* begin) noexcept {
   unpoison(p, bytes);
-  std::free(p);
+  std::free(begin);
 }
+inline void*& begin_of_colored(void* p) noexcept { return static_cast<void**>(p)[-1]; }
 
 // Gives memory back until no more than `limit` bytes are cached: of the size class used longest ago first.
 inline void trim(std::size_t limit) noexcept {
@@ -142,12 +149,12 @@ inline void trim(std::size_t limit) noexcept {
       void* p = oldest->head;
       oldest->head = next_block(p, c);
       central.cached -= class_bytes(c);
-      give_to_system(p, class_bytes(c));
+      give_to_system(p, class_bytes(c), c < cached_classes ? p : begin_of_colored(p));
     } else {
       Slab* slab = central.empty_slabs;
       central.empty_slabs = slab->next;
       central.cached -= slab_bytes;
-      give_to_system(slab, slab_bytes);
+      give_to_system(slab, slab_bytes, slab);
     }
   }
 }
@@ -235,6 +242,15 @@ inline void give_small(void* p, unsigned c) noexcept {
   }
 }
 
+inline void* take_colored(unsigned c) noexcept {
+  void* begin = take_from_system(alignment, class_bytes(c) + page_bytes);
+  if (!begin) return nullptr;
+  central.color = (central.color + color_step) % page_bytes;
+  void* p = static_cast<char*>(begin) + (central.color == 0 ? page_bytes : central.color);
+  begin_of_colored(p) = begin;
+  return p;
+}
+
 inline void* take_single(unsigned c) noexcept {
   FreeList& list = central.single[c];
   list.last_use = ++central.clock;
@@ -243,7 +259,7 @@ inline void* take_single(unsigned c) noexcept {
     central.cached -= class_bytes(c);
     return p;
   }
-  void* p = take_from_system(alignment, class_bytes(c));
+  void* p = c < cached_classes ? take_from_system(alignment, class_bytes(c)) : take_colored(c);
   if (p) poison(p, class_bytes(c) - sizeof(void*));
   return p;
 }

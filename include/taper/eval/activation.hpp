@@ -11,13 +11,13 @@ namespace taper::inline TAPER_CODE {
 template <Scalar T, Device D = Cpu>
 class Activation {
  public:
-  explicit Activation(const Tensor<T, D>& x) {
+  explicit Activation(Tensor<T, D> x) {
     if constexpr (Differentiable<T> && !inference_only)
       if (x.defined() && autograd::remakes(x.record()) != autograd::Remakes::no) {
         again_ = autograd::RemakeUse(autograd::SlotPtr::share(autograd::slot_of(x.record())));
         return;
       }
-    kept_ = Saved<T, D>(x);
+    kept_ = Saved<T, D>(std::move(x));
   }
   /// `made` holds it where it had to be made.
   const Tensor<T, D>& get(Tensor<T, D>& made) const {

@@ -118,7 +118,7 @@ RecordPtr evaluate(const N& node, const Shape& shape) {
 /// A producer alone is its own value.
 template <class P>
 RecordPtr evaluate(const Produced<P>& node, const Shape&) {
-  if (!node.made.defined()) node.made = node.producer();
+  if (!node.made.defined()) node.made = std::move(node.producer)();
   return node.made.handle();
 }
 

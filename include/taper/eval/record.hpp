@@ -13,7 +13,7 @@ template <Scalar T, Device D = Cpu>
 class Saved {
  public:
   Saved() = default;
-  explicit Saved(const Tensor<T, D>& x) : tensor_(x), version_(x.defined() ? x.version() : 0) {}
+  explicit Saved(Tensor<T, D> x) : tensor_(std::move(x)), version_(tensor_.defined() ? tensor_.version() : 0) {}
   bool defined() const { return tensor_.defined(); }
   const Tensor<T, D>& get() const {
     if (tensor_.defined() && tensor_.version() != version_)
@@ -38,6 +38,12 @@ class BackwardContext {
   template <Scalar T, Device D = Cpu>
   Tensor<T, D> grad(int i = 0) const {
     return Tensor<T, D>(pass_.gradient(node_, i));
+  }
+  /// The same where it did arrive and lies densely, held by the pass alone; null otherwise.
+  template <Scalar T>
+  const T* dense_grad() const {
+    const TensorRecord* g = pass_.arrived(node_);
+    return g && g->contiguous ? reinterpret_cast<const T*>(g->data) : nullptr;
   }
   /// True where input i needs a gradient from this pass.
   bool wants(int i) const { return node_.input(i) && pass_.slot_wanted(*node_.input(i)); }
@@ -154,6 +160,12 @@ inline bool any_wants(std::span<TensorRecord* const> inputs) {
 inline void record_node(NodePtr<Node> node, std::span<TensorRecord* const> inputs, TensorRecord& out, const GradOps* ops) {
   for (std::size_t i = 0; i < inputs.size(); ++i)
     if (TensorRecord* r = inputs[i]; r && wants_gradient(*r)) node->set_input(static_cast<int>(i), SlotPtr::share(slot_of(*r)));
+  set_slot(out, make_only_output(std::move(node), ops, out.shape));
+}
+/// The same for edges that were taken before: the inputs may be gone.
+inline void record_node(NodePtr<Node> node, std::span<SlotPtr> edges, TensorRecord& out, const GradOps* ops) {
+  for (std::size_t i = 0; i < edges.size(); ++i)
+    if (edges[i]) node->set_input(static_cast<int>(i), std::move(edges[i]));
   set_slot(out, make_only_output(std::move(node), ops, out.shape));
 }
 

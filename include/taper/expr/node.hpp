@@ -54,7 +54,7 @@ struct Produced {
   using device_type = typename P::device_type;
   static constexpr int leaves = 1, constants = 0, ops = 0;
   static constexpr bool open = false;
-  P producer;
+  mutable P producer;  // runs as an rvalue where its result is kept in `made`
   mutable Tensor<value_type, device_type> made{};
   Shape shape() const { return producer.shape(); }
 };

@@ -350,14 +350,14 @@ void collect(const Produced<P>& p, LeafRef* leaves, Data&) {
       leaves[L].wants_grad = p.producer.record != 0;
       leaves[L].run = [](const void* produced, const Epilogue* epilogue, bool keep) {
         const auto& self = *static_cast<const Produced<P>*>(produced);
-        Tensor<typename P::value_type, typename P::device_type> y = self.producer(epilogue);
+        Tensor<typename P::value_type, typename P::device_type> y = std::as_const(self.producer)(epilogue);
         if (!keep) return y.handle();
         self.made = std::move(y);
         return self.made.handle();
       };
       return;
     }
-  if (!p.made.defined()) p.made = p.producer();
+  if (!p.made.defined()) p.made = std::move(p.producer)();
   leaves[L].set(p.made.record());
 }
 template <int L, int C, int I, class F, class T, class D, class Data>

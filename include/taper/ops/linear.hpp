@@ -33,25 +33,27 @@ struct LinearBackward {
     const std::int64_t out = w.shape()[0], in = w.shape()[1];
     if constexpr (!first_order_only || Complex<T>)
       if (ctx.create_graph() || Complex<T>) return give_recorded(ctx);
-    const Tensor<T, D> g = dense(ctx.grad<T, D>());
-    const std::int64_t m = out > 0 ? g.numel() / out : 0;
+    Tensor<T, D> copy;
+    const T* g = ctx.dense_grad<T>();
+    if (!g) g = std::as_const(copy = dense(ctx.grad<T, D>())).data_ptr();
+    const std::int64_t m = out > 0 ? ctx.node().output(0)->shape.numel() / out : 0;
     bool fresh = false;
     if (ctx.wants(1)) {  // first: an x made again goes before its gradient comes
       Tensor<T, D> made;
       const Tensor<T, D>& input = x.get(made);
       T* dw = gradient_memory<T>(ctx, 1, fresh);
       count_pass();
-      gemm<T>(out, in, m, g.data_ptr(), 1, out, input.data_ptr(), in, 1, dw, in, !fresh);
+      gemm<T>(out, in, m, g, 1, out, input.data_ptr(), in, 1, dw, in, !fresh);
     }
     if (ctx.wants(0)) {
       T* dx = gradient_memory<T>(ctx, 0, fresh);
       count_pass();
-      gemm<T>(m, in, out, g.data_ptr(), out, 1, w.data_ptr(), w.strides()[0], w.strides()[1], dx, in, !fresh);
+      gemm<T>(m, in, out, g, out, 1, w.data_ptr(), w.strides()[0], w.strides()[1], dx, in, !fresh);
     }
     if (ctx.wants(2)) {
       T* db = gradient_memory<T>(ctx, 2, fresh);
       count_pass();
-      sum_rows<T>(m, out, g.data_ptr(), db, !fresh);
+      sum_rows<T>(m, out, g, db, !fresh);
     }
   }
 };
@@ -72,10 +74,12 @@ template <Scalar T, Device D>
 struct LinearProducer : ProducerBase<T, D> {
   Held<T, D> x, weight, bias;
 
-  LinearProducer(const Shape& shape, const Tensor<T, D>& input, const Tensor<T, D>& w, const Tensor<T, D>& b)
-      : ProducerBase<T, D>{shape}, x(input), weight(w), bias(b) {}
+  LinearProducer(const Shape& shape, Tensor<T, D> input, const Tensor<T, D>& w, const Tensor<T, D>& b)
+      : ProducerBase<T, D>{shape}, x(std::move(input)), weight(w), bias(b) {}
   std::int64_t columns() const { return this->result.back(); }
-  Tensor<T, D> operator()(const Epilogue* epilogue = nullptr) const {
+  Tensor<T, D> operator()(const Epilogue* epilogue = nullptr) const& { return LinearProducer(*this)(epilogue); }
+  /// For the last time: backward takes the operands over.
+  Tensor<T, D> operator()(const Epilogue* epilogue = nullptr) && {
     const GradMode mode(this->record != 0);
     const Tensor<T, D>&held = x.get(), &w = weight.get(), &b = bias.get();
     const Tensor<T, D> copy = held.is_contiguous() ? Tensor<T, D>() : contiguous(held), &input = copy.defined() ? copy : held;
@@ -94,7 +98,15 @@ struct LinearProducer : ProducerBase<T, D> {
     if (begin) fill_rows<T>(m, out, bias_data, y.data_ptr());
     count_pass();
     gemm<T>(m, out, in, input.data_ptr(), in, 1, w.data_ptr(), w.strides()[1], w.strides()[0], y.data_ptr(), out, begin, epilogue);
-    return record_op("linear", std::move(y), false, LinearBackward<T, D>{Activation<T, D>(input), Saved<T, D>(w)}, input, w, b);
+    if constexpr (Differentiable<T> && !inference_only) {
+      if (!this->record) return y;
+      autograd::SlotPtr edges[] = {autograd::edge_to(input), autograd::edge_to(w), autograd::edge_to(b)};
+      if (!edges[0] && !edges[1] && !edges[2]) return y;
+      autograd::NodePtr<autograd::Node> node(autograd::make_node<autograd::OpNode<LinearBackward<T, D>>>(
+          3, 1, 0, "linear", LinearBackward<T, D>{Activation<T, D>(copy.defined() ? copy : x.take()), Saved<T, D>(weight.take())}));
+      autograd::record_node(std::move(node), edges, y.record(), grad_ops_of<T, D>());
+    }
+    return y;
   }
 };
 

@@ -58,13 +58,15 @@ bool recording(const X&... x) {
 template <Scalar T, Device D>
 class Held {
  public:
-  explicit Held(const Tensor<T, D>& x) : tensor_(x), version_(x.defined() ? x.version() : 0) {}
+  explicit Held(Tensor<T, D> x) : tensor_(std::move(x)), version_(tensor_.defined() ? tensor_.version() : 0) {}
   const Tensor<T, D>& get() const {
     if (tensor_.defined() && tensor_.version() != version_)
       raise<ValueError>("evaluate", "a tensor of shape ", tensor_.shape(),
                         " was changed in place after this expression was built and before it was evaluated: evaluate it first");
     return tensor_;
   }
+  /// The operand, which was seen to be as it was and is held no longer.
+  Tensor<T, D> take() { return std::move(tensor_); }
 
  private:
   Tensor<T, D> tensor_;

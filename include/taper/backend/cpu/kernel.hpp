@@ -8,7 +8,7 @@ namespace taper::inline TAPER_CODE::detail {
 
 /// What the driver hands to a kernel. Each operand has a pointer and a step in bytes per pack (0 where it is constant).
 /// forward: in = leaves, out[0] = result.  vjp: in = leaves, result, its gradient, then what each leaf's gradient is added
-/// to; out = the leaves' gradients.
+/// to (zero where its step is 0); out = the leaves' gradients.
 struct KernelArgs {
   const std::byte* const* in;
   const std::ptrdiff_t* in_step;
@@ -145,8 +145,12 @@ TAPER_INLINE void store_gradient(const Registers& adjoint, const std::byte** in,
   if constexpr (P::template analysis<SavedOutput>.reached[L]) {
     using T = compute_t<typename P::template type<L>>;
     constexpr int old = P::leaves + 2 + L;
-    store(as<T>(out[L]), load<value_pack<T, A>>(as<T>(in[old])) + get<L>(adjoint));
-    in[old] += step[old];
+    if (step[old] != 0) {  // something is there already
+      store(as<T>(out[L]), load<value_pack<T, A>>(as<T>(in[old])) + get<L>(adjoint));
+      in[old] += step[old];
+    } else {
+      store(as<T>(out[L]), get<L>(adjoint));
+    }
     out[L] += out_step[L];
   }
 }
