@@ -116,6 +116,9 @@ TEST_CASE("tensor datasets, subsets, concatenation, random splits") {
   CHECK(std::get<0>(set.get(4)).data_ptr()[1] == 9);
   CHECK_THROWS_AS(set.get(6), IndexError);
   CHECK_THROWS_AS(data::TensorDataset(x, arange(5)), ShapeError);
+  const data::TensorDataset turned(reshape(arange<float>(0, 12), {2, 6}).t(), arange(12)(Slice{0, 12, 2}));  // not dense row by row
+  const auto [columns, evens] = turned.get_batch(std::vector<std::int64_t>{4, 0});
+  CHECK((equal(columns, tensor<float>({{4, 10}, {0, 6}})) && equal(evens, tensor<std::int64_t>({8, 0}))));
   data::DataLoader loader{data::subset(set, {5, 1}), {.batch_size = 2}};
   for (const auto& [a, b] : loader) CHECK(b.data_ptr()[0] == 5);
   CHECK(data::concat(set, set).size() == 12);

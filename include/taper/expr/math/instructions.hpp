@@ -176,7 +176,7 @@ TAPER_PACK X divide(X a, X b) {
 
 template <class X, int... I>
 TAPER_PACK X sqrt_lanes(X x, seq<I...>) {
-  ((x[I] = __builtin_sqrt(x[I])), ...);
+  ((x[I] = static_cast<std::remove_cvref_t<decltype(x[I])>>(__builtin_sqrt(x[I]))), ...);
   return x;
 }
 template <class X>
@@ -226,6 +226,14 @@ TAPER_PACK X sqrt(X x) {
     return __builtin_ia32_sqrtpd512(x, 4);
 #endif
 #endif
+#elif defined(__aarch64__)
+  else if constexpr (!is_double<X>) {
+    __asm__("fsqrt %0.4s, %1.4s" : "=w"(x) : "w"(x));
+    return x;
+  } else {
+    __asm__("fsqrt %0.2d, %1.2d" : "=w"(x) : "w"(x));
+    return x;
+  }
 #else
   else
     return sqrt_lanes(x, iota<Lanes<X>::count>());
