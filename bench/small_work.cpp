@@ -99,6 +99,68 @@ void mlp_training_step(benchmark::State& state) {
   });
 }
 
+// What a training step is made of: these, as often as the step needs them.
+void part_tensor(benchmark::State& state) {
+  const Shape shape{1, 8};
+  time(state, [&] { bench::keep(detail::make_dense<Cpu>(dtype_of<float>, shape).get()); });
+}
+void part_linear_without_grad(benchmark::State& state) {
+  const NoGrad guard;
+  Training t;
+  time(state, [&] {
+    const Tensor<float> y = t.net.fc1(t.x);
+    bench::keep(y.data_ptr());
+  });
+}
+void part_linear(benchmark::State& state) {
+  Training t;
+  time(state, [&] {
+    const Tensor<float> y = t.net.fc1(t.x);
+    bench::keep(y.data_ptr());
+  });
+}
+/// The step's five products and two sums of rows, on memory that is there.
+void part_products_of_backward(benchmark::State& state) {
+  std::vector<float> g(64, 1), x(64, 1), w(64, 1), out(64);
+  const auto product = [&](std::int64_t m, std::int64_t n, std::int64_t k) {
+    detail::gemm<float>(m, n, k, g.data(), 1, m, x.data(), n, 1, out.data(), n, false);
+    bench::keep(out.data());
+  };
+  time(state, [&] {
+    product(2, 8, 1);
+    product(1, 8, 2);
+    product(8, 4, 1);
+    detail::sum_rows<float>(1, 2, g.data(), out.data(), false);
+    detail::sum_rows<float>(1, 8, g.data(), out.data(), false);
+    bench::keep(out.data());
+  });
+}
+void part_products_of_forward(benchmark::State& state) {
+  std::vector<float> x(64, 1), w(64, 1), y(64);
+  time(state, [&] {
+    detail::gemm<float>(1, 8, 4, x.data(), 4, 1, w.data(), 1, 4, y.data(), 8, true);
+    detail::gemm<float>(1, 2, 8, x.data(), 8, 1, w.data(), 1, 8, y.data(), 2, true);
+    bench::keep(y.data());
+  });
+}
+/// A gradient is made, then dropped by zero_grad: subtract what four tensors take.
+void part_zero_grad(benchmark::State& state) {
+  Training t;
+  const auto list = parameters(t.net);
+  time(state, [&] {
+    for (const auto& p : list) autograd::slot_of(*p.record)->grad = detail::make_dense<Cpu>(dtype_of<float>, p.record->shape);
+    t.optimizer.zero_grad();
+  });
+}
+/// A pass over nothing but a leaf: the engine's own start and end.
+void part_empty_backward(benchmark::State& state) {
+  const Tensor<float> leaf = ones<float>({}).requires_grad_();
+  time(state, [&] {
+    leaf.backward();
+    leaf.set_grad({});
+  });
+}
+
 BENCHMARK(add_of_four);
 BENCHMARK(recorded_add_of_four);
 BENCHMARK(add_sum_backward);
@@ -109,6 +171,13 @@ BENCHMARK(mlp_forward_loss);
 BENCHMARK(mlp_forward_loss_backward);
 BENCHMARK(mlp_optimizer_step);
 BENCHMARK(mlp_training_step);
+BENCHMARK(part_tensor);
+BENCHMARK(part_linear_without_grad);
+BENCHMARK(part_linear);
+BENCHMARK(part_products_of_forward);
+BENCHMARK(part_products_of_backward);
+BENCHMARK(part_zero_grad);
+BENCHMARK(part_empty_backward);
 
 }  // namespace
 

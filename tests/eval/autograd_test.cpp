@@ -55,6 +55,21 @@ TEST_CASE("a first gradient is stored as it is, a zero's sign included") {
   }
 }
 
+TEST_CASE("a gradient that nobody else needs lends its memory to the next one") {
+  for (const std::int64_t n : {3, 5000}) {
+    auto x = counted({n}).requires_grad_();
+    const Tensor<double> h = x * 2, y = h * 3;
+    const double* of_h = nullptr;
+    const auto hook = h.register_hook([&](const Tensor<double>& g) {
+      of_h = g.data_ptr();
+      return Tensor<double>();
+    });
+    y.backward(ones<double>({n}));
+    CHECK(std::as_const(x).grad().data_ptr() == of_h);
+    CHECK(x.grad().data_ptr()[n - 1] == 6);
+  }
+}
+
 TEST_CASE("one kernel forward and one backward, repeated and broadcast leaves included") {
   auto x = counted({4, 5}).requires_grad_(), b = counted({5}).requires_grad_(), c = counted({4, 1}).requires_grad_();
   reset_stats();

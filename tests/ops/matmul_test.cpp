@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Matrix products against PyTorch's goldens and central differences.
+#include <taper/ops/activation.hpp>
 #include <taper/ops/linear.hpp>
 #include <taper/ops/matmul.hpp>
 #include <taper/ops/power.hpp>
+#include <taper/ops/reduction.hpp>
 
+#include <algorithm>
 #include <type_traits>
 
 #include "tests/ops/golden_case.hpp"
@@ -69,6 +72,27 @@ TEST_CASE("shared weights add up") {
   both(w).backward(irregular({3, 2}, 4));
   check_gradients({irregular({2, 2})}, [&](const auto& p) { return both(p[0]); }, false);
   CHECK(w.grad().shape() == Shape{2, 2});
+}
+
+static bool same(const Tensor<double>& a, const Tensor<double>& b) {
+  return a.shape() == b.shape() && std::equal(a.data_ptr(), a.data_ptr() + a.numel(), b.data_ptr());
+}
+
+TEST_CASE("linear's operands go over to its backward; a moved expression can still be computed again") {
+  for (const std::int64_t n : {2, 200}) {
+    const auto x = irregular({n, 64}), w = irregular({64, 64}).requires_grad_(), b = irregular({64});
+    auto e = linear(x, w, b);
+    const Tensor<double> y = std::move(e);
+    CHECK(x.handle()->refs.load() == 2);
+    CHECK(w.handle()->refs.load() == 2);
+    const Tensor<double> again = std::move(e);  // NOLINT
+    CHECK(same(again, y));
+    auto fused = relu(linear(x, w, b));
+    const Tensor<double> z = std::move(fused), once_more = std::move(fused);  // NOLINT
+    CHECK(same(once_more, z));
+    sum(once_more).backward();
+    CHECK(w.grad().shape() == w.shape());
+  }
 }
 
 TEST_CASE("integers and halves multiply") {

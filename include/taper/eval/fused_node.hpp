@@ -212,7 +212,7 @@ class FusedNode final : public Node {
       const SlotPtr& slot = input(i);
       if (!slot || !pass.slot_wanted(*slot)) continue;
       bool fresh = false;
-      const TensorRecord& target = pass.buffer(slot, fresh);
+      const TensorRecord& target = reduced ? pass.buffer(slot, fresh) : pass.buffer(slot, *this, fresh, 0);
       to.data = target.data;
       to.slack = detail::pack_fits_behind(target, compute);
       if (!fresh) operands[n + 2 + i] = to;

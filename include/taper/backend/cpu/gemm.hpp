@@ -35,16 +35,26 @@ TAPER_KERNEL void tiny_product(Index m, Index n, Index k, const T* a, Index a_ro
                                Index b_column, T* c, Index c_row, bool accumulate) {
   for (Index i = 0; i < m; ++i, a += a_row, c += c_row) {
     const T* from = b;
-    if (k == 1) {  // a gradient of weights: one row after another
-      for (Index j = 0; j < n; ++j, from += b_column) c[j] = accumulate ? c[j] + *a * *from : *a * *from;
-      continue;
-    }
     for (Index j = 0; j < n; ++j, from += b_column) {
       T sum = accumulate ? c[j] : T(0);
       for (Index p = 0; p < k; ++p) sum += a[p * a_column] * from[p * b_row];
       c[j] = sum;
     }
   }
+}
+/// The same where the rows of B are dense and n is a multiple of tiny_lanes: that many elements at once.
+template <class T>
+inline constexpr Index tiny_lanes = 16 / sizeof(T);
+template <class T, class A = Abi>
+TAPER_KERNEL void tiny_rows(Index m, Index n, Index k, const T* a, Index a_row, Index a_column, const T* b, Index b_row, T* c,
+                            Index c_row, bool accumulate) {
+  using V = typename Native<T, 16>::type;
+  for (Index i = 0; i < m; ++i, a += a_row, c += c_row)
+    for (Index j = 0; j < n; j += tiny_lanes<T>) {
+      V sum = accumulate ? load<V>(c + j) : V{};
+      for (Index p = 0; p < k; ++p) sum += a[p * a_column] * load<V>(b + p * b_row + j);
+      store(c + j, sum);
+    }
 }
 
 }  // namespace tiles
@@ -72,8 +82,9 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64
                                                                c_row_stride, accumulate, epilogue);
   } else if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
     if (m <= tiles::tiny_terms && n <= tiles::tiny_terms && k <= tiles::tiny_terms && m * n * k <= tiles::tiny_terms)
-      tiles::tiny_product<T, A>(m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride,
-                                accumulate);
+      b_col_stride == 1 && n % tiles::tiny_lanes<T> == 0
+          ? tiles::tiny_rows<T, A>(m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, c, c_row_stride, accumulate)
+          : tiles::tiny_product<T, A>(m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride, accumulate);
     else if (b_col_stride == 1 && b_row_stride > 0 && n > 1 && m <= 64 && k <= 128 && n <= 64 && !tiles::few_columns<T, A>(m, n, k))
       // Small products go straight to the tiles.
       tiles::product<T, A>(m, n, k, {a, a_row_stride, a_col_stride},
