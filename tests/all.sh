@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What is too slow for every change: everything optimised for this machine, with the exhaustive tests and all of
-# taper::compiled, every header under clang 16 and nvcc, the compile-fail tests under clang 16, and the whole suite under
-# clang's warnings and thread sanitizer.
+# taper::compiled, every header under clang 16 and nvcc, the compile-fail tests under clang 16, the whole suite under
+# clang's warnings and thread sanitizer, and what computes on AArch64, by a cross compiler and an emulator.
 # Run it, and .ci/run, before an issue is resolved.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -34,3 +34,9 @@ echo "== thread sanitizer and every warning, clang 16"
 cmake --preset tsan
 cmake --build --preset tsan
 ctest --preset tsan -j "$jobs"
+
+echo "== AArch64 under qemu: expressions, kernels, ops, layers, optimizers"
+install_packages aarch64-linux-gnu-g++=g++-aarch64-linux-gnu qemu-aarch64=qemu-user
+cmake --preset arm
+cmake --build --preset arm
+ctest --preset arm -j "$jobs" -L '^(backend|core|eval|expr|nn|ops|optim)$' -E 'exhaustive'
