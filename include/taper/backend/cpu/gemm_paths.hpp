@@ -283,7 +283,7 @@ void multiply(Problem<T> g) {
     g.b = copy, g.b_row = g.n, g.b_column = 1;
     return direct_product<T, A>(g);
   }
-  if (large && g.m <= 2 * strip_rows && (g.m <= few || g.k * g.n > 4 * cached<T>))
+  if (large && g.m <= 2 * strip_rows && (g.m <= few || g.k * g.n >= 4 * cached<T>))
     return strip_product<T, A>(g);
   packed_product<T, A>(g);
 }
