@@ -119,9 +119,9 @@ void part_linear(benchmark::State& state) {
     bench::keep(y.data_ptr());
   });
 }
-/// The step's five products and two sums of rows, on memory that is there.
+/// Three of the step's products and its sums of rows, on memory that is there.
 void part_products_of_backward(benchmark::State& state) {
-  std::vector<float> g(64, 1), x(64, 1), w(64, 1), out(64);
+  std::vector<float> g(64, 1), x(64, 1), out(64);
   const auto product = [&](std::int64_t m, std::int64_t n, std::int64_t k) {
     detail::gemm<float>(m, n, k, g.data(), 1, m, x.data(), n, 1, out.data(), n, false);
     bench::keep(out.data());

@@ -139,11 +139,6 @@ SlotPtr edge_to(const Tensor<T, D>& x) {
     if (x.defined() && wants_gradient(x.record())) return SlotPtr::share(slot_of(x.record()));
   return {};
 }
-
-}  // namespace autograd
-
-namespace autograd {
-
 /// The record of an input that may want a gradient, or null.
 template <Scalar T, Device D>
 TensorRecord* input_of(const Tensor<T, D>& x) {
