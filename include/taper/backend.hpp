@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The primitives that every op is written over, on the CPU.
+// The primitives that every op is written over, on the CPU; what other devices must offer.
 #pragma once
 
+#include <taper/backend/accelerator.hpp>
 #include <taper/backend/cpu/attention.hpp>
 #include <taper/backend/cpu/attention_backward.hpp>
 #include <taper/backend/cpu/conv.hpp>

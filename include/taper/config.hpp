@@ -27,9 +27,12 @@
 #if defined(__CUDACC__)
 #define TAPER_NVCC 1
 #define TAPER_HD __host__ __device__
+// Before a template whose functions are TAPER_HD by name alone: what it calls runs on the host, and so does it.
+#define TAPER_HOST_CALLS _Pragma("nv_exec_check_disable")
 #else
 #define TAPER_NVCC 0
 #define TAPER_HD
+#define TAPER_HOST_CALLS
 #endif
 
 // Functors and pack functions: inlined at every optimisation level, so that a -O0 build stays usable.

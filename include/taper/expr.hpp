@@ -4,6 +4,7 @@
 
 #include <taper/expr/basic_ops.hpp>
 #include <taper/expr/eager.hpp>
+#include <taper/expr/execute.hpp>
 #include <taper/expr/expr.hpp>
 #include <taper/expr/math.hpp>
 #include <taper/expr/math/basic.hpp>

@@ -64,6 +64,7 @@
 #include <taper/ops/split.hpp>
 #include <taper/ops/structural.hpp>
 #include <taper/ops/tensor_list.hpp>
+#include <taper/ops/to.hpp>
 #include <taper/ops/triangular.hpp>
 #include <taper/ops/trigonometric.hpp>
 #include <taper/ops/unique.hpp>

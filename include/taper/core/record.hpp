@@ -74,17 +74,18 @@ inline void destroy(TensorRecord* r) noexcept {
 template <class T>
 class CountedPtr {
  public:
-  TAPER_INLINE constexpr CountedPtr() noexcept {}
+  TAPER_HD TAPER_INLINE constexpr CountedPtr() noexcept {}
   /// Takes over the one reference that the caller holds.
   TAPER_INLINE explicit CountedPtr(T* owned) noexcept : p_(owned) {}
   TAPER_INLINE static CountedPtr share(T* p) noexcept {
     if (p) retain(p);
     return CountedPtr(p);
   }
-  TAPER_INLINE CountedPtr(const CountedPtr& other) noexcept : p_(other.p_) {
+  // Named in __host__ __device__ functions of eager operands, which run on the host.
+  TAPER_HOST_CALLS TAPER_HD TAPER_INLINE CountedPtr(const CountedPtr& other) noexcept : p_(other.p_) {
     if (p_) retain(p_);
   }
-  TAPER_INLINE CountedPtr(CountedPtr&& other) noexcept : p_(other.p_) { other.p_ = nullptr; }
+  TAPER_HOST_CALLS TAPER_HD TAPER_INLINE CountedPtr(CountedPtr&& other) noexcept : p_(other.p_) { other.p_ = nullptr; }
   // Not one function by value: clang forgets to destroy its parameter where a template assigns {}.
   TAPER_INLINE CountedPtr& operator=(const CountedPtr& other) noexcept { return *this = CountedPtr(other); }
   TAPER_INLINE CountedPtr& operator=(CountedPtr&& other) noexcept {
@@ -95,7 +96,7 @@ class CountedPtr {
     if (before) release(before);
     return *this;
   }
-  TAPER_INLINE ~CountedPtr() {
+  TAPER_HOST_CALLS TAPER_HD TAPER_INLINE ~CountedPtr() {
     if (p_) release(p_);
   }
   TAPER_INLINE T* get() const noexcept { return p_; }

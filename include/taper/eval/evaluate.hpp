@@ -21,7 +21,7 @@ const autograd::GradOps* grad_ops_of() {
 }
 
 inline bool wants_node(const ProgramInfo& info, const LeafRef* leaves) {
-  if (!info.vjp) return false;
+  if (!info.differentiable) return false;
   for (int i = 0; i < info.leaves; ++i)
     if (leaves[i].wants_grad && info.reached[i]) return true;
   return false;
@@ -31,7 +31,7 @@ inline bool wants_node(const ProgramInfo& info, const LeafRef* leaves) {
 /// norms, which are made again themselves, and from small leaves, which are copied.
 inline bool keep_sources(autograd::FusedNode& node, const LeafRef* leaves, const TensorRecord& result) {
   const ProgramInfo& info = node.info;
-  if (autograd::keep_results || result.numel < autograd::least_remade || info.may_throw ||
+  if (info.device || autograd::keep_results || result.numel < autograd::least_remade || info.may_throw ||
       result.storage->version.load(std::memory_order_relaxed) != 0)
     return false;
   using Sources = autograd::FusedNode::Sources;
@@ -110,10 +110,10 @@ RecordPtr evaluate(const N& node, const Shape& shape) {
   static_assert(!N::open, "the variable of a let() has no value outside the function given to let()");
   using D = typename N::device_type;
   using P = typename Lowering<N>::P;
-  Lowering<N> low(node, shape.numel() >= least_finished);
+  Lowering<N> low(node, on_host<D> && shape.numel() >= least_finished);
   RecordPtr held;
-  if constexpr (inference_only) return run_program<D>(InfoFor<P>::info, low.leaves, low.settings(), shape, held);
-  else return evaluate_program<D>(InfoFor<P>::info, low.leaves, low.settings(), shape, grad_ops_for<P, typename N::value_type, D>());
+  if constexpr (inference_only) return run_program<D>(InfoFor<P, D>::info, low.leaves, low.settings(), shape, held);
+  else return evaluate_program<D>(InfoFor<P, D>::info, low.leaves, low.settings(), shape, grad_ops_for<P, typename N::value_type, D>());
 }
 /// A producer alone is its own value.
 template <class P>
@@ -138,7 +138,8 @@ void keep_overwritten(autograd::FusedNode& node, const TensorRecord& target) {
     RecordPtr& saved = node.saved()[i];
     if (!saved || saved->storage != target.storage) continue;
     RecordPtr copy = make_dense<D>(saved->dtype, saved->shape);
-    gather(copy->data, saved->data, size_of(saved->dtype), Walk(saved->shape, saved->strides), 0, saved->numel);
+    if constexpr (on_host<D>) gather(copy->data, saved->data, size_of(saved->dtype), Walk(saved->shape, saved->strides), 0, saved->numel);
+    else Accelerator<D>::copy(*saved, *copy);
     if (autograd::Slot* slot = autograd::slot_of(*saved)) autograd::set_slot(*copy, autograd::SlotPtr::share(slot));
     node.versions()[i] = copy->storage->version.load(std::memory_order_relaxed);
     saved = std::move(copy);
@@ -174,7 +175,7 @@ template <class N>
 void evaluate_into(const N& node, const Shape& shape, TensorRecord& target) {
   using D = typename N::device_type;
   const Lowering<N> low(node);
-  constexpr const ProgramInfo& info = InfoFor<typename Lowering<N>::P>::info;
+  constexpr const ProgramInfo& info = InfoFor<typename Lowering<N>::P, D>::info;
   check_fits(shape, target.shape);
   if constexpr (inference_only) run_into(info, low.leaves, low.settings(), target);
   else evaluate_program_into<D>(info, low.leaves, low.settings(), target, grad_ops_of<typename N::value_type, D>());
@@ -192,8 +193,8 @@ RecordPtr evaluate_copy(const RecordPtr& r, AxisOrder order) {
   Lowering<Leaf<T, D>> low(plain_leaf<T, D>(r));
   low.leaves[0].order = order;
   RecordPtr held;
-  if constexpr (inference_only) return run_program<D>(InfoFor<P>::info, low.leaves, low.settings(), r->shape, held);
-  else return evaluate_program<D>(InfoFor<P>::info, low.leaves, low.settings(), r->shape, grad_ops_for<P, T, D>());
+  if constexpr (inference_only) return run_program<D>(InfoFor<P, D>::info, low.leaves, low.settings(), r->shape, held);
+  else return evaluate_program<D>(InfoFor<P, D>::info, low.leaves, low.settings(), r->shape, grad_ops_for<P, T, D>());
 }
 
 }  // namespace detail

@@ -173,8 +173,9 @@ RecordPtr run_waiting(const ProgramInfo& info, LeafRef* leaves, const void* data
 /// Runs a program. What depends on the expression's type is only the table and the leaves.
 template <Device D>
 RecordPtr run_program(const ProgramInfo& info, LeafRef* leaves, const void* data, const Shape& shape, RecordPtr& held) {
-  for (int i = 0; i < info.leaves; ++i)
-    if (leaves[i].run) return run_waiting<D>(info, leaves, data, shape, held);
+  if constexpr (on_host<D>)
+    for (int i = 0; i < info.leaves; ++i)
+      if (leaves[i].run) return run_waiting<D>(info, leaves, data, shape, held);
   return run_forward<D>(info, leaves, data, shape);
 }
 

@@ -60,7 +60,7 @@ class FusedNode final : public Node {
     return extra_of(this) + (before + 15) / 16 * 16;
   }
 
-  std::string_view name() const noexcept override { return info.graph ? info.graph->name() : "expression"; }
+  std::string_view name() const noexcept override { return info.graph ? info.graph().name() : "expression"; }
   void release_saved() noexcept override {
     for (int i = 0; i < info.leaves; ++i) saved()[i] = {};
     output = {};
@@ -131,17 +131,18 @@ class FusedNode final : public Node {
       output_version = output->storage->version.load(std::memory_order_relaxed);
     }
     check_saved();
+    if (info.device && !pass.create_graph()) return run_on_device(pass, *arrived);
     if (!pass.create_graph() && run_small_kernel(pass, *arrived)) return;
     if (factor == 1 && !pass.create_graph()) return run_kernel(pass, *arrived);
     RecordPtr g = RecordPtr::share(arrived);
     if (factor != 1) g = this->Node::output(0)->ops->scale(g, factor);
-    if (pass.create_graph()) info.graph->backward(*this, pass, g);
+    if (pass.create_graph()) info.graph().backward(*this, pass, g);
     else run_kernel(pass, *g);
   }
 
   void explain_nan(Pass& pass) override {
     if (!info.graph) return;
-    if (RecordPtr g = pass.gradient(*this)) info.graph->explain_nan(*this, factor == 1 ? g : this->Node::output(0)->ops->scale(g, factor));
+    if (RecordPtr g = pass.gradient(*this)) info.graph().explain_nan(*this, factor == 1 ? g : this->Node::output(0)->ops->scale(g, factor));
   }
 
   /// The strides of the result's gradient at the iteration space: 0 along summed axes.
@@ -169,6 +170,42 @@ class FusedNode final : public Node {
     if (now != version)
       detail::raise<AutogradError>("backward", "a tensor of shape ", r.shape, " that ", name(), " needs for its gradient was changed in place (version ",
                                    now, ", saved at ", version, "): clone() it before the in-place operation");
+  }
+
+  /// One kernel for the leaves that keep their shape, and one for each that was broadcast.
+  void run_on_device(Pass& pass, const TensorRecord& g) {
+    const int n = info.leaves;
+    detail::DeviceOperands operands(info, n + 2);
+    for (int i = 0; i < n; ++i)
+      if (saved()[i]) operands.set(i, *saved()[i], shape);
+    if (output) operands.set(n, *output, shape);
+    operands[n + 1] = {g.data, gradient_strides(g)};
+    detail::DeviceJob job = operands.job(data(), shape, 0);
+    job.factor = factor;
+    for (int i = 0; i < n; ++i) {
+      const SlotPtr& slot = input(i);
+      if (!slot || !pass.slot_wanted(*slot) || slot->shape == shape) continue;
+      bool fresh = false;
+      const TensorRecord& target = pass.buffer(slot, fresh);
+      info.device->vjp_sum(job, i, target, fresh);
+    }
+    const detail::AxisOrder order = gradient_order();
+    std::uint64_t adds = 0;
+    bool any = false;
+    for (int i = 0; i < n; ++i) {
+      const SlotPtr& slot = input(i);
+      if (!slot || !pass.slot_wanted(*slot) || !(slot->shape == shape)) continue;
+      bool fresh = false;
+      const TensorRecord& target = pass.buffer(slot, fresh, order);
+      operands.set(n + 2 + i, target, shape);
+      any = true;
+      if (!fresh) adds |= std::uint64_t{1} << i;
+    }
+    if (!any) return;
+    job = operands.job(data(), shape, order);
+    job.factor = factor;
+    job.adds = adds;
+    info.device->vjp(job);
   }
 
   /// The gradient of one scaled sum: false for dtypes whose rounding is left to a kernel.

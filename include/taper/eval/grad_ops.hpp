@@ -15,7 +15,9 @@ template <class Op, Scalar T, Device D>
 template <Scalar T, Device D>
 [[gnu::noinline]] void write_constant(TensorRecord& target, T value) {
   if (target.numel == 0) return;
-  if (target.contiguous) {
+  if constexpr (!on_host<D>) {
+    Accelerator<D>::template fill<T>(target, value);
+  } else if (target.contiguous) {
     T* p = reinterpret_cast<T*>(target.data);
     std::fill(p, p + target.numel, value);
   } else {
@@ -28,16 +30,36 @@ template <Scalar T, Device D>
   target.storage->version.fetch_add(1, std::memory_order_relaxed);
 }
 
+/// A fresh tensor of one value.
+template <Scalar T, Device D>
+RecordPtr full_record(const Shape& shape, T value) {
+  RecordPtr out = make_dense<D>(dtype_of<T>, shape);
+  if constexpr (on_host<D>) {
+    T* p = reinterpret_cast<T*>(out->data);
+    std::fill(p, p + out->numel, value);
+  } else {
+    if (out->numel > 0) Accelerator<D>::template fill<T>(*out, value);
+  }
+  return out;
+}
+
+/// The same elements in host memory: the record itself, or a dense copy.
+template <Device D>
+RecordPtr host_copy(const TensorRecord& r) {
+  const RecordPtr dense = r.contiguous ? make_alias(r, geometry_of(r)) : make_dense<D>(r.dtype, r.shape);
+  if (!r.contiguous) Accelerator<D>::copy(r, *dense);
+  RecordPtr out = make_dense<Cpu>(r.dtype, r.shape);
+  if (r.numel > 0) Accelerator<D>::to_host(out->data, dense->data, static_cast<std::size_t>(r.numel) * size_of(r.dtype));
+  return out;
+}
+
 template <Scalar T, Device D>
 struct GradOpsFor {
   using C = compute_t<T>;
 
   static RecordPtr empty(const Shape& shape) { return make_dense<D>(dtype_of<T>, shape); }
   static RecordPtr full(const Shape& shape, double value) {
-    RecordPtr out = empty(shape);
-    T* p = reinterpret_cast<T*>(out->data);
-    std::fill(p, p + out->numel, static_cast<T>(static_cast<real_t<C>>(value)));
-    return out;
+    return full_record<T, D>(shape, static_cast<T>(static_cast<real_t<C>>(value)));
   }
   static void set_zero(TensorRecord& target) { write_constant<T, D>(target, T{}); }
   static void add_into(TensorRecord& target, TensorRecord& value) {
@@ -45,9 +67,10 @@ struct GradOpsFor {
     const LeafRef leaves[2] = {{&target, target.storage->version.load(std::memory_order_relaxed), false},
                                {&value, value.storage->version.load(std::memory_order_relaxed), false}};
     const typename program_t<N>::Data data{};
-    run_into(InfoFor<program_t<N>>::info, leaves, &data, target);
+    run_into(InfoFor<program_t<N>, D>::info, leaves, &data, target);
   }
   static bool has_nan(TensorRecord& a) {
+    if constexpr (!on_host<D>) return GradOpsFor<T, Cpu>::has_nan(*host_copy<D>(a));
     const Walk walk(a.shape, a.strides);
     bool out = false;
     for_each_row(walk, 0, a.numel, [&](std::int64_t offset, std::int64_t, std::int64_t n) {

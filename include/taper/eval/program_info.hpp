@@ -17,10 +17,10 @@ constexpr bool any_gradient() {
 }
 
 /// Defined in eval/replay.hpp: backward of P op by op, recorded.
-template <class P>
+template <class P, class D>
 struct Replay;
 template <class P>
-concept HasReplay = requires { sizeof(Replay<P>); };
+concept HasReplay = requires { sizeof(Replay<P, Cpu>); };
 
 template <class P>
 struct LeafTables;
@@ -32,7 +32,7 @@ struct LeafTables<Program<R, List<L...>, C, I, Root>> {
 
 /// Reduced: the program's values go to a reducer and are not stored, so backward replays the root as well, and the
 /// forward kernel hands out values of the compute type.
-template <class P, bool Reduced, class A>
+template <class P, bool Reduced, class D, class A>
 constexpr ProgramInfo make_info() {
   static_assert(std::is_trivially_copyable_v<typename P::Data>, "an op's settings must be plain data");
   constexpr auto& analysis = P::template analysis<!Reduced>;
@@ -46,11 +46,16 @@ constexpr ProgramInfo make_info() {
   info.data_bytes = std::is_empty_v<typename P::Data> ? 0 : sizeof(typename P::Data);
   info.may_throw = P::may_throw;
   info.identity = P::count == 0;
+  if constexpr (!on_host<D>) {
+    static_assert(Accelerated<D>, "evaluating a pointwise expression on this device needs its backend: compile this file as .cu");
+    if constexpr (Accelerated<D>) info.device = &Accelerator<D>::template program<P, Reduced>;
+  }
   if constexpr (any_gradient<P>()) {
-    info.vjp = &vjp_kernel<P, !Reduced, A>;
+    info.differentiable = true;
+    if constexpr (on_host<D>) info.vjp = &vjp_kernel<P, !Reduced, A>;
     if constexpr (!first_order_only) {
       static_assert(HasReplay<P>, "running expressions takes <taper/ops/eager.hpp>: include it, <taper/ops.hpp> or <taper/taper.hpp>");
-      if constexpr (HasReplay<P>) info.graph = &Replay<P>::ops;
+      if constexpr (HasReplay<P>) info.graph = &Replay<P, D>::ops;
     }
   }
   return info;
@@ -61,20 +66,20 @@ struct ComputeResult;
 template <class R, class L, class C, class I, int Root>
 struct ComputeResult<Program<R, L, C, I, Root>> { using type = Program<compute_t<R>, L, C, I, Root>; };
 
-template <class P, class A = Abi>
+template <class P, class D, class A = Abi>
 struct InfoFor {
   static constexpr ProgramInfo make() {
-    ProgramInfo info = make_info<P, false, A>();
-    info.forward = &forward_kernel<P, A>;
+    ProgramInfo info = make_info<P, false, D, A>();
+    if constexpr (on_host<D>) info.forward = &forward_kernel<P, A>;
     return info;
   }
   static constexpr ProgramInfo info = make();
 };
-template <class P, class A = Abi>
+template <class P, class D, class A = Abi>
 struct ReducedInfoFor {
   static constexpr ProgramInfo make() {
-    ProgramInfo info = make_info<P, true, A>();
-    info.forward = &forward_kernel<typename ComputeResult<P>::type, A>;
+    ProgramInfo info = make_info<P, true, D, A>();
+    if constexpr (on_host<D>) info.forward = &forward_kernel<typename ComputeResult<P>::type, A>;
     // A reducer reads a bare tensor where it lies, if that holds what it works in: not 16-bit floats.
     info.identity = info.identity && std::same_as<compute_t<typename P::result>, typename P::result>;
     return info;

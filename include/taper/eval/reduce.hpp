@@ -11,11 +11,19 @@ template <class T>
 using sum_t = std::conditional_t<Integral<T>, std::int64_t, T>;
 
 /// Folds the values of a program with R into a fresh tensor of Out, each result multiplied by factor.
-template <class R, class T, class Out, Device D, class A = Abi>
+template <class R, class P, class Out, Device D, class A = Abi>
 RecordPtr reduce_program(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, const ReducedAxes& axes,
                          double factor) {
   RecordPtr out = make_dense<D>(dtype_of<Out>, axes.result);
-  run_reduce<R, T, Out, A>(info, leaves, data, shape, axes, reinterpret_cast<Out*>(out->data), factor);
+  Out* results = reinterpret_cast<Out*>(out->data);
+  if constexpr (on_host<D>) {
+    run_reduce<R, compute_t<typename P::result>, Out, A>(info, leaves, data, shape, axes, results, factor);
+  } else {
+    check_unchanged(leaves, info.leaves);
+    DeviceOperands operands(info, 1);
+    for (int i = 0; i < info.leaves; ++i) operands.set(i, *leaves[i].record, shape);
+    Accelerator<D>::template reduce<P, R, Out>(operands.job(data, shape, 0), axes.mask, results, factor);
+  }
   return out;
 }
 
@@ -39,8 +47,8 @@ RecordPtr sum_values(std::string_view op, const N& node, const Shape& shape, con
   const ReducedAxes reduced = reduced_axes(op, shape, axes, keepdim);
   const double factor = mean ? static_cast<double>(reduced.kept.numel()) / static_cast<double>(shape.numel()) : 1.0;
   const Lowering<N> low(node);
-  constexpr const ProgramInfo& info = ReducedInfoFor<P>::info;
-  RecordPtr out = reduce_program<SumReducer<compute_t<T>>, compute_t<T>, sum_t<T>, D>(info, low.leaves, low.settings(), shape, reduced, factor);
+  constexpr const ProgramInfo& info = ReducedInfoFor<P, D>::info;
+  RecordPtr out = reduce_program<SumReducer<compute_t<T>>, P, sum_t<T>, D>(info, low.leaves, low.settings(), shape, reduced, factor);
   if constexpr (any_gradient<P>()) record_sum(*out, info, low.leaves, low.settings(), shape, reduced, factor, grad_ops_of<T, D>());
   return out;
 }
@@ -58,7 +66,8 @@ RecordPtr fold(std::string_view op, X&& x, const Dims& axes, bool keepdim) {
   const ReducedAxes reduced = reduced_axes(op, shape, axes, keepdim);
   const auto node = as_node<value_t<X>>(std::forward<X>(x));
   const Lowering<std::remove_const_t<decltype(node)>> low(node);
-  return reduce_program<R<C>, C, Out, device_t<X>>(ReducedInfoFor<typename decltype(low)::P>::info, low.leaves, low.settings(), shape, reduced, 1.0);
+  using P = typename decltype(low)::P;
+  return reduce_program<R<C>, P, Out, device_t<X>>(ReducedInfoFor<P, device_t<X>>::info, low.leaves, low.settings(), shape, reduced, 1.0);
 }
 
 }  // namespace taper::inline TAPER_CODE::detail

@@ -153,10 +153,8 @@ constexpr const autograd::GradOps* register_ops() {
   else return nullptr;
 }
 
-template <class P>
+template <class P, class D>
 struct Replay {
-  using D = Cpu;
-
   template <int K, int... I>
   static constexpr ReplayStep make_step(std::integer_sequence<int, I...>) {
     using Traits = typename P::template instruction<K>;
@@ -183,9 +181,7 @@ struct Replay {
   template <int C>
   static RecordPtr constant(const void* data) {
     using T = typename P::template type<P::leaves + C>;
-    RecordPtr r = make_dense<D>(dtype_of<T>, Shape());
-    *reinterpret_cast<T*>(r->data) = static_cast<T>(get<C>(*static_cast<const typename P::Data*>(data)));
-    return r;
+    return full_record<T, D>(Shape(), static_cast<T>(get<C>(*static_cast<const typename P::Data*>(data))));
   }
 
   template <class S>
@@ -229,7 +225,10 @@ struct Replay {
     } reset;
     replay(table, node, nullptr, spread_gradient(node, g, *table.ops[P::root]));
   }
-  static constexpr GraphOps ops{&name, &backward, &explain_nan};
+  static const GraphOps& ops() {
+    static constexpr GraphOps table{&name, &backward, &explain_nan};
+    return table;
+  }
 };
 
 }  // namespace taper::inline TAPER_CODE::detail

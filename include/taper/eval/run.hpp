@@ -2,8 +2,10 @@
 // Runs a lowered program over its leaves, into fresh memory or into a given target. Knows programs as data, not as types.
 #pragma once
 
+#include <taper/backend/accelerator.hpp>
 #include <taper/backend/cpu/map_small.hpp>
 #include <taper/backend/cpu/reduce.hpp>
+#include <taper/core/pool_vector.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 
@@ -13,7 +15,9 @@ struct SinkOps;
 /// A program as data: one static table for every distinct expression.
 struct ProgramInfo {
   KernelFn forward = nullptr;
-  KernelFn vjp = nullptr;  // null where no gradient can flow
+  KernelFn vjp = nullptr;
+  const DeviceProgram* device = nullptr;  // in place of these two where the program runs elsewhere
+  bool differentiable = false;            // a gradient can flow
   int leaves = 0;
   DType result{};
   const DType* leaf_types = nullptr;
@@ -23,7 +27,7 @@ struct ProgramInfo {
   std::size_t data_bytes = 0;
   bool may_throw = false;
   bool identity = false;  // the bare tensor
-  const struct GraphOps* graph = nullptr;
+  const struct GraphOps& (*graph)() = nullptr;  // a function: the table refers to other programs' tables, and back to this one
 };
 
 inline void check_unchanged(const LeafRef* leaves, int count) {
@@ -111,11 +115,44 @@ inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void
   run_large(info, leaves, data, shape, {out, size_of(info.result), {}}, order);
 }
 
+/// Operands of a device's job: the leaves, `more` of the caller's behind them.
+class DeviceOperands {
+ public:
+  DeviceOperands(const ProgramInfo& info, int more) : operands_(static_cast<std::size_t>(info.leaves + more)) {}
+  void set(int i, const TensorRecord& r, const Shape& shape) {
+    operands_[static_cast<std::size_t>(i)] = {r.data, r.shape == shape ? r.strides : broadcast_strides(r.shape, r.strides, shape)};
+  }
+  DeviceOperand& operator[](int i) { return operands_[static_cast<std::size_t>(i)]; }
+  /// The job over the same elements in the order of memory.
+  DeviceJob job(const void* data, const Shape& shape, AxisOrder order) {
+    if (order != 0)
+      for (DeviceOperand& o : operands_)
+        if (o.data) o.strides = in_order(o.strides, order);
+    return {data, in_order(shape, order), operands_.data()};
+  }
+
+ private:
+  PoolVector<DeviceOperand> operands_;
+};
+
+/// Runs a program on its device, into `out`: of its shape, strided as it likes.
+inline void run_on_device(const ProgramInfo& info, const LeafRef* leaves, const void* data, const TensorRecord& out, AxisOrder order) {
+  DeviceOperands operands(info, 1);
+  for (int i = 0; i < info.leaves; ++i) operands.set(i, *leaves[i].record, out.shape);
+  operands.set(info.leaves, out, out.shape);
+  info.device->forward(operands.job(data, out.shape, order));
+}
+
 template <Device D>
 RecordPtr run_forward(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape) {
-  static_assert(std::same_as<D, Cpu>, "evaluating a pointwise expression on this device needs its backend: compile this file as .cu");
   check_unchanged(leaves, info.leaves);
   RecordPtr out = make_dense<D>(info.result, shape);
+  if constexpr (!on_host<D>) {
+    const AxisOrder order = info.identity ? leaves[0].order : order_of_leaves(leaves, info.leaves, shape);
+    set_order(*out, order);
+    run_on_device(info, leaves, data, *out, order);
+    return out;
+  }
   const std::size_t size = size_of(info.result);
   if (run_dense_small(info, leaves, data, shape, out->numel, {out->data, static_cast<std::uint32_t>(size), false, pack_fits_behind(*out, size)})) return out;
   // The bare tensor is how a copy is made, in row-major order where nothing else is asked for.
@@ -136,6 +173,13 @@ struct ScatterSink {
   }
 };
 
+inline void run_into_on_device(const ProgramInfo& info, const LeafRef* leaves, const void* data, TensorRecord& target, bool direct) {
+  if (direct) return run_on_device(info, leaves, data, target, order_of(target));
+  const RecordPtr values = info.device->empty(info.result, target.shape);
+  run_on_device(info, leaves, data, *values, 0);
+  info.device->copy(*values, target);
+}
+
 /// Evaluates a program into an existing tensor of its result type. A source that overlaps the target otherwise than
 /// element by element is read in full first.
 inline void run_into(const ProgramInfo& info, const LeafRef* leaves, const void* data, TensorRecord& target) {
@@ -145,7 +189,9 @@ inline void run_into(const ProgramInfo& info, const LeafRef* leaves, const void*
                       " overlaps itself (expand): clone() it before writing");
   bool direct = !info.may_throw;
   for (int i = 0; i < info.leaves && direct; ++i) direct = !unsafe_overlap(target, *leaves[i].record);
-  if (!direct) {
+  if (info.device) {
+    run_into_on_device(info, leaves, data, target, direct);
+  } else if (!direct) {
     Scratch values(static_cast<std::size_t>(target.numel) * size_of(info.result));
     if (const std::size_t size = size_of(info.result);
         !try_small(info, leaves, data, target.shape, target.numel, {values.data(), static_cast<std::uint32_t>(size), false, false}))
@@ -189,15 +235,6 @@ inline void consume(const std::byte* values, std::int64_t n, std::size_t size, c
   parallel_for(n, grain, [&](std::int64_t first, std::int64_t last) {
     consumer.take(consumer.self, first / grain, first, last - first, values + static_cast<std::size_t>(first) * size);
   });
-}
-
-/// A wide accumulator rounded once to T.
-template <class T, class Acc>
-T narrow_result(const Acc& acc, double factor) {
-  using C = compute_t<T>;
-  if constexpr (Complex<T>) return T(static_cast<real_t<T>>(acc.real() * factor), static_cast<real_t<T>>(acc.imag() * factor));
-  else if constexpr (Integral<T>) return static_cast<T>(acc);
-  else return static_cast<T>(static_cast<C>(factor == 1 ? acc : acc * factor));
 }
 
 /// Folds the values of a program with R over the reduced axes and writes factor times the results to `out`.

@@ -18,7 +18,13 @@ namespace taper::inline TAPER_ABI {
 template <Scalar T, Device D>
 T Tensor<T, D>::item() const {
   if (numel() != 1) detail::raise<ShapeError>("item", "a tensor of shape ", shape(), " has ", numel(), " elements: item() needs exactly one");
-  return *data_ptr();
+  if constexpr (detail::on_host<D>) {
+    return *data_ptr();
+  } else {
+    T out;
+    detail::Accelerator<D>::to_host(&out, data_ptr(), sizeof out);
+    return out;
+  }
 }
 
 template <Scalar T, Device D>

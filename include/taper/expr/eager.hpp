@@ -14,11 +14,12 @@ struct Eager {
   Eager() = default;
   explicit Eager(Tensor<T, D> t) : tensor(std::move(t)) {}
   /// A constant, as a 0-dim tensor.
-  template <class S>
+  TAPER_HOST_CALLS template <class S>
     requires std::is_arithmetic_v<S>
-  Eager(S s) : tensor(detail::make_dense<D>(dtype_of<T>, Shape())) {
-    *tensor.data_ptr() = static_cast<T>(static_cast<real_t<T>>(s));
-  }
+  TAPER_HD Eager(S s) : tensor(of_value(static_cast<T>(static_cast<real_t<T>>(s)))) {}
+
+ private:
+  static Tensor<T, D> of_value(T value);
 };
 
 namespace detail {
@@ -39,38 +40,38 @@ inline constexpr bool is_eager<Eager<T, D>> = true;
 template <class V>
 concept EagerValue = detail::is_eager<V>;
 
-template <EagerValue V>
-V operator+(const V& x, const V& y);
-template <EagerValue V>
-V operator-(const V& x, const V& y);
-template <EagerValue V>
-V operator*(const V& x, const V& y);
-template <EagerValue V>
-V operator/(const V& x, const V& y);
-template <EagerValue V>
-V operator-(const V& x);
-template <EagerValue V>
-mask_of<V> operator==(const V& x, const V& y);
-template <EagerValue V>
-mask_of<V> operator!=(const V& x, const V& y);
-template <EagerValue V>
-mask_of<V> operator<(const V& x, const V& y);
-template <EagerValue V>
-mask_of<V> operator<=(const V& x, const V& y);
-template <EagerValue V>
-mask_of<V> operator>(const V& x, const V& y);
-template <EagerValue V>
-mask_of<V> operator>=(const V& x, const V& y);
-template <EagerValue V>
-V operator&&(const V& x, const V& y);
-template <EagerValue V>
-V operator||(const V& x, const V& y);
-template <EagerValue V>
-V operator!(const V& x);
-template <class D, EagerValue V>
-V select(const Eager<bool, D>& mask, const V& x, const V& y);
-template <Scalar U, EagerValue V>
-rebind<V, U> convert(const V& x);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD V operator+(const V& x, const V& y);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD V operator-(const V& x, const V& y);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD V operator*(const V& x, const V& y);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD V operator/(const V& x, const V& y);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD V operator-(const V& x);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD mask_of<V> operator==(const V& x, const V& y);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD mask_of<V> operator!=(const V& x, const V& y);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD mask_of<V> operator<(const V& x, const V& y);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD mask_of<V> operator<=(const V& x, const V& y);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD mask_of<V> operator>(const V& x, const V& y);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD mask_of<V> operator>=(const V& x, const V& y);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD V operator&&(const V& x, const V& y);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD V operator||(const V& x, const V& y);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD V operator!(const V& x);
+TAPER_HOST_CALLS template <class D, EagerValue V>
+TAPER_HD V select(const Eager<bool, D>& mask, const V& x, const V& y);
+TAPER_HOST_CALLS template <Scalar U, EagerValue V>
+TAPER_HD rebind<V, U> convert(const V& x);
 
 #define TAPER_EAGER_UNARY(X)                                                                                          \
   X(sign) X(sqrt) X(rsqrt) X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan)       \
@@ -84,40 +85,40 @@ rebind<V, U> convert(const V& x);
 // Twice each: the second is the more specialised one beside what math:: has for complex numbers of every kind.
 namespace math {
 #define TAPER_DECLARE(name)  \
-  template <EagerValue V>    \
-  V name(const V& x);        \
-  template <EagerValue V>    \
+  TAPER_HOST_CALLS template <EagerValue V>    \
+  TAPER_HD V name(const V& x);        \
+  TAPER_HOST_CALLS template <EagerValue V>    \
     requires ComplexValue<V> \
-  V name(const V& x);
+  TAPER_HD V name(const V& x);
 TAPER_EAGER_UNARY(TAPER_DECLARE)
 TAPER_DECLARE(conj)
 TAPER_DECLARE(sgn)
 #undef TAPER_DECLARE
 #define TAPER_DECLARE(name)    \
-  template <EagerValue V>      \
-  real_of<V> name(const V& x); \
-  template <EagerValue V>      \
+  TAPER_HOST_CALLS template <EagerValue V>      \
+  TAPER_HD real_of<V> name(const V& x); \
+  TAPER_HOST_CALLS template <EagerValue V>      \
     requires ComplexValue<V>   \
-  real_of<V> name(const V& x);
+  TAPER_HD real_of<V> name(const V& x);
 TAPER_EAGER_PART(TAPER_DECLARE)
 #undef TAPER_DECLARE
 #define TAPER_DECLARE(name) \
-  template <EagerValue V>   \
-  mask_of<V> name(const V& x);
+  TAPER_HOST_CALLS template <EagerValue V>   \
+  TAPER_HD mask_of<V> name(const V& x);
 TAPER_EAGER_TEST(TAPER_DECLARE)
 #undef TAPER_DECLARE
 #define TAPER_DECLARE(name) \
-  template <EagerValue V>   \
-  V name(const V& x, const V& y);
+  TAPER_HOST_CALLS template <EagerValue V>   \
+  TAPER_HD V name(const V& x, const V& y);
 TAPER_EAGER_BINARY(TAPER_DECLARE)
 #undef TAPER_DECLARE
-template <EagerValue V>
+TAPER_HOST_CALLS template <EagerValue V>
   requires ComplexValue<V>
-V pow(const V& x, const V& y);
-template <EagerValue V>
-real_of<V> arg(const V& x);
-template <EagerValue V>
-rebind<V, std::complex<scalar_of<V>>> complex(const V& re, const V& im);
+TAPER_HD V pow(const V& x, const V& y);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD real_of<V> arg(const V& x);
+TAPER_HOST_CALLS template <EagerValue V>
+TAPER_HD rebind<V, std::complex<scalar_of<V>>> complex(const V& re, const V& im);
 }  // namespace math
 
 }  // namespace taper::inline TAPER_CODE

@@ -22,7 +22,7 @@ concept OfOneDType = TensorLike<X> && TensorLike<Y> && std::same_as<value_t<X>, 
 /// A dense tensor whose elements are not set.
 template <Scalar T, Device D>
 Tensor<T, D> empty_tensor(const Shape& shape) {
-  static_assert(std::same_as<D, Cpu>, "this operation on this device needs its backend: compile this file as .cu");
+  static_assert(on_host<D> || Accelerated<D>, "this operation on this device needs its backend: compile this file as .cu");
   return Tensor<T, D>(make_dense<D>(dtype_of<T>, shape));
 }
 

@@ -2,7 +2,7 @@
 // The two loops of an expression: forward, and the vector-Jacobian product of all its leaves. Whole packs, any pointers.
 #pragma once
 
-#include <taper/expr/program.hpp>
+#include <taper/expr/execute.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 
@@ -27,34 +27,12 @@ const T* as(const std::byte* p) { return reinterpret_cast<const T*>(p); }
 template <class T>
 T* as(std::byte* p) { return reinterpret_cast<T*>(p); }
 
-template <class P, class Registers, class A>
-struct RegisterFileImpl;
-template <class P, int... R, class A>
-struct RegisterFileImpl<P, std::integer_sequence<int, R...>, A> : Indexed<R, value_pack<typename P::template type<R>, A>>... {};
-/// One pack for every register of a program.
-template <class P, class A>
-using RegisterFile = RegisterFileImpl<P, std::make_integer_sequence<int, P::leaves + P::constants + P::count>, A>;
-
-template <int I, class... C>
-using operand_type = typename decltype(type_at<I>(std::declval<TypeTable<C...>>()))::type;
-
-/// Operand I of instruction K, converted to what the op works in.
-template <class P, int K, int I, class Registers, class... C>
-TAPER_INLINE auto operand(const Registers& r, List<C...>) {
-  using Traits = typename P::template instruction<K>;
-  return convert<compute_t<operand_type<I, C...>>>(get<register_of(Traits::codes[I], P::leaves, P::constants)>(r));
-}
-
-template <class P, int K, class Registers, int... I>
-TAPER_INLINE void step(Registers& r, const typename P::Data& data, std::integer_sequence<int, I...>) {
-  using Traits = typename P::template instruction<K>;
-  get<P::leaves + P::constants + K>(r) = get<P::constants + K>(data)(operand<P, K, I>(r, typename Traits::operand_types{})...);
-}
-
-template <class P, int K, class Registers>
-TAPER_INLINE void run_step(Registers& r, const typename P::Data& data) {
-  step<P, K>(r, data, std::make_integer_sequence<int, P::template instruction<K>::arity>{});
-}
+/// Registers of the host's kernels: packs.
+template <class A>
+struct Packs {
+  template <class T>
+  using of = value_pack<T, A>;
+};
 
 template <class P, class A, int... L, int... C, int... K>
 TAPER_INLINE void forward_loop(const KernelArgs& args, std::integer_sequence<int, L...>, std::integer_sequence<int, C...>,
@@ -65,7 +43,7 @@ TAPER_INLINE void forward_loop(const KernelArgs& args, std::integer_sequence<int
   std::byte* out = args.out[0];
   const std::ptrdiff_t out_step = args.out_step[0];
   for (std::int64_t n = args.packs; n > 0; --n) {
-    RegisterFile<P, A> r;
+    RegisterFile<P, Packs<A>> r;
     (load_register<typename P::template type<L>, L, A>(r, in[L], step[L]), ...);
     (load_constant<P, C, A>(r, data), ...);
     (run_step<P, K>(r, data), ...);
@@ -78,41 +56,6 @@ template <class P, class A = Abi>
 TAPER_KERNEL void forward_kernel(const KernelArgs& args) {
   forward_loop<P, A>(args, std::make_integer_sequence<int, P::leaves>{}, std::make_integer_sequence<int, P::constants>{},
                      std::make_integer_sequence<int, P::count>{});
-}
-
-template <class V>
-TAPER_INLINE V conjugate(const V& x) {
-  if constexpr (!ComplexValue<V>) return x;
-  else if constexpr (requires { x.re; }) return V(x.re, -x.im);
-  else return V(std::remove_cvref_t<decltype(x.tensor)>(conj(x.tensor)));  // an Eager value: the public function
-}
-
-/// The gradient that instruction K, with output y and its gradient g, hands to its operand I.
-template <int I, class Op, class G, class Y, class... X>
-TAPER_INLINE auto operand_gradient(const Op& op, const G& g, const Y& y, const X&... x) {
-  if constexpr (requires { op.template vjp<I>(x..., y, g); }) return op.template vjp<I>(x..., y, g);
-  else if constexpr (requires { op.template partial<I>(x..., y); }) return g * conjugate(op.template partial<I>(x..., y));
-  else return g * conjugate(op.partial(x..., y));
-}
-
-/// Adds to operand I's adjoint what flows through instruction K.
-template <class P, bool SavedOutput, int K, int I, class Registers, int... J>
-TAPER_INLINE void pull(const Registers& r, Registers& adjoint, const typename P::Data& data, std::integer_sequence<int, J...>) {
-  using Traits = typename P::template instruction<K>;
-  constexpr auto& analysis = P::template analysis<SavedOutput>;
-  constexpr int out = P::leaves + P::constants + K;
-  if constexpr (P::facts[K].differentiable[I] && analysis.flows[out]) {
-    constexpr int target = P::facts[K].operand[I];
-    const auto c = convert<compute_t<typename P::template type<target>>>(operand_gradient<I>(
-        get<P::constants + K>(data), get<out>(adjoint), get<out>(r), operand<P, K, J>(r, typename Traits::operand_types{})...));
-    if constexpr (analysis.first[K][I]) get<target>(adjoint) = c;
-    else get<target>(adjoint) = get<target>(adjoint) + c;
-  }
-}
-
-template <class P, bool SavedOutput, int K, class Registers, int... I>
-TAPER_INLINE void pull_all(const Registers& r, Registers& adjoint, const typename P::Data& data, std::integer_sequence<int, I...> all) {
-  (pull<P, SavedOutput, K, I>(r, adjoint, data, all), ...);
 }
 
 /// Register R from the operand at `in`, which moves on by its step.
@@ -130,13 +73,6 @@ TAPER_INLINE void load_constant(Registers& r, const typename P::Data& data) {
 template <class P, bool SavedOutput, int L, class A, class Registers>
 TAPER_INLINE void load_needed(Registers& r, const std::byte** in, const std::ptrdiff_t* step) {
   if constexpr (P::template analysis<SavedOutput>.load[L]) load_register<typename P::template type<L>, L, A>(r, in[L], step[L]);
-}
-
-template <class P, bool SavedOutput, int K, class Registers>
-TAPER_INLINE void replay(Registers& r, const typename P::Data& data) {
-  constexpr auto& analysis = P::template analysis<SavedOutput>;
-  constexpr bool have_it = SavedOutput && analysis.output && P::leaves + P::constants + K == P::root;
-  if constexpr (analysis.run[K] && !have_it) run_step<P, K>(r, data);
 }
 
 template <class P, bool SavedOutput, int L, class A, class Registers>
@@ -168,8 +104,8 @@ TAPER_INLINE void vjp_loop(const KernelArgs& args, std::integer_sequence<int, L.
   for (int i = 0; i < inputs; ++i) in[i] = args.in[i], step[i] = args.in_step[i];
   for (int i = 0; i < P::leaves; ++i) out[i] = args.out[i], out_step[i] = args.out_step[i];
   for (std::int64_t n = args.packs; n > 0; --n) {
-    RegisterFile<P, A> r{};
-    RegisterFile<P, A> adjoint{};
+    RegisterFile<P, Packs<A>> r{};
+    RegisterFile<P, Packs<A>> adjoint{};
     (load_needed<P, SavedOutput, L, A>(r, in, step), ...);
     (load_constant<P, C, A>(r, data), ...);
     (replay<P, SavedOutput, K>(r, data), ...);

@@ -44,28 +44,28 @@ TAPER_KERNEL wide_t<T> sum_run(const T* p, std::int64_t n) {
 template <class T>
 struct SumReducer {
   using Acc = wide_t<T>;
-  static constexpr Acc identity() { return Acc{}; }
+  TAPER_HD static constexpr Acc identity() { return Acc{}; }
   template <class A>
   static void fold(Acc& acc, const T* p, std::int64_t n) { acc += sum_run<T, A>(p, n); }
-  static void combine(Acc& acc, Acc other) { acc += other; }
+  TAPER_HD static void combine(Acc& acc, Acc other) { acc += other; }
 };
 
 template <class T>
 struct ProdReducer {
   using Acc = wide_t<T>;
-  static constexpr Acc identity() { return Acc(1); }
+  TAPER_HD static constexpr Acc identity() { return Acc(1); }
   template <class A>
   static void fold(Acc& acc, const T* p, std::int64_t n) {
     for (std::int64_t i = 0; i < n; ++i) acc *= p[i];
   }
-  static void combine(Acc& acc, Acc other) { acc *= other; }
+  TAPER_HD static void combine(Acc& acc, Acc other) { acc *= other; }
 };
 
 /// Largest (or smallest) value; NaN wins, as in PyTorch's amax and amin.
 template <class T, bool Max>
 struct ExtremeReducer {
   using Acc = T;
-  static constexpr Acc identity() {
+  TAPER_HD static constexpr Acc identity() {
     if constexpr (std::numeric_limits<T>::has_infinity)
       return Max ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity();
     else return Max ? std::numeric_limits<T>::lowest() : std::numeric_limits<T>::max();
@@ -89,7 +89,7 @@ struct ExtremeReducer {
     }
     for (; i < n; ++i) combine(acc, p[i]);
   }
-  static void combine(Acc& acc, Acc v) {
+  TAPER_HD static void combine(Acc& acc, Acc v) {
     if constexpr (std::is_floating_point_v<T>) {
       if (math::isnan(acc)) return;
       if (math::isnan(v)) {
@@ -100,6 +100,15 @@ struct ExtremeReducer {
     if (Max ? v > acc : v < acc) acc = v;
   }
 };
+
+/// A wide accumulator rounded once to T.
+template <class T, class Acc>
+TAPER_HD T narrow_result(const Acc& acc, double factor) {
+  using C = compute_t<T>;
+  if constexpr (Complex<T>) return T(static_cast<real_t<T>>(acc.real() * factor), static_cast<real_t<T>>(acc.imag() * factor));
+  else if constexpr (Integral<T>) return static_cast<T>(acc);
+  else return static_cast<T>(static_cast<C>(factor == 1 ? acc : acc * factor));
+}
 
 /// Which dimensions of an iteration space a reduction keeps, and the strides of its dense result (0 where reduced).
 struct ReducePlan {

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// What evaluation asks of a device other than the host. The device's folder under backend/ specialises Accelerator.
+#pragma once
+
+#include <taper/core/record.hpp>
+
+namespace taper::inline TAPER_CODE::detail {
+
+/// A tensor as an operand of a kernel over an iteration space: its first element, strides in elements at that space. Without
+/// data it is not there.
+struct DeviceOperand {
+  std::byte* data = nullptr;
+  Strides strides;
+};
+
+/// One run of a program over a shape.
+struct DeviceJob {
+  const void* data = nullptr;  // the program's settings, in host memory
+  Shape shape;
+  DeviceOperand* operands = nullptr;
+  double factor = 1;       // the gradient that arrives is multiplied by it
+  std::uint64_t adds = 0;  // bit i: the gradient of leaf i is added to what lies there already
+};
+
+/// A program as a device runs it: one static table for every distinct expression and device.
+struct DeviceProgram {
+  RecordPtr (*empty)(DType dtype, const Shape& shape);
+  void (*copy)(const TensorRecord& from, const TensorRecord& to);  // as Accelerator's
+  /// Operands: the leaves, then the result.
+  void (*forward)(const DeviceJob& job);
+  /// Operands: the leaves, the result, its gradient, then the leaves' gradients. Null where no gradient can flow.
+  void (*vjp)(const DeviceJob& job);
+  /// The gradient of one leaf, summed over the axes that its shape was broadcast along. Operands: the leaves, the result, its
+  /// gradient.
+  void (*vjp_sum)(const DeviceJob& job, int leaf, const TensorRecord& target, bool fresh);
+};
+
+/// Specialised for every device but the host:
+///   template <class P, bool Reduced> static constexpr DeviceProgram program;
+///   template <class P, class R, class Out> static void reduce(const DeviceJob& job, std::uint32_t mask, Out* out, double factor);
+///   static void copy(const TensorRecord& from, const TensorRecord& to);        of one dtype and shape
+///   template <Scalar T> static void fill(const TensorRecord& target, T value);
+///   static void to_host(void* host, const void* device, std::size_t bytes);    both return when the bytes have arrived
+///   static void from_host(void* device, const void* host, std::size_t bytes);
+template <Device D>
+struct Accelerator;
+
+/// The host, where kernels are functions and memory is memory.
+template <class D>
+inline constexpr bool on_host = std::same_as<D, Cpu>;
+/// True where this unit knows the device's backend.
+template <class D>
+concept Accelerated = requires { sizeof(Accelerator<D>); };
+
+}  // namespace taper::inline TAPER_CODE::detail

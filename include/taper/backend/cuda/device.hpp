@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// A device over a Thrust system: CUDA's, or one of those that run on the host, where the same backend is tested.
+#pragma once
+
+#include <taper/core/device.hpp>
+
+namespace taper::inline TAPER_ABI {
+
+/// A device whose kernels and memory are System's:
+///   name;  allocate(bytes), deallocate(p, bytes);  to_host, from_host, copy (to, from, bytes);
+///   for_each(n, f): f(i) for every i below n, in any order, at once;
+///   for_each_block(n, f): f(block, i) for every i below n, each by a block of threads that all call it.
+/// f is copied to the device: a named functor of plain data, marked __host__ __device__ throughout.
+template <class S>
+struct BasicThrust {
+  using System = S;
+  static constexpr std::string_view name = S::name;
+  static void* allocate(std::size_t bytes) { return S::allocate(bytes); }
+  static void deallocate(void* p, std::size_t bytes) noexcept { S::deallocate(p, bytes); }
+};
+
+}  // namespace taper::inline TAPER_ABI

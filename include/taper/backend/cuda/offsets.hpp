@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// Where the operands of element i of an iteration space lie: joined axes, division by multiplication, 32 or 64 bits.
+#pragma once
+
+#include <taper/backend/accelerator.hpp>
+
+#include <bit>
+#include <cstdint>
+
+namespace taper::inline TAPER_CODE::detail {
+
+/// n / d of unsigned numbers below 2^31 by a product and a shift.
+/// Source: Granlund and Montgomery, Division by invariant integers using multiplication, 1994.
+template <class Index>
+struct FastDivide {
+  std::uint32_t multiplier = 0, shift = 0, divisor = 1;
+  FastDivide() = default;
+  explicit FastDivide(std::int64_t d) : divisor(static_cast<std::uint32_t>(d)) {
+    shift = static_cast<std::uint32_t>(std::bit_width(divisor - 1));
+    multiplier = static_cast<std::uint32_t>((std::uint64_t{1} << 32) * ((std::uint64_t{1} << shift) - divisor) / divisor + 1);
+  }
+  TAPER_INLINE TAPER_HD std::uint32_t operator()(std::uint32_t n) const {
+    return (static_cast<std::uint32_t>(static_cast<std::uint64_t>(n) * multiplier >> 32) + n) >> shift;
+  }
+};
+template <>
+struct FastDivide<std::uint64_t> {
+  std::uint64_t divisor = 1;
+  FastDivide() = default;
+  explicit FastDivide(std::int64_t d) : divisor(static_cast<std::uint64_t>(d)) {}
+  TAPER_INLINE TAPER_HD std::uint64_t operator()(std::uint64_t n) const { return n / divisor; }
+};
+
+inline constexpr int most_device_operands = 2 * 64 + 2;
+
+/// The axes of a job, innermost first; neighbours that all operands can walk as one are joined.
+struct JobAxes {
+  int rank = 0;
+  std::int64_t elements = 1;
+  std::int64_t size[max_rank];
+  std::int64_t stride[max_rank][most_device_operands];
+  bool wide = false;  // needs 64 bits
+
+  /// Only the axes in `mask`.
+  JobAxes(const Shape& shape, const DeviceOperand* operands, int count, std::uint32_t mask = ~0u) {
+    std::int64_t last[most_device_operands] = {};
+    for (int i = shape.size() - 1; i >= 0; --i) {
+      if (!(mask >> i & 1)) continue;
+      elements *= shape[i];
+      if (shape[i] == 1) continue;
+      bool joined = rank > 0;
+      for (int k = 0; k < count; ++k) {
+        const std::int64_t s = operands[k].data ? operands[k].strides[i] : 0;
+        joined = joined && s == stride[rank - 1][k] * size[rank - 1];
+        last[k] += (shape[i] - 1) * s;
+      }
+      if (joined) {
+        size[rank - 1] *= shape[i];
+        continue;
+      }
+      for (int k = 0; k < count; ++k) stride[rank][k] = operands[k].data ? operands[k].strides[i] : 0;
+      size[rank++] = shape[i];
+    }
+    wide = elements >= std::int64_t{1} << 31;
+    for (int k = 0; k < count; ++k) wide = wide || last[k] >= std::int64_t{1} << 31;
+  }
+
+  /// True where packets of `lanes` neighbours can be loaded and stored at once; bit k of `along`: operand k has them side by
+  /// side, otherwise one element serves all.
+  bool packets(const DeviceOperand* operands, const std::size_t* sizes, int count, int lanes, std::uint64_t* along) const {
+    if (rank == 0 || (rank > 1 && size[0] % lanes != 0)) return false;
+    along[0] = along[1] = along[2] = 0;
+    for (int k = 0; k < count; ++k) {
+      if (!operands[k].data || stride[0][k] == 0) continue;
+      if (stride[0][k] != 1 || reinterpret_cast<std::uintptr_t>(operands[k].data) % (sizes[k] * static_cast<std::size_t>(lanes)) != 0) return false;
+      for (int i = 1; i < rank; ++i)
+        if (stride[i][k] % lanes != 0) return false;
+      along[k / 64] |= std::uint64_t{1} << k % 64;
+    }
+    return true;
+  }
+};
+
+/// The offsets, in elements, of Count operands at element i.
+template <int Count, class Index>
+struct Offsets {
+  int rank = 0;
+  FastDivide<Index> size[max_rank];
+  Index stride[max_rank][Count > 0 ? Count : 1];
+
+  Offsets() = default;
+  explicit Offsets(const JobAxes& axes) : rank(axes.rank) {
+    for (int i = 0; i < rank; ++i) {
+      size[i] = FastDivide<Index>(axes.size[i]);
+      for (int k = 0; k < Count; ++k) stride[i][k] = static_cast<Index>(axes.stride[i][k]);
+    }
+  }
+  /// Adds them to what `at` holds.
+  TAPER_INLINE TAPER_HD void add(Index i, Index* at) const {
+    for (int axis = 0; axis < rank; ++axis) {
+      const Index rest = axis + 1 < rank ? size[axis](i) : Index(0);
+      const Index index = i - rest * static_cast<Index>(size[axis].divisor);
+      for (int k = 0; k < Count; ++k) at[k] += index * stride[axis][k];
+      i = rest;
+    }
+  }
+};
+
+}  // namespace taper::inline TAPER_CODE::detail

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// What evaluation asks of a device over a Thrust system.
+#pragma once
+
+#include <taper/backend/cuda/device.hpp>
+#include <taper/backend/cuda/indexing.hpp>
+#include <taper/backend/cuda/ordering.hpp>
+#include <taper/backend/cuda/products.hpp>
+#include <taper/backend/cuda/random.hpp>
+#include <taper/backend/cuda/reduce.hpp>
+#include <taper/backend/cuda/rows.hpp>
+#include <taper/backend/cuda/windows.hpp>
+
+namespace taper::inline TAPER_CODE::detail {
+
+/// A block of one thread, for systems whose threads share nothing.
+struct OneThread {
+  std::int64_t thread() const { return 0; }
+  std::int64_t threads() const { return 1; }
+  template <class R>
+  typename R::Acc reduce(const typename R::Acc& acc) const {
+    return acc;
+  }
+};
+
+template <class T>
+struct FillKernel {
+  T* out;
+  T value;
+  Offsets<1, std::uint64_t> offsets;
+  TAPER_HD void operator()(std::int64_t i) const {
+    std::uint64_t at[1] = {};
+    offsets.add(static_cast<std::uint64_t>(i), at);
+    out[at[0]] = value;
+  }
+};
+
+template <class S>
+struct Accelerator<BasicThrust<S>> : DeviceIndexing<BasicThrust<S>>,
+                                     DeviceOrdering<BasicThrust<S>>,
+                                     DeviceRandom<BasicThrust<S>>,
+                                     DeviceRows<BasicThrust<S>>,
+                                     DeviceProducts<BasicThrust<S>>,
+                                     DeviceWindows<BasicThrust<S>> {
+  using D = BasicThrust<S>;
+
+  template <class P, bool Reduced>
+  static constexpr DeviceProgram make() {
+    DeviceProgram out{&make_dense<D>, &copy, &device_forward<S, P>, nullptr, nullptr};
+    if constexpr (Differentiable<typename P::result> && !inference_only) {
+      out.vjp = &device_vjp<S, P, !Reduced>;
+      out.vjp_sum = &device_vjp_sum<D, P, !Reduced>;
+    }
+    return out;
+  }
+  template <class P, bool Reduced>
+  static constexpr DeviceProgram program = make<P, Reduced>();
+
+  static void copy(const TensorRecord& from, const TensorRecord& to) {
+    switch (size_of(from.dtype)) {
+      case 1: return copy_as<std::uint8_t>(from, to);
+      case 2: return copy_as<std::int16_t>(from, to);
+      case 4: return copy_as<std::int32_t>(from, to);
+      case 8: return copy_as<std::int64_t>(from, to);
+      default: return copy_as<std::complex<double>>(from, to);
+    }
+  }
+  template <class P, class R, class Out>
+  static void reduce(const DeviceJob& job, std::uint32_t mask, Out* out, double factor) {
+    device_reduce_program<D, P, R>(job, mask, out, factor);
+  }
+  template <Scalar T>
+  static void fill(const TensorRecord& target, T value) {
+    const DeviceOperand operand{target.data, target.strides};
+    const JobAxes axes(target.shape, &operand, 1);
+    count_pass();
+    if (axes.elements > 0) S::for_each(axes.elements, FillKernel<T>{reinterpret_cast<T*>(target.data), value, Offsets<1, std::uint64_t>(axes)});
+  }
+  static void to_host(void* host, const void* device, std::size_t bytes) { S::to_host(host, device, bytes); }
+  static void from_host(void* device, const void* host, std::size_t bytes) { S::from_host(device, host, bytes); }
+
+ private:
+  template <class T>
+  static void copy_as(const TensorRecord& from, const TensorRecord& to) {
+    using P = Program<T, List<T>, List<>, List<>, leaf_code>;
+    DeviceOperand operands[] = {{from.data, from.strides}, {to.data, to.strides}};
+    const typename P::Data data;
+    device_forward<S, P>({&data, to.shape, operands});
+  }
+};
+
+}  // namespace taper::inline TAPER_CODE::detail

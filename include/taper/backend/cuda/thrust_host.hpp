@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// Devices over the Thrust systems that need no GPU: one thread, or OpenMP's. They run the backend that CUDA runs.
+#pragma once
+
+#include <taper/backend/cuda/system.hpp>
+
+#include <thrust/for_each.h>
+#include <thrust/iterator/counting_iterator.h>
+#include <thrust/system/cpp/execution_policy.h>
+#if defined(_OPENMP)
+#include <thrust/system/omp/execution_policy.h>
+#endif
+
+#include <cstring>
+
+namespace taper::inline TAPER_ABI {
+
+namespace base {
+
+/// What the systems of the host share: their memory is the host's.
+struct ThrustHostMemory {
+  static void* allocate(std::size_t bytes) { return base::allocate(bytes); }
+  static void deallocate(void* p, std::size_t bytes) noexcept { base::deallocate(p, bytes); }
+  static void to_host(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+  static void from_host(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+  static void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+};
+
+template <class F>
+struct OneThreadBlocks {
+  F f;
+  void operator()(std::int64_t i) const { f(detail::OneThread(), i); }
+};
+
+}  // namespace base
+
+/// A Thrust system by its policy.
+struct ThrustCppSystem : base::ThrustHostMemory {
+  static constexpr std::string_view name = "thrust::cpp";
+  static auto policy() { return thrust::cpp::par; }
+  template <class F>
+  static void for_each(std::int64_t n, const F& f) {
+    thrust::for_each_n(policy(), thrust::counting_iterator<std::int64_t>(0), n, f);
+  }
+  template <class F>
+  static void for_each_block(std::int64_t n, const F& f) {
+    for_each(n, base::OneThreadBlocks<F>{f});
+  }
+};
+/// The host through thrust::cpp.
+using ThrustCpp = BasicThrust<ThrustCppSystem>;
+
+#if defined(_OPENMP)
+struct ThrustOmpSystem : base::ThrustHostMemory {
+  static constexpr std::string_view name = "thrust::omp";
+  static auto policy() { return thrust::omp::par; }
+  template <class F>
+  static void for_each(std::int64_t n, const F& f) {
+    thrust::for_each_n(policy(), thrust::counting_iterator<std::int64_t>(0), n, f);
+  }
+  template <class F>
+  static void for_each_block(std::int64_t n, const F& f) {
+    for_each(n, base::OneThreadBlocks<F>{f});
+  }
+};
+/// The host through thrust::omp.
+using ThrustOmp = BasicThrust<ThrustOmpSystem>;
+#endif
+
+}  // namespace taper::inline TAPER_ABI

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// to<D>(x): a tensor's elements on another device; to<T>(x): as another dtype.
+#pragma once
+
+#include <taper/ops/cast.hpp>
+#include <taper/ops/structural.hpp>
+
+namespace taper::inline TAPER_CODE {
+
+namespace detail {
+
+template <Device To, Scalar T, Device From>
+Tensor<T, To> copy_to(const Tensor<T, From>& x) {
+  const std::size_t bytes = static_cast<std::size_t>(x.numel()) * sizeof(T);
+  if constexpr (on_host<To>) return Tensor<T, To>(host_copy<From>(x.record()));
+  else if constexpr (!on_host<From>) return copy_to<To>(Tensor<T, Cpu>(host_copy<From>(x.record())));
+  else {
+    const Tensor<T, From> host = dense(x);
+    RecordPtr out = make_dense<To>(dtype_of<T>, x.shape());
+    if (bytes > 0) Accelerator<To>::from_host(out->data, host.data_ptr(), bytes);
+    return Tensor<T, To>(std::move(out));
+  }
+}
+
+}  // namespace detail
+
+/// x on device D: to<Cuda>(x), to<Cpu>(x). The tensor itself where it is there already, otherwise a dense copy; the data have
+/// arrived when the function returns. Gradient: g brought back.
+template <Device D, TensorLike X>
+Tensor<value_t<X>, D> to(X&& x) {
+  using T = value_t<X>;
+  using From = device_t<X>;
+  const Tensor<T, From> t = eval(std::forward<X>(x));
+  if constexpr (std::same_as<D, From>) return t;
+  else
+    return record_op("to", detail::copy_to<D>(t), false, [](const autograd::BackwardContext& ctx) { ctx.give(0, to<From>(ctx.grad<T, D>())); }, t);
+}
+
+/// x as elements of U: cast<U>(x).
+template <Scalar U, TensorLike X>
+auto to(X&& x) {
+  return cast<U>(std::forward<X>(x));
+}
+
+}  // namespace taper::inline TAPER_CODE
