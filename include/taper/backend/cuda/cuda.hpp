@@ -79,6 +79,8 @@ struct CudaSystem {
   static void deallocate(void* p, std::size_t) noexcept { (void)cudaFree(p); }
   static void to_host(void* to, const void* from, std::size_t bytes) { base::check_cuda("to", cudaMemcpy(to, from, bytes, cudaMemcpyDeviceToHost)); }
   static void from_host(void* to, const void* from, std::size_t bytes) { base::check_cuda("to", cudaMemcpy(to, from, bytes, cudaMemcpyHostToDevice)); }
+  static void copy(void* to, const void* from, std::size_t bytes) { base::check_cuda("copy", cudaMemcpy(to, from, bytes, cudaMemcpyDeviceToDevice)); }
+  static void zero(void* p, std::size_t bytes) { base::check_cuda("zero", cudaMemset(p, 0, bytes)); }
 #if TAPER_NVCC
   template <class F>
   static void for_each(std::int64_t n, const F& f) {

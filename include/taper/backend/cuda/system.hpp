@@ -76,8 +76,6 @@ struct Accelerator<BasicThrust<S>> : DeviceIndexing<BasicThrust<S>>,
     count_pass();
     if (axes.elements > 0) S::for_each(axes.elements, FillKernel<T>{reinterpret_cast<T*>(target.data), value, Offsets<1, std::uint64_t>(axes)});
   }
-  static void to_host(void* host, const void* device, std::size_t bytes) { S::to_host(host, device, bytes); }
-  static void from_host(void* device, const void* host, std::size_t bytes) { S::from_host(device, host, bytes); }
 
  private:
   template <class T>
