@@ -56,6 +56,15 @@ RecordPtr host_copy(const TensorRecord& r) {
   return out;
 }
 
+/// Writes the elements of a row-major host tensor of the same dtype and shape into r.
+template <Device D>
+void write_from_host(TensorRecord& r, const TensorRecord& host) {
+  const RecordPtr dense = r.contiguous ? make_alias(r, geometry_of(r)) : make_dense<D>(r.dtype, r.shape);
+  if (r.numel > 0) D::from_host(dense->data, host.data, static_cast<std::size_t>(r.numel) * size_of(r.dtype));
+  if (!r.contiguous) Accelerator<D>::copy(*dense, r);
+  r.storage->version.fetch_add(1, std::memory_order_relaxed);
+}
+
 template <Scalar T, Device D>
 struct GradOpsFor {
   using C = compute_t<T>;

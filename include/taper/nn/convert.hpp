@@ -4,7 +4,7 @@
 
 #include <taper/nn/layers/input.hpp>
 #include <taper/nn/sequential.hpp>
-#include <taper/ops/cast.hpp>
+#include <taper/ops/to.hpp>
 
 namespace taper::inline TAPER_CODE {
 
@@ -72,10 +72,9 @@ To convert_field(const From& from) {
   if constexpr (std::same_as<To, From>) {
     return from;
   } else if constexpr (is_parameter<To> || is_buffer<To>) {
-    static_assert(std::same_as<device_t<To>, device_t<From>>, "moving a module needs the other device's backend");
     if (!from.defined()) return To();
     const NoGrad guard;
-    To out{tensor_t<To>(cast<value_t<To>>(from))};
+    To out{taper::to<device_t<To>>(cast<value_t<To>>(from))};
     if constexpr (is_parameter<To> && !inference_only) out.requires_grad_(from.requires_grad());
     return out;
   } else if constexpr (is_list<To>) {

@@ -4,6 +4,7 @@
 
 #include <taper/backend/cuda/device.hpp>
 #include <taper/backend/cuda/indexing.hpp>
+#include <taper/backend/cuda/lists.hpp>
 #include <taper/backend/cuda/ordering.hpp>
 #include <taper/backend/cuda/products.hpp>
 #include <taper/backend/cuda/random.hpp>
@@ -37,6 +38,7 @@ struct FillKernel {
 
 template <class S>
 struct Accelerator<BasicThrust<S>> : DeviceIndexing<BasicThrust<S>>,
+                                     DeviceLists<BasicThrust<S>>,
                                      DeviceOrdering<BasicThrust<S>>,
                                      DeviceRandom<BasicThrust<S>>,
                                      DeviceRows<BasicThrust<S>>,
