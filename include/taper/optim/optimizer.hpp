@@ -101,6 +101,14 @@ class RuleOptimizer {
   }
   void add_param_group(const ParameterRefs<P...>& parameters) { add_param_group(parameters, defaults_); }
 
+  /// References to all parameters, in order.
+  ParameterRefs<P...> parameters() const {
+    ParameterRefs<P...> out;
+    for (const Group& group : groups_)
+      for (const ParameterState& p : group.params) out.add(p.parameter);
+    return out;
+  }
+
   std::vector<Group>& param_groups() { return groups_; }
   const std::vector<Group>& param_groups() const { return groups_; }
   /// The options of the constructor.
