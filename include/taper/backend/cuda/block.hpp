@@ -10,19 +10,21 @@
 
 namespace taper::inline TAPER_CODE::detail {
 
-// A Block, the first argument of a kernel f(block, i) of for_each_block, which all threads of the block call for item i:
+// A Block, the first argument of a kernel f(block, i) of for_each_block, which all threads of the block call for item
+// i:
 //
 //   block.thread(), block.threads()
 //       The caller's number and how many there are: 1, or a multiple of 32 up to 1024. A kernel is right for any.
 //   block.sync()
-//       A barrier: what a thread wrote to shared memory before it, all see after it. All threads call it, equally often.
+//       A barrier: what a thread wrote to shared memory before it, all see after it. All threads call it, equally
+//       often.
 //   auto a = block.template shared<Tag, T, N>()
-//       N elements of T that the block's threads share, uninitialised. Calls with the same Tag (any type: one declared in
-//       the kernel's struct will do), T and N name the same memory, others do not overlap. T is trivially copyable. Call
-//       the result `auto`: it is a T* on devices, in tests a pointer that watches what is done with it. Read and write by
-//       a[k] (`const T x = a[k]; a[k] = y; a[k] += y;`), shift by a + k; take no address and bind no reference. Between
-//       two barriers no element is written by one thread and touched by another. A block is through with one item before
-//       it begins the next: the end of f needs no barrier.
+//       N elements of T that the block's threads share, uninitialised. Calls with the same Tag (any type: one declared
+//       in the kernel's struct will do), T and N name the same memory, others do not overlap. T is trivially copyable.
+//       Call the result `auto`: it is a T* on devices, in tests a pointer that watches what is done with it. Read and
+//       write by a[k] (`const T x = a[k]; a[k] = y; a[k] += y;`), shift by a + k; take no address and bind no
+//       reference. Between two barriers no element is written by one thread and touched by another. A block is through
+//       with one item before it begins the next: the end of f needs no barrier.
 //   block.template reduce<R>(acc)
 //       R::combine of all threads' R::Acc: the same bits at every thread, in an order set by threads() alone. Acc is
 //       trivially copyable; combine is commutative. All threads call it, as often as they like, no barrier in between.
