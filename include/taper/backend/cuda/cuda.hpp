@@ -21,39 +21,7 @@ inline void check_cuda(std::string_view op, cudaError_t status) {
 }
 
 #if TAPER_NVCC
-inline constexpr int block_threads = 256;
-
-/// The threads of a block, in a kernel.
-struct CudaBlock {
-  TAPER_HD std::int64_t thread() const {
-#if defined(__CUDA_ARCH__)
-    return threadIdx.x;
-#else
-    return 0;
-#endif
-  }
-  TAPER_HD std::int64_t threads() const { return block_threads; }
-  /// Of all threads' accumulators, at thread 0.
-  template <class R>
-  TAPER_HD typename R::Acc reduce(const typename R::Acc& acc) const {
-#if defined(__CUDA_ARCH__)
-    using Acc = typename R::Acc;
-    __shared__ alignas(16) unsigned char memory[block_threads * sizeof(Acc)];
-    Acc* all = reinterpret_cast<Acc*>(memory);
-    all[threadIdx.x] = acc;
-    for (unsigned half = block_threads / 2; half > 0; half /= 2) {
-      __syncthreads();
-      if (threadIdx.x < half) R::combine(all[threadIdx.x], all[threadIdx.x + half]);
-    }
-    __syncthreads();
-    const Acc out = all[0];
-    __syncthreads();
-    return out;
-#else
-    return acc;
-#endif
-  }
-};
+inline constexpr int block_threads = detail::CudaBlock::size;
 
 template <class F>
 __global__ void __launch_bounds__(block_threads) each_kernel(const __grid_constant__ F f, std::int64_t n) {
@@ -62,7 +30,10 @@ __global__ void __launch_bounds__(block_threads) each_kernel(const __grid_consta
 }
 template <class F>
 __global__ void __launch_bounds__(block_threads) each_block_kernel(const __grid_constant__ F f, std::int64_t n) {
-  for (std::int64_t i = blockIdx.x; i < n; i += gridDim.x) f(CudaBlock(), i);
+  for (std::int64_t i = blockIdx.x; i < n; i += gridDim.x) {
+    f(detail::CudaBlock(), i);
+    __syncthreads();  // shared memory is the next item's
+  }
 }
 #endif
 

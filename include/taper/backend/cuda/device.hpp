@@ -9,7 +9,7 @@ namespace taper::inline TAPER_ABI {
 /// A device whose kernels and memory are System's:
 ///   name;  allocate(bytes), deallocate(p, bytes);  to_host, from_host, copy (to, from, bytes);  zero(p, bytes);
 ///   for_each(n, f): f(i) for every i below n, in any order, at once;
-///   for_each_block(n, f): f(block, i) for every i below n, each by a block of threads that all call it.
+///   for_each_block(n, f): f(block, i) for every i below n, each by a block of threads that all call it (block.hpp).
 /// f is copied to the device: a named functor of plain data, marked __host__ __device__ throughout.
 template <class S>
 struct BasicThrust {

@@ -2,6 +2,7 @@
 // What evaluation asks of a device over a Thrust system.
 #pragma once
 
+#include <taper/backend/cuda/block.hpp>
 #include <taper/backend/cuda/device.hpp>
 #include <taper/backend/cuda/indexing.hpp>
 #include <taper/backend/cuda/lists.hpp>
@@ -13,16 +14,6 @@
 #include <taper/backend/cuda/windows.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
-
-/// A block of one thread, for systems whose threads share nothing.
-struct OneThread {
-  std::int64_t thread() const { return 0; }
-  std::int64_t threads() const { return 1; }
-  template <class R>
-  typename R::Acc reduce(const typename R::Acc& acc) const {
-    return acc;
-  }
-};
 
 template <class T>
 struct FillKernel {
