@@ -3,22 +3,16 @@
 #pragma once
 
 #include <taper/backend/cuda/device.hpp>
-#include <taper/core/error.hpp>
+#include <taper/backend/cuda/memory.hpp>
 #if TAPER_NVCC
 #include <taper/backend/cuda/system.hpp>
 #endif
 
-#include <cuda_runtime_api.h>
+#include <cstring>
 
 namespace taper::inline TAPER_ABI {
 
 namespace base {
-
-inline void check_cuda(std::string_view op, cudaError_t status) {
-  if (status == cudaSuccess) return;
-  (void)cudaGetLastError();
-  raise<DeviceError>(op, cudaGetErrorString(status));
-}
 
 #if TAPER_NVCC
 inline constexpr int block_threads = detail::CudaBlock::size;
@@ -39,32 +33,53 @@ __global__ void __launch_bounds__(block_threads) each_block_kernel(const __grid_
 
 }  // namespace base
 
-/// The system under Cuda.
+/// The system under Cuda: everything goes through the calling thread's current stream.
 struct CudaSystem {
   static constexpr std::string_view name = "cuda";
-  static void* allocate(std::size_t bytes) {
-    void* p = nullptr;
-    base::check_cuda("allocate", cudaMalloc(&p, bytes));
-    return p;
+  static void* allocate(std::size_t bytes) { return base::DeviceMemory::get().allocate(bytes); }
+  static void deallocate(void* p, std::size_t) noexcept { base::DeviceMemory::get().deallocate(p); }
+  static cudaStream_t stream() { return base::current_handle(); }
+
+  /// The bytes have arrived when this returns.
+  static void to_host(void* to, const void* from, std::size_t bytes) {
+    base::check_cuda("to", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream()));
+    base::check_cuda("to", cudaStreamSynchronize(stream()));
   }
-  static void deallocate(void* p, std::size_t) noexcept { (void)cudaFree(p); }
-  static void to_host(void* to, const void* from, std::size_t bytes) { base::check_cuda("to", cudaMemcpy(to, from, bytes, cudaMemcpyDeviceToHost)); }
-  static void from_host(void* to, const void* from, std::size_t bytes) { base::check_cuda("to", cudaMemcpy(to, from, bytes, cudaMemcpyHostToDevice)); }
-  static void copy(void* to, const void* from, std::size_t bytes) { base::check_cuda("copy", cudaMemcpy(to, from, bytes, cudaMemcpyDeviceToDevice)); }
-  static void zero(void* p, std::size_t bytes) { base::check_cuda("zero", cudaMemset(p, 0, bytes)); }
+  /// The source may be changed when this returns; what the stream runs from here on sees the bytes.
+  static void from_host(void* to, const void* from, std::size_t bytes) {
+    if (bytes > most_staged) {
+      base::check_cuda("to", cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream()));
+      base::check_cuda("to", cudaStreamSynchronize(stream()));
+      return;
+    }
+    base::PinnedMemory& pinned = base::PinnedMemory::get();
+    void* const staged = pinned.allocate(bytes);
+    std::memcpy(staged, from, bytes);
+    const cudaError_t status = cudaMemcpyAsync(to, staged, bytes, cudaMemcpyHostToDevice, stream());
+    if (status == cudaSuccess) pinned.record(staged, cuda::current_stream());
+    pinned.deallocate(staged);
+    base::check_cuda("to", status);
+  }
+  static void copy(void* to, const void* from, std::size_t bytes) {
+    base::check_cuda("copy", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()));
+  }
+  static void zero(void* p, std::size_t bytes) { base::check_cuda("zero", cudaMemsetAsync(p, 0, bytes, stream())); }
 #if TAPER_NVCC
   template <class F>
   static void for_each(std::int64_t n, const F& f) {
-    base::each_kernel<<<blocks((n + base::block_threads - 1) / base::block_threads), base::block_threads>>>(f, n);
+    base::each_kernel<<<blocks((n + base::block_threads - 1) / base::block_threads), base::block_threads, 0, stream()>>>(f, n);
     base::check_cuda("launch", cudaGetLastError());
   }
   template <class F>
   static void for_each_block(std::int64_t n, const F& f) {
-    base::each_block_kernel<<<blocks(n), base::block_threads>>>(f, n);
+    base::each_block_kernel<<<blocks(n), base::block_threads, 0, stream()>>>(f, n);
     base::check_cuda("launch", cudaGetLastError());
   }
+#endif
 
  private:
+  static constexpr std::size_t most_staged = std::size_t{4} << 20;  // through page-locked memory, without waiting
+#if TAPER_NVCC
   static unsigned blocks(std::int64_t n) { return static_cast<unsigned>(n < 1 << 20 ? n : 1 << 20); }
 #endif
 };
