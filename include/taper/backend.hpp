@@ -48,3 +48,4 @@
 #include <taper/backend/cpu/softmax.hpp>
 #include <taper/backend/cpu/sort.hpp>
 #include <taper/backend/cpu/strided.hpp>
+#include <taper/backend/gemm_call.hpp>
