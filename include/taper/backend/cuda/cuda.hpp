@@ -5,6 +5,7 @@
 #include <taper/backend/cuda/device.hpp>
 #include <taper/core/error.hpp>
 #if TAPER_NVCC
+#include <taper/backend/cuda/cublas.hpp>
 #include <taper/backend/cuda/system.hpp>
 #endif
 
@@ -89,6 +90,10 @@ struct CudaSystem {
   static void for_each_block(std::int64_t n, const F& f) {
     base::each_block_kernel<<<blocks(n), base::block_threads>>>(f, n);
     base::check_cuda("launch", cudaGetLastError());
+  }
+  template <base::OfCublas T>
+  static void gemm(const base::GemmCall<T>& call, const base::BlasCall& blas) {
+    base::cublas_gemm(call, blas, nullptr);
   }
 
  private:

@@ -5,6 +5,7 @@
 #include <taper/backend/cuda/blas_call.hpp>
 #include <taper/backend/cuda/gemm.hpp>
 #include <taper/backend/cuda/map.hpp>
+#include <taper/backend/cuda/recurrent.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 
@@ -13,13 +14,13 @@ template <class S, class T>
 concept HasBlas = requires(const GemmCall<T>& call, const BlasCall& blas) { S::gemm(call, blas); };
 
 template <class D>
-struct DeviceProducts {
+struct DeviceProducts : DeviceRecurrent<D, DeviceProducts<D>> {
   using System = typename D::System;
 
   template <class T>
   static void gemm(GemmCall<T> call) {
     static_assert(!std::same_as<T, bool>, "a matrix product of bool has no meaning: cast to an integer type");
-    if (call.batch <= 0 || call.m <= 0 || call.n <= 0) return;
+    if (call.batch <= 0 || call.m <= 0 || call.n <= 0 || (call.k <= 0 && call.beta == 1)) return;
     if (call.batch > 1 && call.b.batch == 0 && call.a.batch == call.m * call.a.row && call.c.batch == call.m * call.c.row)
       call.m *= call.batch, call.batch = 1;  // one tall product
     if constexpr (HasBlas<System, T>) {
