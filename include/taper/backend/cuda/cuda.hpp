@@ -5,6 +5,7 @@
 #include <taper/backend/cuda/device.hpp>
 #include <taper/backend/cuda/memory.hpp>
 #if TAPER_NVCC
+#include <taper/backend/cuda/cublas.hpp>
 #include <taper/backend/cuda/system.hpp>
 #endif
 
@@ -74,6 +75,10 @@ struct CudaSystem {
   static void for_each_block(std::int64_t n, const F& f) {
     base::each_block_kernel<<<blocks(n), base::block_threads, 0, stream()>>>(f, n);
     base::check_cuda("launch", cudaGetLastError());
+  }
+  template <base::OfCublas T>
+  static void gemm(const base::GemmCall<T>& call, const base::BlasCall& blas) {
+    base::cublas_gemm(call, blas, stream());
   }
 #endif
 
