@@ -37,6 +37,8 @@ __global__ void __launch_bounds__(block_threads) each_block_kernel(const __grid_
 /// The system under Cuda: everything goes through the calling thread's current stream.
 struct CudaSystem {
   static constexpr std::string_view name = "cuda";
+  static constexpr int dlpack_type = 2;  // kDLCUDA
+  static int dlpack_index() { return cuda::current_device(); }
   static void* allocate(std::size_t bytes) { return base::DeviceMemory::get().allocate(bytes); }
   static void deallocate(void* p, std::size_t) noexcept { base::DeviceMemory::get().deallocate(p); }
   static cudaStream_t stream() { return base::current_handle(); }
