@@ -2,7 +2,7 @@
 // What evaluation asks of a device other than the host. The device's folder under backend/ specialises Accelerator.
 #pragma once
 
-#include <taper/core/record.hpp>
+#include <taper/core/accelerated.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 
@@ -42,14 +42,8 @@ struct DeviceProgram {
 ///   template <Scalar T> static void fill(const TensorRecord& target, T value);
 ///   static void to_host(void* host, const void* device, std::size_t bytes);    both return when the bytes have arrived
 ///   static void from_host(void* device, const void* host, std::size_t bytes);
+///   template <Scalar T, class Fill> static void randomise(TensorRecord& target, const Fill& fill);  a fill of core/random.hpp
 template <Device D>
 struct Accelerator;
-
-/// The host, where kernels are functions and memory is memory.
-template <class D>
-inline constexpr bool on_host = std::same_as<D, Cpu>;
-/// True where this unit knows the device's backend.
-template <class D>
-concept Accelerated = requires { sizeof(Accelerator<D>); };
 
 }  // namespace taper::inline TAPER_CODE::detail

@@ -20,15 +20,15 @@ TAPER_KERNEL void fill_value(T* out, std::int64_t n, T value) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = value;
 }
 
-/// A dense tensor whose elements i are f(i).
+/// A dense tensor whose elements i are f(i); computed on the host.
 template <Scalar T, Device D, class A, class F>
 Tensor<T, D> generate(std::string_view op, const Shape& shape, const F& f) {
-  Tensor<T, D> out = host_dense<T, D>(op, shape);
+  Tensor<T> out = fresh_dense<T, Cpu>(op, shape);
   T* p = out.data_ptr();
   parallel_for(out.numel(), fill_grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) p[i] = f(i);
   });
-  return out;
+  return on_device<D>(std::move(out));
 }
 
 template <class S>
@@ -71,12 +71,16 @@ Tensor<T, D> empty(const Shape& shape) {
 /// All elements 0.
 template <Scalar T = float, Device D = Cpu>
 Tensor<T, D> zeros(const Shape& shape) {
-  Tensor<T, D> out = detail::host_dense<T, D>("zeros", shape);
-  auto* bytes = reinterpret_cast<char*>(out.data_ptr());
-  const auto each = static_cast<std::int64_t>(sizeof(T));
-  parallel_for(out.numel() * each, detail::fill_grain * each, [=](std::int64_t begin, std::int64_t end) {
-    std::memset(bytes + begin, 0, static_cast<std::size_t>(end - begin));
-  });
+  Tensor<T, D> out = detail::fresh_dense<T, D>("zeros", shape);
+  if constexpr (!detail::on_host<D>) {
+    detail::Accelerator<D>::template fill<T>(out.record(), T{});
+  } else {
+    auto* bytes = reinterpret_cast<char*>(out.data_ptr());
+    const auto each = static_cast<std::int64_t>(sizeof(T));
+    parallel_for(out.numel() * each, detail::fill_grain * each, [=](std::int64_t begin, std::int64_t end) {
+      std::memset(bytes + begin, 0, static_cast<std::size_t>(end - begin));
+    });
+  }
   return out;
 }
 
@@ -86,11 +90,15 @@ template <class T = void, Device D = Cpu, ScalarLike S, class A = Abi>
 Tensor<detail::or_t<T, detail::literal_t<S>>, D> full(const Shape& shape, S value) {
   using U = detail::or_t<T, detail::literal_t<S>>;
   const U element = detail::checked_cast<U>("full", value);
-  Tensor<U, D> out = detail::host_dense<U, D>("full", shape);
-  U* p = out.data_ptr();
-  parallel_for(out.numel(), detail::fill_grain, [=](std::int64_t begin, std::int64_t end) {
-    detail::fill_value<U, A>(p + begin, end - begin, element);
-  });
+  Tensor<U, D> out = detail::fresh_dense<U, D>("full", shape);
+  if constexpr (!detail::on_host<D>) {
+    detail::Accelerator<D>::template fill<U>(out.record(), element);
+  } else {
+    U* p = out.data_ptr();
+    parallel_for(out.numel(), detail::fill_grain, [=](std::int64_t begin, std::int64_t end) {
+      detail::fill_value<U, A>(p + begin, end - begin, element);
+    });
+  }
   return out;
 }
 
@@ -104,10 +112,10 @@ Tensor<T, D> ones(const Shape& shape) {
 template <Scalar T = float, Device D = Cpu>
 Tensor<T, D> eye(std::int64_t rows, std::int64_t columns) {
   detail::check_shape("eye", {rows, columns});
-  Tensor<T, D> out = zeros<T, D>({rows, columns});
+  Tensor<T> out = zeros<T>({rows, columns});
   T* p = out.data_ptr();
   for (std::int64_t i = 0; i < rows && i < columns; ++i) p[i * (columns + 1)] = detail::checked_cast<T>("eye", 1);
-  return out;
+  return detail::on_device<D>(std::move(out));
 }
 template <Scalar T = float, Device D = Cpu>
 Tensor<T, D> eye(std::int64_t n) {

@@ -2,8 +2,8 @@
 // tensor(...): tensors from C++ values, nested braces and containers. The data are copied.
 #pragma once
 
+#include <taper/core/accelerated.hpp>
 #include <taper/core/checked_cast.hpp>
-#include <taper/core/tensor.hpp>
 
 #include <initializer_list>
 #include <iterator>
@@ -12,10 +12,10 @@ namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
-/// A dense tensor whose elements the host is about to write.
+/// A dense tensor whose elements are about to be written.
 template <Scalar T, Device D>
-Tensor<T, D> host_dense(std::string_view op, const Shape& shape) {
-  static_assert(std::same_as<D, Cpu>,
+Tensor<T, D> fresh_dense(std::string_view op, const Shape& shape) {
+  static_assert(on_host<D> || Accelerated<D>,
                 "making a tensor of values on this device needs its backend: make it on Cpu and write to<D>(x)");
   check_shape(op, shape);
   return Tensor<T, D>(make_dense<D>(dtype_of<T>, shape));
@@ -122,10 +122,10 @@ template <Scalar T, Device D, class R>
 Tensor<T, D> tensor_of_list(const R& r) {
   Shape shape;
   list_shape(shape, r);
-  Tensor<T, D> out = host_dense<T, D>("tensor", shape);
+  Tensor<T> out = fresh_dense<T, Cpu>("tensor", shape);
   T* p = out.data_ptr();
   write_list<T>(r, shape, 0, p);
-  return out;
+  return on_device<D>(std::move(out));
 }
 
 template <class S, class T>
@@ -138,10 +138,10 @@ concept Literal = std::is_void_v<T> && ScalarLike<S>;
 template <Scalar T, Device D = Cpu>
 Tensor<T, D> tensor(const detail::Nested<T>& values) {
   const Shape shape = values.shape();
-  Tensor<T, D> out = detail::host_dense<T, D>("tensor", shape);
+  Tensor<T> out = detail::fresh_dense<T, Cpu>("tensor", shape);
   T* p = out.data_ptr();
   values.write(shape, 0, p);
-  return out;
+  return detail::on_device<D>(std::move(out));
 }
 
 /// tensor(3.5), tensor<double>(1): a 0-dim tensor. Without a dtype int64 for integers and float for floating values.
@@ -149,9 +149,9 @@ template <class T = void, Device D = Cpu, ScalarLike S>
 auto tensor(S value) {
   using U = std::conditional_t<std::is_void_v<T>, detail::literal_t<S>, T>;
   static_assert(detail::FitsIn<S, U>, "a complex value does not fit a tensor of real numbers");
-  Tensor<U, D> out = detail::host_dense<U, D>("tensor", {});
+  Tensor<U> out = detail::fresh_dense<U, Cpu>("tensor", {});
   *out.data_ptr() = detail::checked_cast<U>("tensor", value);
-  return out;
+  return detail::on_device<D>(std::move(out));
 }
 
 /// tensor({1, 2, 3}), tensor({{1.5, 2}, {3, 4}}) without a dtype: int64 for integers and float for floating values.
@@ -187,20 +187,20 @@ Tensor<detail::list_element_t<T, R>, D> tensor(const R& values, const Shape& sha
   const auto n = static_cast<std::int64_t>(std::size(values));
   if (n != shape.numel())
     detail::raise<ShapeError>("tensor", n, " values do not fill the shape ", shape, " of ", shape.numel());
-  Tensor<U, D> out = detail::host_dense<U, D>("tensor", shape);
+  Tensor<U> out = detail::fresh_dense<U, Cpu>("tensor", shape);
   U* p = out.data_ptr();
   detail::write_list<U>(values, {n}, 0, p);
-  return out;
+  return detail::on_device<D>(std::move(out));
 }
 /// A copy of [first, last).
 template <class T = void, Device D = Cpu, std::forward_iterator I>
   requires detail::FitsIn<std::iter_value_t<I>, detail::list_element_t<T, std::iter_value_t<I>>>
 Tensor<detail::list_element_t<T, std::iter_value_t<I>>, D> tensor(I first, I last) {
   using U = detail::list_element_t<T, std::iter_value_t<I>>;
-  Tensor<U, D> out = detail::host_dense<U, D>("tensor", {static_cast<std::int64_t>(std::distance(first, last))});
+  Tensor<U> out = detail::fresh_dense<U, Cpu>("tensor", {static_cast<std::int64_t>(std::distance(first, last))});
   U* p = out.data_ptr();
   for (; first != last; ++first) *p++ = detail::checked_cast<U>("tensor", static_cast<std::iter_value_t<I>>(*first));
-  return out;
+  return detail::on_device<D>(std::move(out));
 }
 
 }  // namespace taper::inline TAPER_CODE
