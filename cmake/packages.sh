@@ -25,5 +25,5 @@ install_packages() {
 
 build_packages=(g++=g++ cmake=cmake ninja=ninja-build /usr/include/zlib.h=zlib1g-dev
                 /usr/include/eigen3/Eigen/Core=libeigen3-dev)
-test_packages=("${build_packages[@]}" "/usr/include/catch2/catch*.hpp=catch2")
+test_packages=("${build_packages[@]}" /usr/include/dlpack/dlpack.h=libdlpack-dev "/usr/include/catch2/catch*.hpp=catch2")
 bench_packages=("${build_packages[@]}" /usr/include/benchmark/benchmark.h=libbenchmark-dev)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What needs another library, one component each. Used by Taper's own build and by find_package(taper) alike.
-set(taper_components zlib eigen compiled)
+set(taper_components zlib eigen dlpack compiled)
 
 set(taper_zlib_package ZLIB)
 set(taper_zlib_target ZLIB::ZLIB)
@@ -11,6 +11,11 @@ set(taper_eigen_package Eigen3)
 set(taper_eigen_target Eigen3::Eigen)
 set(taper_eigen_headers interop/eigen.hpp)
 set(taper_eigen_hint "Eigen 3.4 (Debian: libeigen3-dev)")
+
+set(taper_dlpack_package dlpack)
+set(taper_dlpack_target dlpack::dlpack)
+set(taper_dlpack_headers interop/dlpack.hpp)
+set(taper_dlpack_hint "DLPack (Debian: libdlpack-dev)")
 
 # Taper's own library (cmake/Compiled.cmake): its target is there already, or nobody built it.
 set(taper_compiled_hint "a Taper that was built and installed with -DTAPER_BUILD_COMPILED=ON")

@@ -4,6 +4,9 @@
 // Needs: zlib
 #include <taper/io/gzip.hpp>
 #include <taper/taper.hpp>
+#if TAPER_NVCC  // the same program as a .cu file: --device cuda
+#include <taper/cuda.hpp>
+#endif
 
 #include <chrono>
 #include <cstdio>
@@ -15,7 +18,7 @@ using namespace taper;
 namespace {
 
 struct Settings {
-  std::string data = "digits", root = TAPER_SOURCE_DIR "/examples/data/digits", save = "digits.safetensors";
+  std::string data = "digits", root = TAPER_SOURCE_DIR "/examples/data/digits", save = "digits.safetensors", device = "cpu";
   int epochs = 0, workers = 0, threads = 0;
   std::int64_t batch_size = 64;
   double lr = 6e-3;
@@ -26,7 +29,7 @@ struct Settings {
 [[noreturn]] void usage(int status) {
   std::printf(
       "usage: digits [--data digits|mnist] [--root DIR] [--epochs N] [--batch-size N] [--lr RATE] [--seed N]\n"
-      "              [--workers N] [--threads N] [--save FILE] [--short] [--help]\n\n"
+      "              [--workers N] [--threads N] [--save FILE] [--device cpu|cuda] [--short] [--help]\n\n"
       "Trains a small CNN on the digits that come with Taper (8 x 8 pixels), or on MNIST from the IDX files in DIR,\n"
       "plain or .gz (cmake -P examples/data/download_mnist.cmake fetches them). Prints the loss and the accuracy of each\n"
       "epoch, a confusion table and, last, the test accuracy. --short runs one epoch.\n");
@@ -54,6 +57,7 @@ Settings parse(int argc, char** argv) {
     else if (name == "--workers") s.workers = std::atoi(value.c_str());
     else if (name == "--threads") s.threads = std::atoi(value.c_str());
     else if (name == "--save") s.save = value;
+    else if (name == "--device") s.device = value;
     else usage(2);
   }
   if (s.data != "digits" && s.data != "mnist") usage(2);
@@ -63,26 +67,27 @@ Settings parse(int argc, char** argv) {
 }
 
 /// A model is a plain aggregate. `side` is the width and height of the images.
+template <Device D = Cpu>
 struct Net {
   std::int64_t side = 8;
-  nn::Conv2d<float> conv1{1, 16, {.kernel_size = 3, .padding = 1}};
-  nn::BatchNorm2d<float> norm1{16};
-  nn::Conv2d<float> conv2{16, 32, {.kernel_size = 3, .padding = 1}};
-  nn::BatchNorm2d<float> norm2{32};
-  nn::Conv2d<float> conv3{32, 32, {.kernel_size = 3, .padding = 1}};
-  nn::BatchNorm2d<float> norm3{32};
+  nn::Conv2d<float, D> conv1{1, 16, {.kernel_size = 3, .padding = 1}};
+  nn::BatchNorm2d<float, D> norm1{16};
+  nn::Conv2d<float, D> conv2{16, 32, {.kernel_size = 3, .padding = 1}};
+  nn::BatchNorm2d<float, D> norm2{32};
+  nn::Conv2d<float, D> conv3{32, 32, {.kernel_size = 3, .padding = 1}};
+  nn::BatchNorm2d<float, D> norm3{32};
   nn::Dropout dropout{0.3};
-  nn::Linear<float> fc{32 * (side / 4) * (side / 4), 10};
+  nn::Linear<float, D> fc{32 * (side / 4) * (side / 4), 10};
 
   // image: (n, 1, side, side) -> logits: (n, 10)
-  Tensor<float> operator()(const Tensor<float>& image) const {
+  Tensor<float, D> operator()(const Tensor<float, D>& image) const {
     auto h = relu(norm1(conv1(image)));
-    Tensor<float> x = max_pool2d(relu(norm2(conv2(h))), 2);
+    Tensor<float, D> x = max_pool2d(relu(norm2(conv2(h))), 2);
     x = max_pool2d(relu(norm3(conv3(x))), 2);
     return fc(dropout(flatten(x, 1)));
   }
 };
-static_assert(nn::Module<Net>);
+static_assert(nn::Module<Net<>>);
 
 /// Moves an image by up to a pixel each way: a transform that draws at random.
 struct RandomShift {
@@ -115,16 +120,16 @@ struct Score {
   Tensor<std::int64_t> confusion = zeros<std::int64_t>({10, 10});  // (label, prediction)
 };
 
-template <class Loader>
-Score test(Net& net, Loader& loader) {
+template <Device D, class Loader>
+Score test(Net<D>& net, Loader& loader) {
   const NoGrad guard;
   nn::eval(net);
   Score score;
   std::int64_t count = 0;
   for (const auto& [image, label] : loader) {
-    const Tensor<float> logits = net(image);
-    const Tensor<std::int64_t> guess = argmax(logits, 1);
-    score.loss += cross_entropy(logits, label).item() * static_cast<double>(label.numel());
+    const Tensor<float, D> logits = net(to<D>(image));
+    const Tensor<std::int64_t> guess = to<Cpu>(argmax(logits, 1));
+    score.loss += cross_entropy(logits, to<D>(label)).item() * static_cast<double>(label.numel());
     for (std::int64_t i = 0; i < label.numel(); ++i) score.confusion.data_ptr()[label.data_ptr()[i] * 10 + guess.data_ptr()[i]] += 1;
     count += label.numel();
   }
@@ -143,6 +148,7 @@ void print_confusion(const Tensor<std::int64_t>& confusion) {
   std::printf("\n\n");
 }
 
+template <Device D>
 int run(const Settings& s) {
   if (s.threads > 0) set_num_threads(s.threads);
   manual_seed(s.seed);
@@ -152,7 +158,7 @@ int run(const Settings& s) {
                                 {.batch_size = s.batch_size, .shuffle = true, .num_workers = s.workers}};
   data::DataLoader test_loader{load_split(data::Split::test), {.batch_size = 256}};
 
-  Net net{.side = mnist ? 28 : 8};
+  Net<D> net{.side = mnist ? 28 : 8};
   std::printf("%s\n%lld parameters, %lld training images, %lld test images\n", "Net",
               static_cast<long long>(nn::parameter_count(net)), static_cast<long long>(train_loader.dataset().size()),
               static_cast<long long>(test_loader.dataset().size()));
@@ -165,7 +171,7 @@ int run(const Settings& s) {
     double total = 0;
     for (const auto& [image, label] : progress(train_loader, "epoch " + std::to_string(epoch))) {
       optimizer.zero_grad();
-      auto loss = cross_entropy(net(image), label, {.label_smoothing = 0.05});
+      auto loss = cross_entropy(net(to<D>(image)), to<D>(label), {.label_smoothing = 0.05});
       loss.backward();
       optimizer.step();
       schedule.step();
@@ -178,7 +184,7 @@ int run(const Settings& s) {
   std::printf("trained in %.1f s\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 
   save(net, s.save);
-  Net fresh{.side = net.side};
+  Net<D> fresh{.side = net.side};
   load(fresh, s.save);
   const Score score = test(fresh, test_loader);
   print_confusion(score.confusion);
@@ -190,7 +196,8 @@ int run(const Settings& s) {
 
 int main(int argc, char** argv) {
   try {
-    return run(parse(argc, argv));
+    const Settings s = parse(argc, argv);
+    return dispatch(s.device, [&]<Device D>() { return run<D>(s); });
   } catch (const Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -39,6 +39,7 @@
 #include <taper/backend/cpu/pool_max_last.hpp>
 #include <taper/backend/cpu/pool_shape.hpp>
 #include <taper/backend/cpu/recurrent.hpp>
+#include <taper/backend/cpu/recurrent_walk.hpp>
 #include <taper/backend/cpu/reduce.hpp>
 #include <taper/backend/cpu/resample.hpp>
 #include <taper/backend/cpu/resample_taps.hpp>
@@ -48,3 +49,6 @@
 #include <taper/backend/cpu/softmax.hpp>
 #include <taper/backend/cpu/sort.hpp>
 #include <taper/backend/cpu/strided.hpp>
+#include <taper/backend/gemm_call.hpp>
+#include <taper/backend/lists.hpp>
+#include <taper/backend/recurrent_run.hpp>

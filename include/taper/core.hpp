@@ -9,6 +9,7 @@
 #include <taper/core/checked_cast.hpp>
 #include <taper/core/cpu_count.hpp>
 #include <taper/core/device.hpp>
+#include <taper/core/dispatch.hpp>
 #include <taper/core/dtype.hpp>
 #include <taper/core/elements.hpp>
 #include <taper/core/error.hpp>

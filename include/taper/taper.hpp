@@ -2,6 +2,7 @@
 // All of Taper but its components (io/gzip.hpp) and bridges to other libraries (interop/eigen.hpp).
 #pragma once
 
+#include <taper/amp.hpp>
 #include <taper/autograd.hpp>
 #include <taper/backend.hpp>
 #include <taper/core.hpp>

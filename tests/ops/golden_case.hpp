@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/device.hpp"
 #include "tests/support/golden.hpp"
 
 namespace golden {
@@ -53,11 +54,11 @@ void check_case(const File& file, const std::string& name, const std::vector<std
   }
 }
 
-/// The same in double and in float. F is a generic function of the inputs.
+/// The same in double and in float. F is a generic function of the inputs, which runs on the device under test.
 template <class F>
 void check_both(const File& file, const std::string& name, const std::vector<std::string>& inputs, const F& f) {
-  check_case<double>(file, name, inputs, f);
-  check_case<float>(file, name, inputs, f);
+  check_case<double>(file, name, inputs, device::run_there<double>(f));
+  check_case<float>(file, name, inputs, device::run_there<float>(f));
 }
 
 /// A tensor with fixed, irregular values between -1 and 1.
@@ -84,8 +85,7 @@ inline bool near(double actual, double expected, double tolerance) {
 }
 
 /// Gradients of sum(f(x) * v) for fixed v against central differences, and, with second, those of sum(gradient * w).
-inline void check_gradients(const std::vector<taper::Tensor<double>>& start, const Function<double>& f, bool second = true,
-                            double tolerance = 1e-6) {
+inline void check_gradients_of(const std::vector<taper::Tensor<double>>& start, const Function<double>& f, bool second, double tolerance) {
   using taper::Tensor;
   const double h = 1e-5;
   const auto fresh = [&] {
@@ -140,6 +140,11 @@ inline void check_gradients(const std::vector<taper::Tensor<double>>& start, con
       const double expected = (slope(up) - slope(down)) / (2 * h), actual = y[i].grad().defined() ? y[i].grad().data_ptr()[k] : 0;
       CHECK(near(actual, expected, tolerance));
     }
+}
+
+template <class F>
+void check_gradients(const std::vector<taper::Tensor<double>>& start, const F& f, bool second = true, double tolerance = 1e-6) {
+  check_gradients_of(start, device::run_there<double>(f), second, tolerance);
 }
 
 }  // namespace golden

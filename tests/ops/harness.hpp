@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/device.hpp"
 #include "tests/support/golden.hpp"
 
 namespace pointwise {
@@ -58,12 +59,19 @@ template <taper::TensorLike X>
 RecordPtr record_of(X&& x) {
   return Tensor<taper::value_t<X>>(taper::eval(std::forward<X>(x))).handle();
 }
+/// F of the first tensors, on the device under test.
+template <auto F, class T, std::size_t... I>
+RecordPtr call(const Tensor<T>* x, std::index_sequence<I...>) {
+  if constexpr (device::is_host) return record_of(F(x[I]...));
+  const Tensor<T, device::D> there[] = {device::there(x[I])...};
+  return record_of(device::back(F(there[I]...)));
+}
 template <auto F, class T>
-RecordPtr call1(const Tensor<T>* x) { return record_of(F(x[0])); }
+RecordPtr call1(const Tensor<T>* x) { return call<F, T>(x, std::make_index_sequence<1>()); }
 template <auto F, class T>
-RecordPtr call2(const Tensor<T>* x) { return record_of(F(x[0], x[1])); }
+RecordPtr call2(const Tensor<T>* x) { return call<F, T>(x, std::make_index_sequence<2>()); }
 template <auto F, class T>
-RecordPtr call3(const Tensor<T>* x) { return record_of(F(x[0], x[1], x[2])); }
+RecordPtr call3(const Tensor<T>* x) { return call<F, T>(x, std::make_index_sequence<3>()); }
 
 template <auto F>
 Case unary(const char* name, Extra e = {}) {

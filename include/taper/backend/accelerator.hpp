@@ -40,14 +40,10 @@ struct DeviceProgram {
 ///   template <class P, class R, class Out> static void reduce(const DeviceJob& job, std::uint32_t mask, Out* out, double factor);
 ///   static void copy(const TensorRecord& from, const TensorRecord& to);        of one dtype and shape
 ///   template <Scalar T> static void fill(const TensorRecord& target, T value);
-///   static void to_host(void* host, const void* device, std::size_t bytes);    both return when the bytes have arrived
-///   static void from_host(void* device, const void* host, std::size_t bytes);
+/// and what ops/ calls, by families. Bytes are moved by the device's tag: see core/device.hpp.
 template <Device D>
 struct Accelerator;
 
-/// The host, where kernels are functions and memory is memory.
-template <class D>
-inline constexpr bool on_host = std::same_as<D, Cpu>;
 /// True where this unit knows the device's backend.
 template <class D>
 concept Accelerated = requires { sizeof(Accelerator<D>); };

@@ -23,12 +23,23 @@ TAPER_KERNEL void fill_value(T* out, std::int64_t n, T value) {
 /// A dense tensor whose elements i are f(i).
 template <Scalar T, Device D, class A, class F>
 Tensor<T, D> generate(std::string_view op, const Shape& shape, const F& f) {
-  Tensor<T, D> out = host_dense<T, D>(op, shape);
+  Tensor<T> out = host_dense<T, Cpu>(op, shape);
   T* p = out.data_ptr();
   parallel_for(out.numel(), fill_grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) p[i] = f(i);
   });
-  return out;
+  return on_device<D>(std::move(out));
+}
+
+/// n elements of a device made `value`: a small run of them goes over, and doubles there.
+template <Device D, class T>
+void fill_from_host(T* out, std::int64_t n, T value) {
+  if (n == 0) return;
+  T run[64];
+  std::int64_t done = n < 64 ? n : 64;
+  for (std::int64_t i = 0; i < done; ++i) run[i] = value;
+  D::from_host(out, run, static_cast<std::size_t>(done) * sizeof(T));
+  for (; done < n; done *= 2) D::copy(out + done, out, static_cast<std::size_t>(n - done < done ? n - done : done) * sizeof(T));
 }
 
 template <class S>
@@ -71,7 +82,12 @@ Tensor<T, D> empty(const Shape& shape) {
 /// All elements 0.
 template <Scalar T = float, Device D = Cpu>
 Tensor<T, D> zeros(const Shape& shape) {
-  Tensor<T, D> out = detail::host_dense<T, D>("zeros", shape);
+  detail::check_shape("zeros", shape);
+  Tensor<T, D> out(detail::make_dense<D>(dtype_of<T>, shape));
+  if constexpr (!detail::on_host<D>) {
+    if (out.numel() > 0) D::zero(out.data_ptr(), static_cast<std::size_t>(out.numel()) * sizeof(T));
+    return out;
+  }
   auto* bytes = reinterpret_cast<char*>(out.data_ptr());
   const auto each = static_cast<std::int64_t>(sizeof(T));
   parallel_for(out.numel() * each, detail::fill_grain * each, [=](std::int64_t begin, std::int64_t end) {
@@ -86,8 +102,13 @@ template <class T = void, Device D = Cpu, ScalarLike S, class A = Abi>
 Tensor<detail::or_t<T, detail::literal_t<S>>, D> full(const Shape& shape, S value) {
   using U = detail::or_t<T, detail::literal_t<S>>;
   const U element = detail::checked_cast<U>("full", value);
-  Tensor<U, D> out = detail::host_dense<U, D>("full", shape);
+  detail::check_shape("full", shape);
+  Tensor<U, D> out(detail::make_dense<D>(dtype_of<U>, shape));
   U* p = out.data_ptr();
+  if constexpr (!detail::on_host<D>) {
+    detail::fill_from_host<D>(p, out.numel(), element);
+    return out;
+  }
   parallel_for(out.numel(), detail::fill_grain, [=](std::int64_t begin, std::int64_t end) {
     detail::fill_value<U, A>(p + begin, end - begin, element);
   });
@@ -104,10 +125,10 @@ Tensor<T, D> ones(const Shape& shape) {
 template <Scalar T = float, Device D = Cpu>
 Tensor<T, D> eye(std::int64_t rows, std::int64_t columns) {
   detail::check_shape("eye", {rows, columns});
-  Tensor<T, D> out = zeros<T, D>({rows, columns});
+  Tensor<T> out = zeros<T, Cpu>({rows, columns});
   T* p = out.data_ptr();
   for (std::int64_t i = 0; i < rows && i < columns; ++i) p[i * (columns + 1)] = detail::checked_cast<T>("eye", 1);
-  return out;
+  return detail::on_device<D>(std::move(out));
 }
 template <Scalar T = float, Device D = Cpu>
 Tensor<T, D> eye(std::int64_t n) {

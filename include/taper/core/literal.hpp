@@ -29,6 +29,18 @@ Tensor<T, D> host_dense(std::string_view op, const Shape& shape) {
   raise<ShapeError>("tensor", "the nested list is ragged: at depth ", depth, " a value stands beside a list");
 }
 
+/// A dense tensor of the host, on its way to a device.
+template <Device D, Scalar T>
+Tensor<T, D> on_device(Tensor<T, Cpu> x) {
+  if constexpr (on_host<D>) {
+    return x;
+  } else {
+    RecordPtr out = make_dense<D>(dtype_of<T>, x.shape());
+    if (x.numel() > 0) D::from_host(out->data, x.data_ptr(), static_cast<std::size_t>(x.numel()) * sizeof(T));
+    return Tensor<T, D>(std::move(out));
+  }
+}
+
 /// Braces within braces around values: {{1, 2}, {3, 4}}. Lives no longer than the call it is written in.
 template <Scalar T>
 class Nested {
@@ -122,10 +134,10 @@ template <Scalar T, Device D, class R>
 Tensor<T, D> tensor_of_list(const R& r) {
   Shape shape;
   list_shape(shape, r);
-  Tensor<T, D> out = host_dense<T, D>("tensor", shape);
+  Tensor<T> out = host_dense<T, Cpu>("tensor", shape);
   T* p = out.data_ptr();
   write_list<T>(r, shape, 0, p);
-  return out;
+  return on_device<D>(std::move(out));
 }
 
 template <class S, class T>
@@ -138,10 +150,10 @@ concept Literal = std::is_void_v<T> && ScalarLike<S>;
 template <Scalar T, Device D = Cpu>
 Tensor<T, D> tensor(const detail::Nested<T>& values) {
   const Shape shape = values.shape();
-  Tensor<T, D> out = detail::host_dense<T, D>("tensor", shape);
+  Tensor<T> out = detail::host_dense<T, Cpu>("tensor", shape);
   T* p = out.data_ptr();
   values.write(shape, 0, p);
-  return out;
+  return detail::on_device<D>(std::move(out));
 }
 
 /// tensor(3.5), tensor<double>(1): a 0-dim tensor. Without a dtype int64 for integers and float for floating values.
@@ -149,9 +161,9 @@ template <class T = void, Device D = Cpu, ScalarLike S>
 auto tensor(S value) {
   using U = std::conditional_t<std::is_void_v<T>, detail::literal_t<S>, T>;
   static_assert(detail::FitsIn<S, U>, "a complex value does not fit a tensor of real numbers");
-  Tensor<U, D> out = detail::host_dense<U, D>("tensor", {});
+  Tensor<U> out = detail::host_dense<U, Cpu>("tensor", {});
   *out.data_ptr() = detail::checked_cast<U>("tensor", value);
-  return out;
+  return detail::on_device<D>(std::move(out));
 }
 
 /// tensor({1, 2, 3}), tensor({{1.5, 2}, {3, 4}}) without a dtype: int64 for integers and float for floating values.
@@ -187,20 +199,20 @@ Tensor<detail::list_element_t<T, R>, D> tensor(const R& values, const Shape& sha
   const auto n = static_cast<std::int64_t>(std::size(values));
   if (n != shape.numel())
     detail::raise<ShapeError>("tensor", n, " values do not fill the shape ", shape, " of ", shape.numel());
-  Tensor<U, D> out = detail::host_dense<U, D>("tensor", shape);
+  Tensor<U> out = detail::host_dense<U, Cpu>("tensor", shape);
   U* p = out.data_ptr();
   detail::write_list<U>(values, {n}, 0, p);
-  return out;
+  return detail::on_device<D>(std::move(out));
 }
 /// A copy of [first, last).
 template <class T = void, Device D = Cpu, std::forward_iterator I>
   requires detail::FitsIn<std::iter_value_t<I>, detail::list_element_t<T, std::iter_value_t<I>>>
 Tensor<detail::list_element_t<T, std::iter_value_t<I>>, D> tensor(I first, I last) {
   using U = detail::list_element_t<T, std::iter_value_t<I>>;
-  Tensor<U, D> out = detail::host_dense<U, D>("tensor", {static_cast<std::int64_t>(std::distance(first, last))});
+  Tensor<U> out = detail::host_dense<U, Cpu>("tensor", {static_cast<std::int64_t>(std::distance(first, last))});
   U* p = out.data_ptr();
   for (; first != last; ++first) *p++ = detail::checked_cast<U>("tensor", static_cast<std::iter_value_t<I>>(*first));
-  return out;
+  return detail::on_device<D>(std::move(out));
 }
 
 }  // namespace taper::inline TAPER_CODE

@@ -43,14 +43,26 @@ RecordPtr full_record(const Shape& shape, T value) {
   return out;
 }
 
-/// The same elements in host memory: the record itself, or a dense copy.
+/// A dense copy in host memory, its axes in the order of r's.
 template <Device D>
 RecordPtr host_copy(const TensorRecord& r) {
-  const RecordPtr dense = r.contiguous ? make_alias(r, geometry_of(r)) : make_dense<D>(r.dtype, r.shape);
-  if (!r.contiguous) Accelerator<D>::copy(r, *dense);
+  const AxisOrder order = order_of(r);
+  const bool is_dense = order != 0 || r.contiguous;
+  const RecordPtr dense = is_dense ? make_alias(r, geometry_of(r)) : make_dense<D>(r.dtype, r.shape);
+  if (!is_dense) Accelerator<D>::copy(r, *dense);
   RecordPtr out = make_dense<Cpu>(r.dtype, r.shape);
-  if (r.numel > 0) Accelerator<D>::to_host(out->data, dense->data, static_cast<std::size_t>(r.numel) * size_of(r.dtype));
+  set_order(*out, order);
+  if (r.numel > 0) D::to_host(out->data, dense->data, static_cast<std::size_t>(r.numel) * size_of(r.dtype));
   return out;
+}
+
+/// Writes the elements of a row-major host tensor of the same dtype and shape into r.
+template <Device D>
+void write_from_host(TensorRecord& r, const TensorRecord& host) {
+  const RecordPtr dense = r.contiguous ? make_alias(r, geometry_of(r)) : make_dense<D>(r.dtype, r.shape);
+  if (r.numel > 0) D::from_host(dense->data, host.data, static_cast<std::size_t>(r.numel) * size_of(r.dtype));
+  if (!r.contiguous) Accelerator<D>::copy(*dense, r);
+  r.storage->version.fetch_add(1, std::memory_order_relaxed);
 }
 
 template <Scalar T, Device D>

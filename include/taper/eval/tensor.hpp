@@ -22,7 +22,7 @@ T Tensor<T, D>::item() const {
     return *data_ptr();
   } else {
     T out;
-    detail::Accelerator<D>::to_host(&out, data_ptr(), sizeof out);
+    D::to_host(&out, data_ptr(), sizeof out);
     return out;
   }
 }

@@ -2,7 +2,7 @@
 // Gradient clipping: by the norm of all gradients together, or element by element.
 #pragma once
 
-#include <taper/backend/cpu/map_list.hpp>
+#include <taper/backend/lists.hpp>
 #include <taper/core/literal.hpp>
 #include <taper/nn/parameters.hpp>
 
@@ -17,23 +17,23 @@ namespace detail {
 struct SquareSum {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V sum, V x) const { return sum + x * x; }
-  double join(double a, double b) const { return a + b; }
+  TAPER_HD static double join(double a, double b) { return a + b; }
 };
 struct AbsSum {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V sum, V x) const { return sum + math::abs(x); }
-  double join(double a, double b) const { return a + b; }
+  TAPER_HD static double join(double a, double b) { return a + b; }
 };
 struct AbsMax {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V most, V x) const { return math::max(most, math::abs(x)); }
-  double join(double a, double b) const { return math::max(a, b); }
+  TAPER_HD static double join(double a, double b) { return math::max(a, b); }
 };
 struct PowerSum {
   double power;
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V sum, V x) const { return sum + math::pow(math::abs(x), V(power)); }
-  double join(double a, double b) const { return a + b; }
+  TAPER_HD static double join(double a, double b) { return a + b; }
 };
 
 struct ScaleBy {
@@ -77,30 +77,24 @@ void for_each_list(const ParameterRefs<P...>& refs, bool gradients, const void* 
       if (p.type != type) continue;
       if (TensorRecord* r = gradients ? own_gradient(p) : p.record.get()) tuples.push_back({functor, {r}, 0});
     }
-    if (!tuples.empty()) run(ListJob{nullptr, dtypes[type], 1, 1, tuples.data(), static_cast<std::int64_t>(tuples.size())}, type);
+    if (!tuples.empty()) run(ListJob{dtypes[type], 1, 1, tuples.data(), static_cast<std::int64_t>(tuples.size())}, type);
   }
 }
 
 /// f over all elements of all tensors, in double.
 template <class F, class... P>
 double fold_all(const ParameterRefs<P...>& refs, bool gradients, const F& f) {
-  constexpr ListKernel kernels[] = {&list_fold_kernel<F, real_t<value_t<P>>>..., nullptr};
+  constexpr double (*folds[])(const ListJob&, const F&) = {&run_fold<F, value_t<P>, device_t<P>>..., nullptr};
   double out = 0;
-  for_each_list(refs, gradients, &f, [&](ListJob job, std::size_t type) {
-    job.kernel = kernels[type];
-    out = f.join(out, fold_list(job, f));
-  });
+  for_each_list(refs, gradients, &f, [&](const ListJob& job, std::size_t type) { out = F::join(out, folds[type](job, f)); });
   return out;
 }
 /// Changes all gradients by f.
 template <class F, class... P>
 void change_gradients(const ParameterRefs<P...>& refs, const F& f) {
   const NoGrad guard;
-  constexpr ListKernel kernels[] = {&list_kernel<F, real_t<value_t<P>>, 1>..., nullptr};
-  for_each_list(refs, true, &f, [&](ListJob job, std::size_t type) {
-    job.kernel = kernels[type];
-    map_list(job);
-  });
+  constexpr void (*runs[])(const ListJob&) = {&run_list<F, value_t<P>, device_t<P>, 1>..., nullptr};
+  for_each_list(refs, true, &f, [&](const ListJob& job, std::size_t type) { runs[type](job); });
 }
 
 template <class... P>

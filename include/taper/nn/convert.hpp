@@ -4,7 +4,7 @@
 
 #include <taper/nn/layers/input.hpp>
 #include <taper/nn/sequential.hpp>
-#include <taper/ops/cast.hpp>
+#include <taper/ops/to.hpp>
 
 namespace taper::inline TAPER_CODE {
 
@@ -29,30 +29,31 @@ struct Rebind<std::map<std::string, X, C, A>, U, E> { using type = std::map<std:
 template <class X, class U, class E>
 using rebind_t = typename Rebind<X, U, E>::type;
 
-template <class To, class From>
+/// Recorded: the new fields are functions of the old ones, on the tape; otherwise a model of its own.
+template <bool Recorded, class To, class From>
 To convert_field(const From& from);
 
-template <class To, class From, std::size_t... I>
+template <bool Recorded, class To, class From, std::size_t... I>
 To convert_tuple(const From& from, std::index_sequence<I...>) {
-  return To(convert_field<std::tuple_element_t<I, To>>(std::get<I>(from))...);
+  return To(convert_field<Recorded, std::tuple_element_t<I, To>>(std::get<I>(from))...);
 }
 
-template <class To, class... F>
+template <bool Recorded, class To, class... F>
 To convert_aggregate(FieldTypes<F...>, const auto&... fields) {
-  return To{convert_field<std::remove_const_t<F>>(fields)...};
+  return To{convert_field<Recorded, std::remove_const_t<F>>(fields)...};
 }
 
 template <class F>
 std::type_identity<F> only_field(FieldTypes<F>);
 
-template <class To, class From>
+template <bool Recorded, class To, class From>
 To convert_module(const From& from) {
   if constexpr (std::is_aggregate_v<To> && !ListsMembers<To>) {
-    return apply_fields(from, [](const auto&... fields) { return convert_aggregate<To>(field_types<To>{}, fields...); });
+    return apply_fields(from, [](const auto&... fields) { return convert_aggregate<Recorded, To>(field_types<To>{}, fields...); });
   } else if constexpr (hides_field_names<To> && field_types<To>::size == 1) {  // Sequential, ModuleList, ...
     return apply_fields(from, [](const auto& held) {
       using Held = typename decltype(only_field(field_types<To>{}))::type;
-      Held converted = convert_field<Held>(held);
+      Held converted = convert_field<Recorded, Held>(held);
       if constexpr (is_tuple<Held>) return std::apply([](auto&... parts) { return To(std::move(parts)...); }, converted);
       else return To(std::move(converted));
     });
@@ -61,46 +62,48 @@ To convert_module(const From& from) {
                   "to<..>(module) rebuilds this class field by field: make it a plain aggregate, or give it a constructor from nn::Unset");
     To out{nn::Unset{}};
     apply_fields(out, [&](auto&... targets) {
-      apply_fields(from, [&](const auto&... fields) { ((targets = convert_field<std::remove_cvref_t<decltype(targets)>>(fields)), ...); });
+      apply_fields(from, [&](const auto&... fields) { ((targets = convert_field<Recorded, std::remove_cvref_t<decltype(targets)>>(fields)), ...); });
     });
     return out;
   }
 }
 
-template <class To, class From>
+template <bool Recorded, class To, class From>
 To convert_field(const From& from) {
-  if constexpr (std::same_as<To, From>) {
+  if constexpr (Recorded && (is_parameter<To> || is_buffer<To>)) {
+    if (!from.defined()) return To();
+    return To(nn::Shared{}, taper::to<device_t<To>>(cast<value_t<To>>(static_cast<const tensor_t<From>&>(from))));
+  } else if constexpr (std::same_as<To, From>) {
     return from;
   } else if constexpr (is_parameter<To> || is_buffer<To>) {
-    static_assert(std::same_as<device_t<To>, device_t<From>>, "moving a module needs the other device's backend");
     if (!from.defined()) return To();
     const NoGrad guard;
-    To out{tensor_t<To>(cast<value_t<To>>(from))};
+    To out{taper::to<device_t<To>>(cast<value_t<To>>(from))};
     if constexpr (is_parameter<To> && !inference_only) out.requires_grad_(from.requires_grad());
     return out;
   } else if constexpr (is_list<To>) {
     if constexpr (requires { std::tuple_size<To>::value; }) {
       return [&]<std::size_t... I>(std::index_sequence<I...>) {
-        return To{convert_field<typename To::value_type>(from[I])...};
+        return To{convert_field<Recorded, typename To::value_type>(from[I])...};
       }(std::make_index_sequence<std::tuple_size_v<To>>{});
     } else {
       To out;
-      for (const auto& element : from) out.push_back(convert_field<typename To::value_type>(element));
+      for (const auto& element : from) out.push_back(convert_field<Recorded, typename To::value_type>(element));
       return out;
     }
   } else if constexpr (is_string_map<To>) {
     To out;
-    for (const auto& [key, value] : from) out.emplace(key, convert_field<typename To::mapped_type>(value));
+    for (const auto& [key, value] : from) out.emplace(key, convert_field<Recorded, typename To::mapped_type>(value));
     return out;
   } else if constexpr (is_tuple<To>) {
-    return convert_tuple<To>(from, std::make_index_sequence<std::tuple_size_v<To>>{});
+    return convert_tuple<Recorded, To>(from, std::make_index_sequence<std::tuple_size_v<To>>{});
   } else if constexpr (is_pointer_like<To>) {
     using Value = std::remove_cvref_t<decltype(*std::declval<To&>())>;
     if (!from) return To();
-    if constexpr (std::is_constructible_v<To, Value*>) return To(new Value(convert_field<Value>(*from)));
-    else return To(convert_field<Value>(*from));
+    if constexpr (std::is_constructible_v<To, Value*>) return To(new Value(convert_field<Recorded, Value>(*from)));
+    else return To(convert_field<Recorded, Value>(*from));
   } else {
-    return convert_module<To>(from);
+    return convert_module<Recorded, To>(from);
   }
 }
 
@@ -133,7 +136,7 @@ template <Differentiable U, nn::Module M>
 auto to(const M& module) {
   using To = detail::rebind_t<M, U, void>;
   static_assert(detail::all_state_is<To, U, void>(), "to<T>(module) needs a model that is a template over its dtype: write template <class T> struct Net");
-  return detail::convert_field<To>(module);
+  return detail::convert_field<false, To>(module);
 }
 /// The module on device E: to<Cuda>(net). Net must be a template over its device, whose fields follow it.
 template <Device E, nn::Module M>
@@ -141,7 +144,7 @@ auto to(const M& module) {
   using To = detail::rebind_t<M, void, E>;
   static_assert(detail::all_state_is<To, void, E>(),
                 "to<D>(module) needs a model that is a template over its device: write template <Device D = Cpu> struct Net");
-  return detail::convert_field<To>(module);
+  return detail::convert_field<false, To>(module);
 }
 
 }  // namespace taper::inline TAPER_CODE

@@ -7,6 +7,9 @@
 
 namespace taper::inline TAPER_CODE::nn {
 
+/// Shared{}, x: a Parameter or Buffer that is x itself, with its history, for models that live for one step.
+struct Shared {};
+
 /// What Parameter and Buffer share. Copying copies the elements; moving is cheap. Assigning a value of the same shape
 /// writes into the existing record, so that optimizers and other handles stay valid.
 template <Scalar T, Device D, bool WantsGrad>
@@ -18,6 +21,7 @@ class Owned : public Tensor<T, D> {
   Owned() = default;
   /// Takes the value over; its history, if it has one, is left behind.
   TAPER_RARE explicit Owned(const Base& value) : Base(value.defined() ? own(value.is_leaf() && !value.record().link ? value : clone(value)) : Base()) {}
+  Owned(Shared, Base value) : Base(std::move(value)) {}
   template <ExprLike E>
     requires std::same_as<value_t<E>, T>
   explicit Owned(E&& value) : Owned(Base(std::forward<E>(value))) {}

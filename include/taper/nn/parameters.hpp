@@ -125,6 +125,9 @@ class ParameterRefs {
     add(detail::concat(items_.size()), tensor);
   }
 
+  /// One that another ParameterRefs<P...> gave.
+  void add(ParameterRef ref) { items_.push_back(std::move(ref)); }
+
   std::size_t size() const { return items_.size(); }
   bool empty() const { return items_.empty(); }
   const ParameterRef& operator[](std::size_t i) const { return items_[i]; }

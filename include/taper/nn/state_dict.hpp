@@ -86,10 +86,12 @@ void for_each_state(M& module, F&& f) {
 
 namespace internal {
 
-/// One entry of a module's state.
+/// One entry of a module's state; how it comes from and goes to another device than the host, null on the host.
 struct StateEntry {
   std::string name;
   detail::RecordPtr record;
+  detail::RecordPtr (*to_host)(const detail::TensorRecord&) = nullptr;
+  void (*from_host)(detail::TensorRecord&, const detail::TensorRecord&) = nullptr;
 };
 
 /// All that state dictionaries need of a module's type; what is done with it is compiled once.
@@ -97,14 +99,17 @@ template <class M>
 detail::PoolVector<StateEntry> state_entries(M& module) {
   detail::PoolVector<StateEntry> out;
   for_each_state(module, [&](const std::string& name, const auto& tensor) {
-    out.push_back({name, tensor.handle()});
+    using D = device_t<decltype(tensor)>;
+    StateEntry entry{name, tensor.handle()};
+    if constexpr (!detail::on_host<D>) entry.to_host = &detail::host_copy<D>, entry.from_host = &detail::write_from_host<D>;
+    out.push_back(std::move(entry));
   });
   return out;
 }
 
 TAPER_RARE inline LoadResult load_entries(const detail::PoolVector<StateEntry>& entries, const StateDict& state, const LoadOptions& options) {
   LoadResult result;
-  for (const auto& [name, record] : entries) {
+  for (const auto& [name, record, to_host, from_host] : entries) {
     const AnyTensor* found = state.find(name);
     if (!found) result.missing.push_back(name);
     else if (!(found->shape() == record->shape))
@@ -118,19 +123,25 @@ TAPER_RARE inline LoadResult load_entries(const detail::PoolVector<StateEntry>& 
     detail::raise<StateError>("load_state_dict", "the state does not fit the module", list_of("missing", result.missing),
                               list_of("unexpected", result.unexpected), list_of("not fitting", result.mismatched));
   const NoGrad guard;
-  for (const auto& [name, record] : entries)
-    if (const AnyTensor* found = state.find(name)) copy_elements(*record, found->record());
+  for (const auto& [name, record, to_host, from_host] : entries) {
+    const AnyTensor* found = state.find(name);
+    if (!found) continue;
+    const detail::RecordPtr host = from_host ? detail::make_dense<Cpu>(record->dtype, record->shape) : record;
+    copy_elements(*host, found->record());
+    if (from_host) from_host(*record, *host);
+  }
   return result;
 }
 
 }  // namespace internal
 
-/// Parameters and buffers by PyTorch's names. The tensors share the module's memory.
+/// Parameters and buffers by PyTorch's names. The tensors share the module's memory; those of another device are copies of it
+/// in host memory.
 template <class M>
 StateDict state_dict(const M& module) {
   StateDict out;
-  for (const auto& [name, record] : internal::state_entries(module))
-    out.add(name, AnyTensor(detail::make_alias(*record, detail::geometry_of(*record))));
+  for (const auto& [name, record, to_host, from_host] : internal::state_entries(module))
+    out.add(name, AnyTensor(to_host ? to_host(*record) : detail::make_alias(*record, detail::geometry_of(*record))));
   return out;
 }
 

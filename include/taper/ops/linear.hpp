@@ -43,14 +43,20 @@ struct LinearBackward {
       const Tensor<T, D>& input = x.get(made);
       T* dw = gradient_memory<T>(ctx, 1, fresh);
       count_pass();
-      gemm<T>(out, in, m, g, 1, out, input.data_ptr(), in, 1, dw, in, !fresh);
+      if constexpr (on_host<D>) gemm<T>(out, in, m, g, 1, out, input.data_ptr(), in, 1, dw, in, !fresh);
+      else Accelerator<D>::gemm(GemmCall<T>{"linear", out, in, m, {g, 1, out}, {input.data_ptr(), in, 1}, {dw, in, 1}, 1, 1, fresh ? 0.0 : 1.0});
     }
     if (ctx.wants(0)) {
       T* dx = gradient_memory<T>(ctx, 0, fresh);
       count_pass();
-      gemm<T>(m, in, out, g, out, 1, w.data_ptr(), w.strides()[0], w.strides()[1], dx, in, !fresh);
+      if constexpr (on_host<D>) gemm<T>(m, in, out, g, out, 1, w.data_ptr(), w.strides()[0], w.strides()[1], dx, in, !fresh);
+      else
+        Accelerator<D>::gemm(
+            GemmCall<T>{"linear", m, in, out, {g, out, 1}, {w.data_ptr(), w.strides()[0], w.strides()[1]}, {dx, in, 1}, 1, 1, fresh ? 0.0 : 1.0});
     }
-    if (ctx.wants(2)) {
+    if constexpr (!on_host<D>) {
+      if (ctx.wants(2)) ctx.give(2, reshape(sum_to(reshape(ctx.grad<T, D>(), {m, out}), Shape{1, out}), {out}));
+    } else if (ctx.wants(2)) {
       T* db = gradient_memory<T>(ctx, 2, fresh);
       count_pass();
       sum_rows<T>(m, out, g, db, !fresh);
@@ -83,21 +89,10 @@ struct LinearProducer : ProducerBase<T, D> {
     const GradMode mode(this->record != 0);
     const Tensor<T, D>&held = x.get(), &w = weight.get(), &b = bias.get();
     const Tensor<T, D> copy = held.is_contiguous() ? Tensor<T, D>() : contiguous(held), &input = copy.defined() ? copy : held;
-    const std::int64_t out = w.shape()[0], in = w.shape()[1];
+    const std::int64_t out = w.shape()[0];
     Tensor<T, D> y = empty_tensor<T, D>(this->result);
     const std::int64_t m = out > 0 ? y.numel() / out : 0;
-    Tensor<T, D> dense_bias;
-    const T* bias_data = nullptr;
-    if (b.defined()) bias_data = (b.is_contiguous() ? b : dense_bias = dense(b)).data_ptr();
-    // A small result begins with the bias, a large one takes it part by part. So do 16-bit floats: rounded once.
-    BiasEpilogue<T> add_bias{bias_data, epilogue};
-    bool begin = bias_data;
-    Epilogue with_bias;
-    if constexpr (std::same_as<T, float> || std::same_as<T, double>)
-      if (bias_data && y.numel() >= least_finished) begin = false, with_bias = {add_bias.run, &add_bias}, epilogue = &with_bias;
-    if (begin) fill_rows<T>(m, out, bias_data, y.data_ptr());
-    count_pass();
-    gemm<T>(m, out, in, input.data_ptr(), in, 1, w.data_ptr(), w.strides()[1], w.strides()[0], y.data_ptr(), out, begin, epilogue);
+    multiply(input, w, b, y, m, epilogue);
     if constexpr (Differentiable<T> && !inference_only) {
       if (!this->record) return y;
       autograd::SlotPtr edges[] = {autograd::edge_to(input), autograd::edge_to(w), autograd::edge_to(b)};
@@ -107,6 +102,30 @@ struct LinearProducer : ProducerBase<T, D> {
       autograd::record_node(std::move(node), edges, y.record(), grad_ops_of<T, D>());
     }
     return y;
+  }
+
+ private:
+  static void multiply(const Tensor<T, D>& x, const Tensor<T, D>& w, const Tensor<T, D>& b, Tensor<T, D>& y, std::int64_t m, const Epilogue* epilogue) {
+    const std::int64_t out = w.shape()[0], in = w.shape()[1];
+    if constexpr (!on_host<D>) {
+      if (b.defined()) Accelerator<D>::copy(expand(detach(b), y.shape()).record(), y.record());
+      count_pass();
+      Accelerator<D>::gemm(GemmCall<T>{"linear", m, out, in, {x.data_ptr(), in, 1}, {w.data_ptr(), w.strides()[1], w.strides()[0]},
+                                       {y.data_ptr(), out, 1}, 1, 1, b.defined() ? 1.0 : 0.0});
+    } else {
+      Tensor<T, D> dense_bias;
+      const T* bias = nullptr;
+      if (b.defined()) bias = (b.is_contiguous() ? b : dense_bias = dense(b)).data_ptr();
+      // A small result begins with the bias, a large one takes it part by part. So do 16-bit floats: rounded once.
+      BiasEpilogue<T> add_bias{bias, epilogue};
+      bool begin = bias;
+      Epilogue with_bias;
+      if constexpr (std::same_as<T, float> || std::same_as<T, double>)
+        if (bias && y.numel() >= least_finished) begin = false, with_bias = {add_bias.run, &add_bias}, epilogue = &with_bias;
+      if (begin) fill_rows<T>(m, out, bias, y.data_ptr());
+      count_pass();
+      gemm<T>(m, out, in, x.data_ptr(), in, 1, w.data_ptr(), w.strides()[1], w.strides()[0], y.data_ptr(), out, begin, epilogue);
+    }
   }
 };
 

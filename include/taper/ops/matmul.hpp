@@ -2,7 +2,9 @@
 // Matrix products: matmul with PyTorch's rules for one, two and more dimensions, and its special cases.
 #pragma once
 
+#include <taper/backend/accelerator.hpp>
 #include <taper/backend/cpu/gemm.hpp>
+#include <taper/backend/gemm_call.hpp>
 #include <taper/ops/arithmetic.hpp>
 #include <taper/ops/structural.hpp>
 #include <taper/ops/view.hpp>
@@ -46,8 +48,8 @@ struct Matrices {
   }
 };
 
-/// c = or += a b over the broadcast batch; c is dense. Each part that is ready goes to the epilogue.
-template <class T, class A = Abi>
+/// c = or += a b over the broadcast batch; c is dense. On the host each part that is ready goes to the epilogue.
+template <Device D, class T, class A = Abi>
 void multiply_matrices(Matrices<T> a, const Matrices<T>& b, const Shape& batch, T* c, bool accumulate, const Epilogue* epilogue = nullptr) {
   count_pass();
   const std::int64_t m = a.rows, n = b.columns, k = a.columns;
@@ -68,25 +70,31 @@ void multiply_matrices(Matrices<T> a, const Matrices<T>& b, const Shape& batch, 
       as.push_back(a_strides[i]), bs.push_back(b_strides[i]), cs.push_back(c_dense[i] * c_step);
     }
   }
-  if (sizes.empty()) {
-    gemm<T, A>(m, n, k, a.data, a.row_stride, a.column_stride, b.data, b.row_stride, b.column_stride, c, n, accumulate, epilogue);
-    return;
-  }
-  const Finish<T> finish{epilogue, c, n};
-  const int inner = sizes.size() - 1;
-  std::int64_t index[max_rank] = {};
-  const T *from_a = a.data, *from_b = b.data;
-  while (true) {
-    batched_gemm<T, A>(sizes[inner], m, n, k, from_a, as[inner], a.row_stride, a.column_stride, from_b, bs[inner], b.row_stride,
-                       b.column_stride, c, cs[inner], n, accumulate);
-    int i = inner - 1;
-    for (; i >= 0; --i) {
-      from_a += as[i], from_b += bs[i], c += cs[i];
-      if (++index[i] < sizes[i]) break;
-      from_a -= as[i] * sizes[i], from_b -= bs[i] * sizes[i], c -= cs[i] * sizes[i];
-      index[i] = 0;
+  if constexpr (!on_host<D>) {
+    const GemmCall<T> call{
+        "matmul", m, n, k, {a.data, a.row_stride, a.column_stride}, {b.data, b.row_stride, b.column_stride}, {c, n, 1}, 1, 1, accumulate ? 1.0 : 0.0};
+    Accelerator<D>::gemm(call, sizes, as, bs, cs);
+  } else {
+    if (sizes.empty()) {
+      gemm<T, A>(m, n, k, a.data, a.row_stride, a.column_stride, b.data, b.row_stride, b.column_stride, c, n, accumulate, epilogue);
+      return;
     }
-    if (i < 0) return finish.all(batch.numel() * m);
+    const Finish<T> finish{epilogue, c, n};
+    const int inner = sizes.size() - 1;
+    std::int64_t index[max_rank] = {};
+    const T *from_a = a.data, *from_b = b.data;
+    while (true) {
+      batched_gemm<T, A>(sizes[inner], m, n, k, from_a, as[inner], a.row_stride, a.column_stride, from_b, bs[inner], b.row_stride,
+                         b.column_stride, c, cs[inner], n, accumulate);
+      int i = inner - 1;
+      for (; i >= 0; --i) {
+        from_a += as[i], from_b += bs[i], c += cs[i];
+        if (++index[i] < sizes[i]) break;
+        from_a -= as[i] * sizes[i], from_b -= bs[i] * sizes[i], c -= cs[i] * sizes[i];
+        index[i] = 0;
+      }
+      if (i < 0) return finish.all(batch.numel() * m);
+    }
   }
 }
 
@@ -143,13 +151,13 @@ struct MatmulBackward {
     if (batch == operand_batch) {
       bool fresh = false;
       T* to = gradient_memory<T>(ctx, i, fresh);
-      multiply_matrices(x, y, batch, to, !fresh);
+      multiply_matrices<D>(x, y, batch, to, !fresh);
       return;
     }
     Shape full = batch;
     full.push_back(x.rows), full.push_back(y.columns);
     const Tensor<T, D> all = empty_tensor<T, D>(full);
-    multiply_matrices(x, y, batch, reinterpret_cast<T*>(all.record().data), false);
+    multiply_matrices<D>(x, y, batch, reinterpret_cast<T*>(all.record().data), false);
     Shape shape = operand_batch;
     shape.push_back(x.rows), shape.push_back(y.columns);
     ctx.give(i, reshape(sum_to(all, shape), ctx.input_shape(i)));
@@ -188,7 +196,7 @@ Tensor<T, D> matmul_now(std::string_view op, const Tensor<T, D>& a, const Tensor
   Shape batch = result;
   if (a.dim() > 1) batch.erase(batch.size() - 1);
   if (b.dim() > 1) batch.erase(batch.size() - 1);
-  multiply_matrices(Matrices<T>(a, true), Matrices<T>(b, false), batch, out.data_ptr(), false, epilogue);
+  multiply_matrices<D>(Matrices<T>(a, true), Matrices<T>(b, false), batch, out.data_ptr(), false, epilogue);
   return record_op(op, std::move(out), false, MatmulBackward<T, D>{Saved<T, D>(a), Saved<T, D>(b)}, a, b);
 }
 

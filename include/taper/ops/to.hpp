@@ -15,17 +15,19 @@ Tensor<T, To> copy_to(const Tensor<T, From>& x) {
   if constexpr (on_host<To>) return Tensor<T, To>(host_copy<From>(x.record()));
   else if constexpr (!on_host<From>) return copy_to<To>(Tensor<T, Cpu>(host_copy<From>(x.record())));
   else {
-    const Tensor<T, From> host = dense(x);
+    const AxisOrder order = order_of(x.record());
+    const Tensor<T, From> host = order != 0 ? x : dense(x);
     RecordPtr out = make_dense<To>(dtype_of<T>, x.shape());
-    if (bytes > 0) Accelerator<To>::from_host(out->data, host.data_ptr(), bytes);
+    set_order(*out, order);
+    if (bytes > 0) To::from_host(out->data, host.data_ptr(), bytes);
     return Tensor<T, To>(std::move(out));
   }
 }
 
 }  // namespace detail
 
-/// x on device D: to<Cuda>(x), to<Cpu>(x). The tensor itself where it is there already, otherwise a dense copy; the data have
-/// arrived when the function returns. Gradient: g brought back.
+/// x on device D: to<Cuda>(x), to<Cpu>(x). The tensor itself where it is there already, otherwise a dense copy with its axes in the
+/// same order of memory; the data have arrived when the function returns. Gradient: g brought back.
 template <Device D, TensorLike X>
 Tensor<value_t<X>, D> to(X&& x) {
   using T = value_t<X>;

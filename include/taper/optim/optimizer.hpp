@@ -2,9 +2,10 @@
 // The Optimizer concept, and the one optimizer under all: a rule's formula run over every parameter of a group at once.
 #pragma once
 
-#include <taper/backend/cpu/map_list.hpp>
+#include <taper/backend/lists.hpp>
 #include <taper/nn/parameters.hpp>
 #include <taper/ops/eager.hpp>
+#include <taper/ops/to.hpp>
 #include <taper/optim/state.hpp>
 
 #include <vector>
@@ -100,6 +101,14 @@ class RuleOptimizer {
   }
   void add_param_group(const ParameterRefs<P...>& parameters) { add_param_group(parameters, defaults_); }
 
+  /// References to all parameters, in order.
+  ParameterRefs<P...> parameters() const {
+    ParameterRefs<P...> out;
+    for (const Group& group : groups_)
+      for (const ParameterState& p : group.params) out.add(p.parameter);
+    return out;
+  }
+
   std::vector<Group>& param_groups() { return groups_; }
   const std::vector<Group>& param_groups() const { return groups_; }
   /// The options of the constructor.
@@ -138,7 +147,7 @@ class RuleOptimizer {
   }
 
   /// All states and options: "state.<i>.<name>" with the parameters counted over all groups, "param_groups.<g>.<option>".
-  /// The tensors share the optimizer's memory.
+  /// The tensors share the optimizer's memory; those of another device are copies in host memory.
   TAPER_RARE StateDict state_dict() const {
     StateDict out;
     std::int64_t index = 0;
@@ -182,7 +191,7 @@ class RuleOptimizer {
   static constexpr int counters = static_cast<int>(Rule::numbers.size());
   static_assert(states <= max_states && counters <= max_states && states + 2 <= detail::max_list_operands);
 
-  static constexpr detail::ListKernel kernels[] = {&detail::list_kernel<Update, real_t<value_t<P>>, states + 2>...};
+  static constexpr void (*runs[])(const detail::ListJob&) = {&detail::run_list<Update, value_t<P>, device_t<P>, states + 2>...};
   static constexpr DType dtypes[] = {dtype_of<value_t<P>>...};
 
   TAPER_RARE void check_parameter(const ParameterRef& ref, const Group& group) const {
@@ -235,7 +244,7 @@ class RuleOptimizer {
         tuple.data = &updates_.back();
         tuples_.push_back(tuple);
       }
-      detail::map_list({kernels[type], dtypes[type], states + 2, Update::writes, tuples_.data(), static_cast<std::int64_t>(tuples_.size())});
+      runs[type]({dtypes[type], states + 2, Update::writes, tuples_.data(), static_cast<std::int64_t>(tuples_.size())});
     }
   }
 
@@ -248,11 +257,23 @@ class RuleOptimizer {
     return std::any_of(p.tensors.begin(), p.tensors.end(), [](const auto& t) { return static_cast<bool>(t); }) ||
            p.numbers != std::array<double, max_states>{};
   }
+  /// A state tensor of a parameter of the given type, in host memory.
+  TAPER_RARE static detail::RecordPtr host_state(std::size_t type, const detail::RecordPtr& tensor) {
+    detail::RecordPtr out = tensor;
+    std::size_t i = 0;
+    const auto copy = [&]<class X>(std::type_identity<X>) {
+      if constexpr (!detail::on_host<device_t<X>>)
+        if (i == type) out = detail::host_copy<device_t<X>>(*tensor);
+      ++i;
+    };
+    (copy(std::type_identity<P>()), ...);
+    return out;
+  }
   TAPER_RARE static void put_state(StateDict& out, const std::string& prefix, const ParameterState& p) {
     if (!has_state(p)) return;
     for (std::size_t i = 0; i < counters; ++i) internal::put(out, prefix + std::string(Rule::numbers[i]), p.numbers[i]);
     for (std::size_t i = 0; i < states; ++i)
-      if (p.tensors[i]) out.set(prefix + std::string(Rule::states[i]), AnyTensor(p.tensors[i]));
+      if (p.tensors[i]) out.set(prefix + std::string(Rule::states[i]), AnyTensor(host_state(p.parameter.type, p.tensors[i])));
   }
   TAPER_RARE static void get_state(const StateDict& state, const std::string& prefix, ParameterState& p) {
     p.tensors = {};
@@ -274,11 +295,11 @@ class RuleOptimizer {
       if (detail::category(found->dtype()) != detail::category(dtype_of<value_t<X>>))
         detail::raise<StateError>(Rule::name, "'", key, "' is ", found->dtype(), " and its parameter '", p.parameter.name, "' ",
                                   dtype_of<value_t<X>>);
-      X copy(detail::make_dense<device_t<X>>(dtype_of<value_t<X>>, shape));
+      Tensor<value_t<X>> copy(detail::make_dense<Cpu>(dtype_of<value_t<X>>, shape));
       dispatch_dtype(found->dtype(), [&]<class S>() {
         if constexpr (detail::category(dtype_of<S>) == detail::category(dtype_of<value_t<X>>)) copy.copy_(found->template as<S>());
       });
-      p.tensors[i] = copy.handle();
+      p.tensors[i] = to<device_t<X>>(copy).handle();
     }
   }
 

@@ -33,7 +33,6 @@ struct ListTuple {
 
 /// One run of a kernel over a list. All tensors have the dtype.
 struct ListJob {
-  ListKernel kernel = nullptr;
   DType dtype{};
   int operands = 0;
   std::uint32_t writes = 0;  // bit i: operand i is written
@@ -81,8 +80,8 @@ TAPER_KERNEL void list_fold_kernel(const ListArgs& args) {
 template <class A>
 class ListRunner {
  public:
-  ListRunner(const ListJob& job, double* result)
-      : job_(job), parts_(is_complex(job.dtype) ? 2 : 1), size_(size_of(job.dtype) / static_cast<std::size_t>(parts_)), result_(result) {}
+  ListRunner(ListKernel kernel, const ListJob& job, double* result)
+      : kernel_(kernel), job_(job), parts_(is_complex(job.dtype) ? 2 : 1), size_(size_of(job.dtype) / static_cast<std::size_t>(parts_)), result_(result) {}
 
   /// The range [first, last) of the list's linear order.
   void run(std::int64_t first, std::int64_t last) {
@@ -126,7 +125,7 @@ class ListRunner {
     }
     const std::int64_t packs = n / pack_lanes;
     const std::size_t rest = static_cast<std::size_t>(n % pack_lanes) * size_;
-    if (packs > 0) job_.kernel({at, step, t.data, packs, result_});
+    if (packs > 0) kernel_({at, step, t.data, packs, result_});
     if (rest == 0) return;
     std::byte* end[max_list_operands];
     for (int i = 0; i < job_.operands; ++i) {
@@ -136,7 +135,7 @@ class ListRunner {
       std::memset(pad_[i] + rest, 0, pad_bytes - rest);
       at[i] = pad_[i];
     }
-    job_.kernel({at, step, t.data, 1, result_});
+    kernel_({at, step, t.data, 1, result_});
     for (int i = 0; i < job_.operands; ++i)
       if (step[i] != 0 && (job_.writes >> i & 1)) std::memcpy(end[i], pad_[i], rest);
   }
@@ -161,6 +160,7 @@ class ListRunner {
     }
   }
 
+  ListKernel kernel_;
   const ListJob& job_;
   std::int64_t parts_;
   std::size_t size_;
@@ -192,9 +192,9 @@ inline void count_change(TensorRecord& r) {
 /// Runs a kernel over all tuples of a list in one pass; what is written counts as changed in place. The work is split by
 /// sizes alone, so results do not depend on the number of threads.
 template <class A = Abi>
-void map_list(const ListJob& job) {
+void map_list(ListKernel kernel, const ListJob& job) {
   if (job.count == 0) return;
-  parallel_for(lay_out(job), list_grain, [&job](std::int64_t first, std::int64_t last) { ListRunner<A>(job, nullptr).run(first, last); });
+  parallel_for(lay_out(job), list_grain, [kernel, &job](std::int64_t first, std::int64_t last) { ListRunner<A>(kernel, job, nullptr).run(first, last); });
   for (std::int64_t k = 0; k < job.count; ++k)
     for (int i = 0; i < job.operands; ++i)
       if (job.tuples[k].operand[i] && (job.writes >> i & 1)) count_change(*job.tuples[k].operand[i]);
@@ -202,13 +202,13 @@ void map_list(const ListJob& job) {
 
 /// Folds a list of tensors with f into one number: per chunk, then over chunks in their order.
 template <class F, class A = Abi>
-double fold_list(const ListJob& job, const F& f) {
+double fold_list(ListKernel kernel, const ListJob& job, const F& f) {
   const std::int64_t total = lay_out(job), chunks = (total + list_grain - 1) / list_grain;
   double first_chunk = 0;
   PoolVector<double> partial(static_cast<std::size_t>(chunks > 1 ? chunks : 0), 0.0);
   double* results = chunks > 1 ? partial.data() : &first_chunk;
   parallel_for(total, list_grain, [&](std::int64_t first, std::int64_t last) {
-    ListRunner<A>(job, results + first / list_grain).run(first, last);
+    ListRunner<A>(kernel, job, results + first / list_grain).run(first, last);
   });
   double out = 0;
   for (std::int64_t k = 0; k < chunks; ++k) out = f.join(out, results[k]);

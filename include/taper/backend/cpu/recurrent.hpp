@@ -38,6 +38,20 @@ using Step = RecurrentStep<T>;
 template <class T>
 using StepBack = RecurrentStepBack<T>;
 
+// A cell states a step of some neighbouring states once, for packs on the host and for one element on a device: `at` loads and
+// stores them, at.hidden is the hidden part of a gate, at.gradient what arrived at h.
+
+/// Packs of a row, whose last one holds `left` elements.
+template <class T, class A>
+struct RowPacks {
+  using V = PackFor<T, A>;
+  std::int64_t left;
+  TAPER_INLINE V load(const T* p) const { return load_some<V>(p, left, 0); }
+  TAPER_INLINE void store(T* p, const V& x) const { store_some(p, left, x); }
+  TAPER_INLINE V hidden(const T* p, std::int64_t /*gate*/) const { return load(p); }
+  TAPER_INLINE V gradient(const T* p, std::int64_t /*state*/) const { return load(p); }
+};
+
 /// h = tanh(in + hidden), or its positive part.
 template <bool Tanh>
 struct PlainCell {
@@ -46,30 +60,22 @@ struct PlainCell {
   static constexpr std::int64_t gates = 1, saved = 0;
   static constexpr bool has_c = false, one_gradient = true;
 
-  template <class T, class A>
-  TAPER_KERNEL static void forward(const Step<T>& s, std::int64_t r) {
-    using V = PackFor<T, A>;
-    for (std::int64_t j = 0; j < s.size; j += pack_lanes) {
-      const std::int64_t at = r * s.size + j, left = s.size - j;
-      const V x = load_some<V>(s.in + at, left, 0) + load_some<V>(s.hidden + at, left, 0);
-      if constexpr (Tanh)
-        store_some(s.h + at, left, math::tanh(x));
-      else
-        store_some(s.h + at, left, math::max(x, V(0)));
-    }
+  TAPER_HOST_CALLS template <class T, class At>
+  TAPER_INLINE TAPER_HD static void forward(const Step<T>& s, std::int64_t r, std::int64_t j, const At& at) {
+    using V = typename At::V;
+    const std::int64_t i = r * s.size + j;
+    const V x = at.load(s.in + i) + at.hidden(s.hidden + i, j);
+    if constexpr (Tanh) at.store(s.h + i, math::tanh(x));
+    else at.store(s.h + i, math::max(x, V(0)));
   }
-  template <class T, class A>
-  TAPER_KERNEL static void backward(const StepBack<T>& s, std::int64_t r) {
-    using V = PackFor<T, A>;
-    for (std::int64_t j = 0; j < s.size; j += pack_lanes) {
-      const std::int64_t at = r * s.size + j, left = s.size - j;
-      const V y = load_some<V>(s.h + at, left, 0), g = load_some<V>(s.dh + at, left, 0);
-      if constexpr (Tanh)
-        store_some(s.d_in + at, left, g * (V(1) - y * y));
-      else
-        store_some(s.d_in + at, left, select(y > V(0), g, V(0)));
-      store_some(s.dh + at, left, V(0));
-    }
+  TAPER_HOST_CALLS template <class T, class At>
+  TAPER_INLINE TAPER_HD static void backward(const StepBack<T>& s, std::int64_t r, std::int64_t j, const At& at) {
+    using V = typename At::V;
+    const std::int64_t i = r * s.size + j;
+    const V y = at.load(s.h + i), g = at.gradient(s.dh + i, i);
+    if constexpr (Tanh) at.store(s.d_in + i, g * (V(1) - y * y));
+    else at.store(s.d_in + i, select(y > V(0), g, V(0)));
+    at.store(s.dh + i, V(0));
   }
 };
 
@@ -79,44 +85,34 @@ struct LstmCell {
   static constexpr std::int64_t gates = 4, saved = 4;
   static constexpr bool has_c = true, one_gradient = true;
 
-  template <class T, class A>
-  TAPER_KERNEL static void forward(const Step<T>& s, std::int64_t r) {
-    using V = PackFor<T, A>;
-    const std::int64_t size = s.size;
-    const T *in = s.in + r * 4 * size, *hidden = s.hidden + r * 4 * size;
-    T* out = s.saved + r * 4 * size;
-    for (std::int64_t j = 0; j < size; j += pack_lanes) {
-      const std::int64_t at = r * size + j, left = size - j;
-      V x[4];
-      for (int k = 0; k < 4; ++k)
-        x[k] = load_some<V>(in + k * size + j, left, 0) + load_some<V>(hidden + k * size + j, left, 0);
-      const V i = math::sigmoid(x[0]), f = math::sigmoid(x[1]), g = math::tanh(x[2]), o = math::sigmoid(x[3]);
-      const V c = f * load_some<V>(s.c_before + at, left, 0) + i * g;
-      store_some(out + j, left, i), store_some(out + size + j, left, f);
-      store_some(out + 2 * size + j, left, g), store_some(out + 3 * size + j, left, o);
-      store_some(s.c + at, left, c);
-      store_some(s.h + at, left, o * math::tanh(c));
-    }
+  TAPER_HOST_CALLS template <class T, class At>
+  TAPER_INLINE TAPER_HD static void forward(const Step<T>& s, std::int64_t r, std::int64_t j, const At& at) {
+    using V = typename At::V;
+    const std::int64_t size = s.size, state = r * size + j, first = r * 4 * size + j;
+    V x[4];
+    for (int k = 0; k < 4; ++k) x[k] = at.load(s.in + first + k * size) + at.hidden(s.hidden + first + k * size, k * size + j);
+    const V i = math::sigmoid(x[0]), f = math::sigmoid(x[1]), g = math::tanh(x[2]), o = math::sigmoid(x[3]);
+    const V c = f * at.load(s.c_before + state) + i * g;
+    T* out = s.saved + first;
+    at.store(out, i), at.store(out + size, f), at.store(out + 2 * size, g), at.store(out + 3 * size, o);
+    at.store(s.c + state, c);
+    at.store(s.h + state, o * math::tanh(c));
   }
-  template <class T, class A>
-  TAPER_KERNEL static void backward(const StepBack<T>& s, std::int64_t r) {
-    using V = PackFor<T, A>;
-    const std::int64_t size = s.size;
-    const T* gates = s.saved + r * 4 * size;
-    T* d = s.d_in + r * 4 * size;
-    for (std::int64_t j = 0; j < size; j += pack_lanes) {
-      const std::int64_t at = r * size + j, left = size - j;
-      const V i = load_some<V>(gates + j, left, 0), f = load_some<V>(gates + size + j, left, 0);
-      const V g = load_some<V>(gates + 2 * size + j, left, 0), o = load_some<V>(gates + 3 * size + j, left, 0);
-      const V t = math::tanh(load_some<V>(s.c + at, left, 0)), dh = load_some<V>(s.dh + at, left, 0);
-      const V dc = load_some<V>(s.dc + at, left, 0) + dh * o * (V(1) - t * t);
-      store_some(d + j, left, dc * g * i * (V(1) - i));
-      store_some(d + size + j, left, dc * load_some<V>(s.c_before + at, left, 0) * f * (V(1) - f));
-      store_some(d + 2 * size + j, left, dc * i * (V(1) - g * g));
-      store_some(d + 3 * size + j, left, dh * t * o * (V(1) - o));
-      store_some(s.dc + at, left, dc * f);
-      store_some(s.dh + at, left, V(0));
-    }
+  TAPER_HOST_CALLS template <class T, class At>
+  TAPER_INLINE TAPER_HD static void backward(const StepBack<T>& s, std::int64_t r, std::int64_t j, const At& at) {
+    using V = typename At::V;
+    const std::int64_t size = s.size, state = r * size + j, first = r * 4 * size + j;
+    const T* gates = s.saved + first;
+    T* d = s.d_in + first;
+    const V i = at.load(gates), f = at.load(gates + size), g = at.load(gates + 2 * size), o = at.load(gates + 3 * size);
+    const V t = math::tanh(at.load(s.c + state)), dh = at.gradient(s.dh + state, state);
+    const V dc = at.load(s.dc + state) + dh * o * (V(1) - t * t);
+    at.store(d, dc * g * i * (V(1) - i));
+    at.store(d + size, dc * at.load(s.c_before + state) * f * (V(1) - f));
+    at.store(d + 2 * size, dc * i * (V(1) - g * g));
+    at.store(d + 3 * size, dh * t * o * (V(1) - o));
+    at.store(s.dc + state, dc * f);
+    at.store(s.dh + state, V(0));
   }
 };
 
@@ -126,44 +122,45 @@ struct GruCell {
   static constexpr std::int64_t gates = 3, saved = 4;
   static constexpr bool has_c = false, one_gradient = false;
 
-  template <class T, class A>
-  TAPER_KERNEL static void forward(const Step<T>& s, std::int64_t row) {
-    using V = PackFor<T, A>;
-    const std::int64_t size = s.size;
-    const T *in = s.in + row * 3 * size, *hidden = s.hidden + row * 3 * size;
-    T* out = s.saved + row * 4 * size;
-    for (std::int64_t j = 0; j < size; j += pack_lanes) {
-      const std::int64_t at = row * size + j, left = size - j;
-      const V r = math::sigmoid(load_some<V>(in + j, left, 0) + load_some<V>(hidden + j, left, 0));
-      const V z = math::sigmoid(load_some<V>(in + size + j, left, 0) + load_some<V>(hidden + size + j, left, 0));
-      const V part = load_some<V>(hidden + 2 * size + j, left, 0);
-      const V n = math::tanh(load_some<V>(in + 2 * size + j, left, 0) + r * part);
-      store_some(out + j, left, r), store_some(out + size + j, left, z);
-      store_some(out + 2 * size + j, left, n), store_some(out + 3 * size + j, left, part);
-      store_some(s.h + at, left, n + z * (load_some<V>(s.h_before + at, left, 0) - n));
-    }
+  TAPER_HOST_CALLS template <class T, class At>
+  TAPER_INLINE TAPER_HD static void forward(const Step<T>& s, std::int64_t row, std::int64_t j, const At& at) {
+    using V = typename At::V;
+    const std::int64_t size = s.size, state = row * size + j, first = row * 3 * size + j;
+    const T *in = s.in + first, *hidden = s.hidden + first;
+    const V r = math::sigmoid(at.load(in) + at.hidden(hidden, j));
+    const V z = math::sigmoid(at.load(in + size) + at.hidden(hidden + size, size + j));
+    const V part = at.hidden(hidden + 2 * size, 2 * size + j);
+    const V n = math::tanh(at.load(in + 2 * size) + r * part);
+    T* out = s.saved + row * 4 * size + j;
+    at.store(out, r), at.store(out + size, z), at.store(out + 2 * size, n), at.store(out + 3 * size, part);
+    at.store(s.h + state, n + z * (at.load(s.h_before + state) - n));
   }
-  template <class T, class A>
-  TAPER_KERNEL static void backward(const StepBack<T>& s, std::int64_t row) {
-    using V = PackFor<T, A>;
-    const std::int64_t size = s.size;
-    const T* gates = s.saved + row * 4 * size;
-    T *d = s.d_in + row * 3 * size, *e = s.d_hidden + row * 3 * size;
-    for (std::int64_t j = 0; j < size; j += pack_lanes) {
-      const std::int64_t at = row * size + j, left = size - j;
-      const V r = load_some<V>(gates + j, left, 0), z = load_some<V>(gates + size + j, left, 0);
-      const V n = load_some<V>(gates + 2 * size + j, left, 0), part = load_some<V>(gates + 3 * size + j, left, 0);
-      const V dh = load_some<V>(s.dh + at, left, 0);
-      const V dn = dh * (V(1) - z) * (V(1) - n * n);
-      const V dz = dh * (load_some<V>(s.h_before + at, left, 0) - n) * z * (V(1) - z);
-      const V dr = dn * part * r * (V(1) - r);
-      store_some(d + j, left, dr), store_some(e + j, left, dr);
-      store_some(d + size + j, left, dz), store_some(e + size + j, left, dz);
-      store_some(d + 2 * size + j, left, dn), store_some(e + 2 * size + j, left, dn * r);
-      store_some(s.dh + at, left, dh * z);
-    }
+  TAPER_HOST_CALLS template <class T, class At>
+  TAPER_INLINE TAPER_HD static void backward(const StepBack<T>& s, std::int64_t row, std::int64_t j, const At& at) {
+    using V = typename At::V;
+    const std::int64_t size = s.size, state = row * size + j, first = row * 3 * size + j;
+    const T* gates = s.saved + row * 4 * size + j;
+    T *d = s.d_in + first, *e = s.d_hidden + first;
+    const V r = at.load(gates), z = at.load(gates + size), n = at.load(gates + 2 * size), part = at.load(gates + 3 * size);
+    const V dh = at.gradient(s.dh + state, state);
+    const V dn = dh * (V(1) - z) * (V(1) - n * n);
+    const V dz = dh * (at.load(s.h_before + state) - n) * z * (V(1) - z);
+    const V dr = dn * part * r * (V(1) - r);
+    at.store(d, dr), at.store(e, dr);
+    at.store(d + size, dz), at.store(e + size, dz);
+    at.store(d + 2 * size, dn), at.store(e + 2 * size, dn * r);
+    at.store(s.dh + state, dh * z);
   }
 };
+
+template <class Cell, class T, class A>
+TAPER_KERNEL void forward_row(const Step<T>& s, std::int64_t r) {
+  for (std::int64_t j = 0; j < s.size; j += pack_lanes) Cell::forward(s, r, j, RowPacks<T, A>{s.size - j});
+}
+template <class Cell, class T, class A>
+TAPER_KERNEL void backward_row(const StepBack<T>& s, std::int64_t r) {
+  for (std::int64_t j = 0; j < s.size; j += pack_lanes) Cell::backward(s, r, j, RowPacks<T, A>{s.size - j});
+}
 
 inline std::int64_t rows_of_task(std::int64_t size) { return 1 + (1 << 12) / (size + 1); }
 
@@ -175,7 +172,7 @@ void recurrent_step(const recurring::Step<T>& s) {
     compiled_entry<Cell::step, decltype(recurrent_step<Cell, T, A>)>()(s);
   } else {
     parallel_for(s.n, recurring::rows_of_task(s.size), [&](std::int64_t first, std::int64_t last) {
-      for (; first < last; ++first) Cell::template forward<T, A>(s, first);
+      for (; first < last; ++first) recurring::forward_row<Cell, T, A>(s, first);
     });
   }
 }
@@ -185,7 +182,7 @@ void recurrent_step_backward(const recurring::StepBack<T>& s) {
     compiled_entry<Cell::step_backward, decltype(recurrent_step_backward<Cell, T, A>)>()(s);
   } else {
     parallel_for(s.n, recurring::rows_of_task(s.size), [&](std::int64_t first, std::int64_t last) {
-      for (; first < last; ++first) Cell::template backward<T, A>(s, first);
+      for (; first < last; ++first) recurring::backward_row<Cell, T, A>(s, first);
     });
   }
 }

@@ -5,6 +5,7 @@
 #include <taper/backend/cuda/device.hpp>
 #include <taper/backend/cuda/memory.hpp>
 #if TAPER_NVCC
+#include <taper/backend/cuda/cublas.hpp>
 #include <taper/backend/cuda/system.hpp>
 #endif
 
@@ -15,39 +16,7 @@ namespace taper::inline TAPER_ABI {
 namespace base {
 
 #if TAPER_NVCC
-inline constexpr int block_threads = 256;
-
-/// The threads of a block, in a kernel.
-struct CudaBlock {
-  TAPER_HD std::int64_t thread() const {
-#if defined(__CUDA_ARCH__)
-    return threadIdx.x;
-#else
-    return 0;
-#endif
-  }
-  TAPER_HD std::int64_t threads() const { return block_threads; }
-  /// Of all threads' accumulators, at thread 0.
-  template <class R>
-  TAPER_HD typename R::Acc reduce(const typename R::Acc& acc) const {
-#if defined(__CUDA_ARCH__)
-    using Acc = typename R::Acc;
-    __shared__ alignas(16) unsigned char memory[block_threads * sizeof(Acc)];
-    Acc* all = reinterpret_cast<Acc*>(memory);
-    all[threadIdx.x] = acc;
-    for (unsigned half = block_threads / 2; half > 0; half /= 2) {
-      __syncthreads();
-      if (threadIdx.x < half) R::combine(all[threadIdx.x], all[threadIdx.x + half]);
-    }
-    __syncthreads();
-    const Acc out = all[0];
-    __syncthreads();
-    return out;
-#else
-    return acc;
-#endif
-  }
-};
+inline constexpr int block_threads = detail::CudaBlock::size;
 
 template <class F>
 __global__ void __launch_bounds__(block_threads) each_kernel(const __grid_constant__ F f, std::int64_t n) {
@@ -56,7 +25,10 @@ __global__ void __launch_bounds__(block_threads) each_kernel(const __grid_consta
 }
 template <class F>
 __global__ void __launch_bounds__(block_threads) each_block_kernel(const __grid_constant__ F f, std::int64_t n) {
-  for (std::int64_t i = blockIdx.x; i < n; i += gridDim.x) f(CudaBlock(), i);
+  for (std::int64_t i = blockIdx.x; i < n; i += gridDim.x) {
+    f(detail::CudaBlock(), i);
+    __syncthreads();  // shared memory is the next item's
+  }
 }
 #endif
 
@@ -92,6 +64,7 @@ struct CudaSystem {
   static void copy(void* to, const void* from, std::size_t bytes) {
     base::check_cuda("copy", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()));
   }
+  static void zero(void* p, std::size_t bytes) { base::check_cuda("zero", cudaMemsetAsync(p, 0, bytes, stream())); }
 #if TAPER_NVCC
   template <class F>
   static void for_each(std::int64_t n, const F& f) {
@@ -102,6 +75,10 @@ struct CudaSystem {
   static void for_each_block(std::int64_t n, const F& f) {
     base::each_block_kernel<<<blocks(n), base::block_threads, 0, stream()>>>(f, n);
     base::check_cuda("launch", cudaGetLastError());
+  }
+  template <base::OfCublas T>
+  static void gemm(const base::GemmCall<T>& call, const base::BlasCall& blas) {
+    base::cublas_gemm(call, blas, stream());
   }
 #endif
 

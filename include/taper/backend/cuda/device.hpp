@@ -7,9 +7,9 @@
 namespace taper::inline TAPER_ABI {
 
 /// A device whose kernels and memory are System's:
-///   name;  allocate(bytes), deallocate(p, bytes);  to_host, from_host, copy (to, from, bytes);
+///   name;  allocate(bytes), deallocate(p, bytes);  to_host, from_host, copy (to, from, bytes);  zero(p, bytes);
 ///   for_each(n, f): f(i) for every i below n, in any order, at once;
-///   for_each_block(n, f): f(block, i) for every i below n, each by a block of threads that all call it.
+///   for_each_block(n, f): f(block, i) for every i below n, each by a block of threads that all call it (block.hpp).
 /// f is copied to the device: a named functor of plain data, marked __host__ __device__ throughout.
 template <class S>
 struct BasicThrust {
@@ -17,6 +17,10 @@ struct BasicThrust {
   static constexpr std::string_view name = S::name;
   static void* allocate(std::size_t bytes) { return S::allocate(bytes); }
   static void deallocate(void* p, std::size_t bytes) noexcept { S::deallocate(p, bytes); }
+  static void to_host(void* host, const void* device, std::size_t bytes) { S::to_host(host, device, bytes); }
+  static void from_host(void* device, const void* host, std::size_t bytes) { S::from_host(device, host, bytes); }
+  static void copy(void* to, const void* from, std::size_t bytes) { S::copy(to, from, bytes); }
+  static void zero(void* p, std::size_t bytes) { S::zero(p, bytes); }
 };
 
 }  // namespace taper::inline TAPER_ABI

@@ -35,12 +35,14 @@ TAPER_INLINE TAPER_HD stored_t<T> narrow(const V& x) {
   else return static_cast<T>(x);
 }
 
-/// A packet of an operand: side by side, one for all lanes, or (the last of a tensor) the first `n` lanes.
+/// A packet of an operand: side by side, one for all lanes, or (the last of a tensor) the first `n` lanes. What nobody saved
+/// because no wanted gradient reads it is zero.
 template <class T, int N>
 TAPER_INLINE TAPER_HD Packet<stored_t<T>, N> load_packet(const std::byte* data, std::uint64_t offset, bool along, int n) {
   using S = stored_t<T>;
   const S* p = reinterpret_cast<const S*>(data) + offset;
   Packet<S, N> out{};
+  if (data == nullptr) return out;
   if (along && n == N) {
     out = *reinterpret_cast<const Packet<S, N>*>(p);
   } else {

@@ -16,7 +16,7 @@ struct ElementAt {
   double factor;
   template <class T>
   TAPER_INLINE TAPER_HD auto at(int k) const {
-    return widen<T>(reinterpret_cast<const stored_t<T>*>(data[k])[offset[k]]);
+    return data[k] ? widen<T>(reinterpret_cast<const stored_t<T>*>(data[k])[offset[k]]) : compute_t<T>{};
   }
   template <int L>
   TAPER_INLINE TAPER_HD auto leaf() const {

@@ -2,8 +2,10 @@
 // What evaluation asks of a device over a Thrust system.
 #pragma once
 
+#include <taper/backend/cuda/block.hpp>
 #include <taper/backend/cuda/device.hpp>
 #include <taper/backend/cuda/indexing.hpp>
+#include <taper/backend/cuda/lists.hpp>
 #include <taper/backend/cuda/ordering.hpp>
 #include <taper/backend/cuda/products.hpp>
 #include <taper/backend/cuda/random.hpp>
@@ -12,16 +14,6 @@
 #include <taper/backend/cuda/windows.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
-
-/// A block of one thread, for systems whose threads share nothing.
-struct OneThread {
-  std::int64_t thread() const { return 0; }
-  std::int64_t threads() const { return 1; }
-  template <class R>
-  typename R::Acc reduce(const typename R::Acc& acc) const {
-    return acc;
-  }
-};
 
 template <class T>
 struct FillKernel {
@@ -37,6 +29,7 @@ struct FillKernel {
 
 template <class S>
 struct Accelerator<BasicThrust<S>> : DeviceIndexing<BasicThrust<S>>,
+                                     DeviceLists<BasicThrust<S>>,
                                      DeviceOrdering<BasicThrust<S>>,
                                      DeviceRandom<BasicThrust<S>>,
                                      DeviceRows<BasicThrust<S>>,
@@ -76,8 +69,6 @@ struct Accelerator<BasicThrust<S>> : DeviceIndexing<BasicThrust<S>>,
     count_pass();
     if (axes.elements > 0) S::for_each(axes.elements, FillKernel<T>{reinterpret_cast<T*>(target.data), value, Offsets<1, std::uint64_t>(axes)});
   }
-  static void to_host(void* host, const void* device, std::size_t bytes) { S::to_host(host, device, bytes); }
-  static void from_host(void* device, const void* host, std::size_t bytes) { S::from_host(device, host, bytes); }
 
  private:
   template <class T>

@@ -24,6 +24,7 @@ struct ThrustHostMemory {
   static void to_host(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
   static void from_host(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
   static void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+  static void zero(void* p, std::size_t bytes) { std::memset(p, 0, bytes); }
 };
 
 template <class F>

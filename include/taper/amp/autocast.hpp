@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// Mixed precision as a type: a model whose parameters stay in float computes in a 16-bit type.
+#pragma once
+
+#include <taper/nn/convert.hpp>
+#include <taper/nn/state_dict.hpp>
+
+namespace taper::inline TAPER_CODE::amp {
+
+/// A model that is called in U: see autocast().
+template <Floating U, nn::Module M>
+class Autocast {
+ public:
+  explicit Autocast(const M& module) : module_(&module) {}
+
+  /// The model's result for x..., floating tensors among them cast to U and the result back to float.
+  template <class... X>
+  auto operator()(X&&... x) const {
+    using To = detail::rebind_t<M, U, void>;
+    static_assert(detail::all_state_is<To, U, void>(), "autocast needs a model that is a template over its dtype: write template <class T> struct Net");
+    const To computes = detail::convert_field<true, To>(*module_);
+    auto y = back(computes(operand(std::forward<X>(x))...));
+    keep_buffers(computes);
+    return y;
+  }
+
+ private:
+  template <class X>
+  static decltype(auto) operand(X&& x) {
+    if constexpr (TensorLike<X>) {
+      if constexpr (Floating<value_t<X>>) return tensor_of<U>(cast<U>(std::forward<X>(x)));
+      else return std::forward<X>(x);
+    } else {
+      return std::forward<X>(x);
+    }
+  }
+  template <class T, class X>
+  static Tensor<T, device_t<X>> tensor_of(X&& x) { return eval(std::forward<X>(x)); }
+  template <class Y>
+  static auto back(Y&& y) {
+    if constexpr (TensorLike<Y>) {
+      if constexpr (std::same_as<value_t<Y>, U>) return tensor_of<float>(cast<float>(std::forward<Y>(y)));
+      else return tensor_t<Y>(std::forward<Y>(y));
+    } else {
+      return std::forward<Y>(y);
+    }
+  }
+  /// What the call moved on (running statistics) goes back into the model.
+  template <class To>
+  void keep_buffers(const To& computes) const {
+    const NoGrad guard;
+    const auto moved = nn::internal::state_entries(computes);
+    std::size_t i = 0;
+    nn::for_each_state(*module_, [&](const std::string&, const auto& mine) {
+      using X = std::remove_cvref_t<decltype(mine)>;
+      const auto& record = moved[i++].record;
+      if constexpr (detail::is_buffer<X>) {
+        if (record->storage->version.load(std::memory_order_relaxed) == 0) return;
+        using T = value_t<X>;
+        using From = std::conditional_t<Floating<T>, U, T>;
+        tensor_t<X>(mine).copy_(cast<T>(Tensor<From, device_t<X>>(record)));
+      }
+    });
+  }
+
+  const M* module_;
+};
+
+/// auto y = amp::autocast<bfloat16>(net)(x): parameters and x are cast to U for the call, every layer computes and stores
+/// in U (accumulating in float), the result is float again. Gradients reach the float parameters: the casts are on the
+/// tape. net must be a template over its dtype and outlive the object. Running statistics are kept in the model's dtype,
+/// rounded to U once a call. Losses are best taken of the float result.
+/// Source: Micikevicius et al., Mixed Precision Training, 2018.
+template <Floating U, nn::Module M>
+Autocast<U, M> autocast(const M& module) {
+  return Autocast<U, M>(module);
+}
+template <Floating U, nn::Module M>
+Autocast<U, M> autocast(const M&& module) = delete;
+
+}  // namespace taper::inline TAPER_CODE::amp

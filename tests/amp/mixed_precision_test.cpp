@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// autocast against the same casts written out, what it leaves in the model, and GradScaler's rules as PyTorch states them.
+#include <taper/amp.hpp>
+#include <taper/nn.hpp>
+#include <taper/ops.hpp>
+#include <taper/optim.hpp>
+
+#include <limits>
+
+#include "tests/support/golden.hpp"
+
+using namespace taper;
+
+namespace {
+
+template <class T = float>
+struct Net {
+  nn::Linear<T> first{6, 8};
+  nn::BatchNorm1d<T> norm{8};
+  nn::Linear<T> last{8, 2};
+  Tensor<T> operator()(const Tensor<T>& x) const { return last(relu(norm(first(x)))); }
+};
+
+/// One number that wants a gradient.
+struct Weight {
+  nn::Parameter<float> w{tensor<float>({2})};
+};
+
+}  // namespace
+
+TEST_CASE("autocast computes in the 16-bit type and trains the float parameters") {
+  manual_seed(3);
+  const Net<float> net;
+  const Tensor<float> x = randn<float>({5, 6});
+  const Tensor<float> y = amp::autocast<bfloat16>(net)(x);
+  CHECK(y.dtype() == DType::float32);
+  sum(square(y)).backward();
+
+  // The same casts by hand, on leaves of their own.
+  const auto leaf = [](const Tensor<float>& p) { return clone(detach(p)).requires_grad_(); };
+  const Tensor<float> w1 = leaf(net.first.weight), b1 = leaf(net.first.bias), g = leaf(net.norm.weight), b = leaf(net.norm.bias),
+                      w2 = leaf(net.last.weight), b2 = leaf(net.last.bias);
+  const auto half = [](const Tensor<float>& t) { return Tensor<bfloat16>(cast<bfloat16>(t)); };
+  Tensor<bfloat16> mean = zeros<bfloat16>({8}), var = ones<bfloat16>({8});
+  const Tensor<bfloat16> h = linear(half(x), half(w1), half(b1));
+  const Tensor<bfloat16> normed = batch_norm(h, mean, var, half(g), half(b), true, 0.1, 1e-5);
+  const Tensor<float> expected = cast<float>(linear(Tensor<bfloat16>(relu(normed)), half(w2), half(b2)));
+  sum(square(expected)).backward();
+  check_equal(y, expected);
+  check_equal(net.first.weight.grad(), w1.grad());
+  check_equal(net.norm.weight.grad(), g.grad());
+  check_equal(net.norm.bias.grad(), b.grad());
+  check_equal(net.last.weight.grad(), w2.grad());
+  check_equal(net.last.bias.grad(), b2.grad());
+  check_equal(net.norm.running_mean, cast<float>(mean));
+  check_equal(net.norm.running_var, cast<float>(var));
+  CHECK(net.norm.num_batches_tracked.item() == 1);
+}
+
+TEST_CASE("a loss falls in bfloat16 and, scaled, in float16") {
+  const auto train = [](auto half) {
+    using Half = decltype(half);
+    manual_seed(5);
+    Net<float> net;
+    optim::Adam optimizer{parameters(net), {.lr = 1e-2}};
+    amp::GradScaler scaler{{.init_scale = 1024, .enabled = std::same_as<Half, float16>}};
+    const Tensor<float> x = randn<float>({64, 6});
+    const Tensor<std::int64_t> label = cast<std::int64_t>(sum(x, 1) > 0.0f);
+    float first = 0, last = 0;
+    for (int i = 0; i < 60; ++i) {
+      optimizer.zero_grad();
+      const Tensor<float> loss = cross_entropy(amp::autocast<Half>(net)(x), label);
+      scaler.scale(loss).backward();
+      CHECK(scaler.step(optimizer));
+      scaler.update();
+      (i == 0 ? first : last) = loss.item();
+    }
+    CHECK(last < 0.3f * first);
+  };
+  train(bfloat16());
+  train(float16());
+}
+
+TEST_CASE("GradScaler scales, skips overflows, and moves its scale") {
+  Weight m;
+  optim::SGD optimizer{parameters(m), {.lr = 0.5}};
+  amp::GradScaler scaler{{.init_scale = 8, .growth_interval = 2}};
+  const auto step = [&](float slope) {
+    optimizer.zero_grad();
+    const Tensor<float> loss = sum(m.w * slope);
+    const Tensor<float> scaled = scaler.scale(loss);
+    check_equal(scaled, loss * scaler.get_scale());
+    scaled.backward();
+    const bool stepped = scaler.step(optimizer);
+    scaler.update();
+    return stepped;
+  };
+  CHECK(step(1));
+  CHECK(m.w.item() == 1.5f);  // unscaled before the step
+  CHECK(!step(std::numeric_limits<float>::infinity()));
+  CHECK(m.w.item() == 1.5f);
+  CHECK(scaler.get_scale() == 4);  // the good step before it counts no more
+  CHECK(!step(std::numeric_limits<float>::quiet_NaN()));
+  CHECK(scaler.get_scale() == 2);
+  CHECK(step(1));
+  CHECK(scaler.get_scale() == 2);
+  CHECK(step(1));
+  CHECK(scaler.get_scale() == 4);
+  CHECK(m.w.item() == 0.5f);
+
+  const StateDict state = scaler.state_dict();
+  amp::GradScaler other;
+  other.load_state_dict(state);
+  CHECK(other.get_scale() == 4);
+  CHECK_THROWS_AS(other.load_state_dict(StateDict()), StateError);
+}
+
+TEST_CASE("gradients are unscaled once, before clipping") {
+  Weight m;
+  optim::SGD optimizer{parameters(m), {.lr = 1}};
+  amp::GradScaler scaler{{.init_scale = 16}};
+  scaler.scale(sum(m.w * 3.0f)).backward();
+  scaler.unscale_(optimizer);
+  CHECK(m.w.grad().item() == 3);
+  CHECK_THROWS_AS(scaler.unscale_(optimizer), ValueError);
+  nn::clip_grad_norm_(optimizer.parameters(), 1);
+  CHECK(scaler.step(optimizer));
+  CHECK(std::fabs(m.w.item() - 1) < 1e-5);
+
+  amp::GradScaler off{{.enabled = false}};
+  CHECK(off.get_scale() == 1);
+  CHECK_THROWS_AS((amp::GradScaler{{.growth_factor = 1}}), ValueError);
+}
