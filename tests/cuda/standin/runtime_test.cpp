@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The host half of the CUDA backend on a stand-in for CUDA's runtime: devices, streams, events, memory, copies.
+// Needs: cuda
 #include "tests/cuda/standin/recorder.hpp"
 #include "tests/support/catch.hpp"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A training step's host half on a stand-in for CUDA's runtime: what it launches, allocates, copies and waits for.
+// Needs: cuda
 #include "tests/cuda/standin/recorder.hpp"
 
 #include <taper/backend/cuda/cuda.hpp>
