@@ -29,6 +29,21 @@ if [ -n "$(find "$work/prefix" -name taperCompiledTargets.cmake)" ]; then
   rm "$work/prefix"/share/cmake/taper/taperCompiledTargets*.cmake
 fi
 
+# cuda NAME OPTION...: the project that asks for CUDA.
+cuda() {
+  quietly configure "$1" "$root/tests/consumer/cuda" -DNVCC="$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null || true)" "${@:2}"
+  quietly "$cmake" --build "$work/$1"
+  "$work/$1/host"
+  ! ldd "$work/$1/host" | grep -q libcudart || { echo "the static runtime is linked where nothing else is asked for"; exit 1; }
+  ldd "$work/$1/host_shared" | grep -q libcudart || { echo "the shared runtime is linked where it is asked for"; exit 1; }
+  [ ! -e "$work/$1/device" ] || "$work/$1/device"
+}
+with_cuda=$(sed -n 's/^CUDAToolkit_BIN_DIR.*=//p' "$build/CMakeCache.txt")
+if [ -n "$with_cuda" ]; then
+  echo "== the component cuda, installed"
+  cuda cuda -DCMAKE_PREFIX_PATH="$work/prefix"
+fi
+
 echo "== what is not there is named"
 # refused ARGUMENTS TEXT: find_package(taper ARGUMENTS) must fail and say TEXT.
 refused() {
@@ -47,6 +62,8 @@ refused "0.1 COMPONENTS teleport" "taper has no component 'teleport'; it has: zl
 refused "0.1 COMPONENTS zlib" "taper's component 'zlib' needs zlib .*, which was not found" \
   -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON
 refused "0.1 COMPONENTS compiled" "taper's component 'compiled' needs a Taper .*-DTAPER_BUILD_COMPILED=ON, which was not found"
+refused "0.1 COMPONENTS cuda" "taper's component 'cuda' needs NVIDIA's CUDA Toolkit 13 .*, which was not found" \
+  -DCMAKE_DISABLE_FIND_PACKAGE_CUDAToolkit=ON
 refused "9.0" 'compatible with requested version "9.0"'
 
 echo "== as a subdirectory, with a component where it can be had"
@@ -56,3 +73,15 @@ quietly configure subdirectory "$root/tests/consumer/subdirectory" -DVENDORED="$
   -DPROGRAM="$root/examples/consumer/main.cpp"
 quietly "$cmake" --build "$work/subdirectory"
 "$work/subdirectory/program"
+
+if [ -n "$with_cuda" ]; then
+  echo "== the component cuda, as a subdirectory"
+  cuda subdirectory_cuda -DVENDORED="$work/vendored"
+fi
+echo "== CUDA that is asked for and not there"
+if said=$(configure no_cuda "$work/vendored" -DTAPER_CUDA=ON -DCMAKE_DISABLE_FIND_PACKAGE_CUDAToolkit=ON -DTAPER_BUILD_TESTS=OFF \
+  -DTAPER_BUILD_EXAMPLES=OFF -DTAPER_BUILD_BENCH=OFF -DTAPER_INSTALL=OFF 2>&1); then
+  echo "TAPER_CUDA=ON without a toolkit must fail"
+  exit 1
+fi
+grep -q "developer.nvidia.com" <<<"$said" || { echo "$said"; exit 1; }

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// What the stand-in for CUDA's runtime has seen, and what it can be told: read by tests of the CUDA backend's host half.
+#pragma once
+
+#include <cstddef>
+#include <dlfcn.h>
+#include <string>
+#include <vector>
+
+namespace standin {
+
+struct Launch {
+  std::string kernel;  // mangled
+  unsigned grid[3], block[3];
+  std::size_t shared;
+  const void* stream;
+  int device;
+};
+struct Copy {
+  void* to;
+  const void* from;
+  std::size_t bytes;
+  char way;     // U up to the device, D down to the host, B between places of the device, H on the host
+  bool pinned;  // the host's side is page-locked
+  const void* stream;
+};
+struct Wait {
+  const void* stream;  // this one waits
+  const void* other;   // for this one
+};
+/// Everything since the last forget().
+struct Seen {
+  std::vector<Launch> launches;
+  std::vector<Copy> copies;
+  std::vector<Wait> waits;
+  std::vector<std::string> faults;  // what a real device would crash or go wrong on
+  int mallocs = 0, frees = 0, host_mallocs = 0, host_frees = 0;
+  int streams = 0, events = 0;  // created
+  int synchronisations = 0;     // the host waited, or would have
+};
+struct Live {
+  std::size_t blocks = 0, bytes = 0, host_blocks = 0, events = 0;
+};
+
+/// No kernel runs, copies run at once. Device memory faults when the host touches it, also after it was freed.
+class Recorder {
+ public:
+  virtual const Seen& seen() const = 0;
+  virtual void forget() = 0;
+  virtual Live live() const = 0;
+  /// A machine with so many devices of so much memory; at first 2 of 1 GiB.
+  virtual void machine(int devices, std::size_t bytes) = 0;
+  /// From here on work put into the stream is not done, until busy(stream, false) or the host waits for it.
+  virtual void busy(const void* stream, bool on) = 0;
+
+ protected:
+  ~Recorder() = default;
+};
+
+/// Null where the program runs on another library than the stand-in.
+inline Recorder* recorder() {
+  using Get = Recorder* (*)();
+  static const Get get = reinterpret_cast<Get>(dlsym(RTLD_DEFAULT, "taper_standin_recorder"));
+  return get ? get() : nullptr;
+}
+
+}  // namespace standin

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// A training step's host half on a stand-in for CUDA's runtime: what it launches, allocates, copies and waits for.
+// Needs: cuda
+#include "tests/cuda/standin/recorder.hpp"
+
+#include <taper/backend/cuda/cuda.hpp>
+#include <taper/ops.hpp>
+#include <taper/ops/to.hpp>
+
+#include <cstdio>
+
+using namespace taper;
+
+static int failures = 0;
+#define CHECK_EQUAL(a, b)                                                                                           \
+  if (const long long x = static_cast<long long>(a), y = static_cast<long long>(b); x != y) {                      \
+    std::printf("%s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, #a, x, y);                                     \
+    ++failures;                                                                                                     \
+  }
+
+static long long launches(const standin::Seen& seen, const char* part) {
+  long long n = 0;
+  for (const standin::Launch& l : seen.launches) n += l.kernel.find(part) != l.kernel.npos;
+  return n;
+}
+
+struct Net {
+  Tensor<float, Cuda> w1, b1, w2, b2;
+  Tensor<float, Cuda> operator()(const Tensor<float, Cuda>& x) const {
+    const Tensor<float, Cuda> h = tanh(x * w1 + b1);
+    return relu(h * w2 + b2);
+  }
+};
+static Tensor<float, Cuda> parameter(const Shape& shape, float value) { return to<Cuda>(full<float>(shape, value)).requires_grad_(); }
+
+int main() {
+  standin::Recorder* const recorder = standin::recorder();
+  if (!recorder) {
+    std::printf("this runs on a real CUDA runtime: LD_LIBRARY_PATH does not lead to the stand-in\n");
+    return 1;
+  }
+  const standin::Seen& seen = recorder->seen();
+  {
+    const Net net{parameter({1000}, 0.5f), parameter({1000}, 0.25f), parameter({64, 1000}, 2), parameter({64, 1}, 1)};
+    const Tensor<float> host_x = full<float>({64, 1000}, 1.5f), host_y = full<float>({64, 1000}, 0.5f);
+    const cuda::Stream side;
+    for (int step = 0; step < 4; ++step) {
+      const bool first = step == 0;
+      recorder->forget();
+      const cuda::StreamGuard guard(step < 3 ? cuda::default_stream() : side);
+      const Tensor<float, Cuda> x = to<Cuda>(host_x), y = to<Cuda>(host_y);
+      CHECK_EQUAL(seen.launches.size(), 0);
+      const Tensor<float, Cuda> loss = mean(square(net(x) - y));
+      CHECK_EQUAL(launches(seen, "ForwardKernel"), 2);
+      CHECK_EQUAL(launches(seen, "VjpKernel"), 0);
+      loss.backward();
+      CHECK_EQUAL(launches(seen, "VjpKernel"), 2);
+      {
+        const NoGrad no_grad;
+        for (Tensor<float, Cuda> p : {net.w1, net.b1, net.w2, net.b2}) {
+          p -= 0.1f * p.grad();
+          p.set_grad({});
+        }
+      }
+      CHECK_EQUAL(launches(seen, "ForwardKernel"), 6);
+      CHECK_EQUAL(seen.synchronisations, 0);
+      CHECK_EQUAL(seen.copies.size(), 2);
+      (void)loss.item();
+      CHECK_EQUAL(seen.copies.size(), 3);
+      CHECK_EQUAL(seen.synchronisations, 1);
+      if (!first && step < 3) {
+        CHECK_EQUAL(seen.mallocs, 0);
+        CHECK_EQUAL(seen.host_mallocs, 0);
+      }
+      CHECK_EQUAL(seen.frees, 0);
+      CHECK_EQUAL(seen.faults.size(), 0);
+      for (const standin::Launch& l : seen.launches)
+        if (l.stream != (step < 3 ? cudaStreamLegacy : side.handle())) {
+          std::printf("%s went to another stream than the current one\n", l.kernel.c_str());
+          ++failures;
+        }
+      CHECK_EQUAL(seen.launches.size(), 14);  // beside those: 2 of the loss, 1 that fills its gradient, 3 sums over broadcast axes
+    }
+  }
+  CHECK_EQUAL(cuda::memory_stats().allocated_bytes, 0);
+  cuda::empty_cache();
+  CHECK_EQUAL(recorder->live().blocks, 0);
+  CHECK_EQUAL(recorder->live().host_blocks, 0);
+  CHECK_EQUAL(seen.faults.size(), 0);
+  return failures != 0;
+}
