@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
-// What a device over a Thrust system gives against what the host gives: values, gradients, gradients of gradients.
+// What a device gives, whose memory the host cannot touch, against what the host gives: values, gradients, gradients of gradients.
 #pragma once
 
-#include "tests/support/catch.hpp"
-
-#include <taper/backend/cuda/thrust_host.hpp>
-#include <taper/taper.hpp>
+#include <taper/ops.hpp>
 
 #include <cmath>
 #include <limits>
 
+#include "tests/support/catch.hpp"
+#include "tests/support/guarded_system.hpp"
+
 namespace device_test {
 
 using namespace taper;
-using D = ThrustCpp;
+using D = Guarded;
 
 /// The same shape, and elements within `ulp` of the host's or of `least`, whichever is more; NaN where it has NaN.
 template <Scalar T>

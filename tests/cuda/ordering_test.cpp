@@ -56,7 +56,7 @@ void check_found(const A& device, const B& host) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("order along an axis", "", float, double, bfloat16, std::int32_t, std::int64_t, std::uint8_t, bool) {
+TEMPLATE_TEST_CASE("order along an axis", "", float, double, bfloat16, std::int32_t, bool) {
   for_layouts<TestType>([](const auto& x, const auto& y) {
     for_axes(x, [&](int axis, std::int64_t n) {
       for (const bool descending : {false, true}) {
@@ -70,7 +70,7 @@ TEMPLATE_TEST_CASE("order along an axis", "", float, double, bfloat16, std::int3
   });
 }
 
-TEMPLATE_TEST_CASE("extremes and where they are", "", float, double, float16, std::int32_t, std::int64_t, std::uint8_t, bool) {
+TEMPLATE_TEST_CASE("extremes and where they are", "", float, float16, std::int64_t, bool) {
   for_layouts<TestType>([](const auto& x, const auto& y) {
     if (x.numel() > 0) {
       CHECK(same(argmax(y), argmax(x)));
@@ -94,7 +94,7 @@ TEMPLATE_TEST_CASE("extremes and where they are", "", float, double, float16, st
   CHECK(same(argmin(y), argmin(x)));
 }
 
-TEMPLATE_TEST_CASE("running sums, products and extremes", "", float, double, bfloat16, std::int32_t, std::int64_t, bool) {
+TEMPLATE_TEST_CASE("running sums, products and extremes", "", float, bfloat16, std::int32_t, bool) {
   for_layouts<TestType>([](const auto& x, const auto& y) {
     for_axes(x, [&](int axis, std::int64_t) {
       CHECK(same(cumsum(y, axis), cumsum(x, axis), 2));
@@ -127,7 +127,7 @@ TEST_CASE("running sums of complex numbers") {
   CHECK(max(off).item() < 1e-12);
 }
 
-TEMPLATE_TEST_CASE("distinct elements", "", float, bfloat16, std::int64_t, bool) {
+TEMPLATE_TEST_CASE("distinct elements", "", float, bool) {
   for_layouts<TestType>([](const auto& x, const auto& y) {
     const auto a = unique(x), b = unique_consecutive(x);
     const auto c = unique(y), d = unique_consecutive(y);

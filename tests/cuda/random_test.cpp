@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Random numbers on a device are the host's: number i is a function of seed, offset and index.
 // Needs: thrust
+#include <taper/nn/init.hpp>
+
 #include "tests/cuda/compare.hpp"
 
 using namespace taper;
