@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a device gives, whose memory the host cannot touch, against what the host gives: values, gradients, gradients of gradients.
+// What a device gives, whose memory the host cannot touch, against what the host gives: values, gradients, gradients of
+// gradients.
 #pragma once
 
 #include <taper/ops.hpp>
@@ -23,7 +24,8 @@ bool same(const Tensor<T, D>& device, const Tensor<T>& host, double ulp = 0, dou
   for (std::int64_t i = 0; i < a.numel(); ++i) {
     const T x = std::as_const(a).data_ptr()[i], y = std::as_const(b).data_ptr()[i];
     if constexpr (Floating<T>) {
-      const auto u = static_cast<double>(static_cast<compute_t<T>>(x)), v = static_cast<double>(static_cast<compute_t<T>>(y));
+      const auto u = static_cast<double>(static_cast<compute_t<T>>(x)),
+                 v = static_cast<double>(static_cast<compute_t<T>>(y));
       const auto epsilon = static_cast<double>(static_cast<compute_t<T>>(std::numeric_limits<T>::epsilon()));
       if (std::isnan(u) && std::isnan(v)) continue;
       if (u == v) continue;

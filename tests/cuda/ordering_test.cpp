@@ -19,7 +19,8 @@ Tensor<T> values(const Shape& shape) {
     Tensor<T> x = cast<T>(cast<float>(randint(-30, 30, shape)) * 0.125f);
     if (x.numel() < 10) return x;
     const auto infinity = std::numeric_limits<float>::infinity();
-    for (const auto& [at, value] : {std::pair{3, std::nanf("")}, {5, -0.0f}, {6, 0.0f}, {7, -infinity}, {8, infinity}}) x.data_ptr()[at] = T(value);
+    for (const auto& [at, value] : {std::pair{3, std::nanf("")}, {5, -0.0f}, {6, 0.0f}, {7, -infinity}, {8, infinity}})
+      x.data_ptr()[at] = T(value);
     x.data_ptr()[x.numel() - 2] = T(std::nanf(""));
     return x;
   }
@@ -28,7 +29,9 @@ Tensor<T> values(const Shape& shape) {
 template <class F>
 void for_shapes(const F& f) {
   manual_seed(3);
-  for (const Shape& shape : {Shape{}, Shape{0}, Shape{1}, Shape{129}, Shape{7, 53}, Shape{3, 0}, Shape{0, 3}, Shape{2, 150, 3}}) f(shape);
+  for (const Shape& shape :
+       {Shape{}, Shape{0}, Shape{1}, Shape{129}, Shape{7, 53}, Shape{3, 0}, Shape{0, 3}, Shape{2, 150, 3}})
+    f(shape);
 }
 
 /// f(host, device) for dense and for strided tensors.
@@ -63,7 +66,8 @@ TEMPLATE_TEST_CASE("order along an axis", "", float, double, bfloat16, std::int3
         check_found(sort(y, axis, descending), sort(x, axis, descending));
         CHECK(same(argsort(y, axis, descending), argsort(x, axis, descending)));
         if (x.dim() > 0)
-          for (const std::int64_t k : {std::int64_t{0}, n / 2, n}) check_found(topk(y, k, axis, descending), topk(x, k, axis, descending));
+          for (const std::int64_t k : {std::int64_t{0}, n / 2, n})
+            check_found(topk(y, k, axis, descending), topk(x, k, axis, descending));
       }
       if (n > 0) check_found(kthvalue(y, 1 + n / 2, axis), kthvalue(x, 1 + n / 2, axis));
     });

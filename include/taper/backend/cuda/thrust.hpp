@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Thrust's algorithms as the backend uses them: the only header that includes them. They are a quarter of a .cu's compile time.
+// Thrust's algorithms as the backend uses them: the only header that includes them. They are a quarter of a .cu's
+// compile time.
 #pragma once
 
 #include <taper/backend/cuda/sort.hpp>
