@@ -91,7 +91,7 @@ struct Offsets {
   Offsets() = default;
   explicit Offsets(const JobAxes& axes) : rank(axes.rank) {
     for (int i = 0; i < rank; ++i) {
-      size[i] = FastDivide<Index>(axes.size[i]);
+      size[i] = FastDivide<Index>(axes.size[i] > 0 ? axes.size[i] : 1);
       for (int k = 0; k < Count; ++k) stride[i][k] = static_cast<Index>(axes.stride[i][k]);
     }
   }
