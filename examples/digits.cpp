@@ -169,9 +169,10 @@ int run(const Settings& s) {
   for (int epoch = 1; epoch <= s.epochs; ++epoch) {
     nn::train(net);
     double total = 0;
-    for (const auto& [image, label] : progress(train_loader, "epoch " + std::to_string(epoch))) {
+    const auto batches = data::on_device<D>(train_loader);
+    for (const auto& [image, label] : progress(batches, "epoch " + std::to_string(epoch))) {
       optimizer.zero_grad();
-      auto loss = cross_entropy(net(to<D>(image)), to<D>(label), {.label_smoothing = 0.05});
+      auto loss = cross_entropy(net(image), label, {.label_smoothing = 0.05});
       loss.backward();
       optimizer.step();
       schedule.step();

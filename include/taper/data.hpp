@@ -6,4 +6,5 @@
 #include <taper/data/data_loader.hpp>
 #include <taper/data/dataset.hpp>
 #include <taper/data/datasets/mnist.hpp>
+#include <taper/data/on_device.hpp>
 #include <taper/data/sampler.hpp>

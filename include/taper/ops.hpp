@@ -52,6 +52,7 @@
 #include <taper/ops/pool.hpp>
 #include <taper/ops/power.hpp>
 #include <taper/ops/random.hpp>
+#include <taper/ops/random_numbers.hpp>
 #include <taper/ops/record_in_place.hpp>
 #include <taper/ops/recurrent.hpp>
 #include <taper/ops/reduction.hpp>

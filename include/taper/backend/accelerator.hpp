@@ -2,7 +2,7 @@
 // What evaluation asks of a device other than the host. The device's folder under backend/ specialises Accelerator.
 #pragma once
 
-#include <taper/core/record.hpp>
+#include <taper/core/accelerated.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 
@@ -40,12 +40,9 @@ struct DeviceProgram {
 ///   template <class P, class R, class Out> static void reduce(const DeviceJob& job, std::uint32_t mask, Out* out, double factor);
 ///   static void copy(const TensorRecord& from, const TensorRecord& to);        of one dtype and shape
 ///   template <Scalar T> static void fill(const TensorRecord& target, T value);
+///   template <Scalar T, class Fill> static void randomise(TensorRecord& target, const Fill& fill);  a fill of core/random.hpp
 /// and what ops/ calls, by families. Bytes are moved by the device's tag: see core/device.hpp.
 template <Device D>
 struct Accelerator;
-
-/// True where this unit knows the device's backend.
-template <class D>
-concept Accelerated = requires { sizeof(Accelerator<D>); };
 
 }  // namespace taper::inline TAPER_CODE::detail

@@ -23,7 +23,7 @@ TAPER_KERNEL void fill_value(T* out, std::int64_t n, T value) {
 /// A dense tensor whose elements i are f(i).
 template <Scalar T, Device D, class A, class F>
 Tensor<T, D> generate(std::string_view op, const Shape& shape, const F& f) {
-  Tensor<T> out = host_dense<T, Cpu>(op, shape);
+  Tensor<T> out = fresh_dense<T, Cpu>(op, shape);
   T* p = out.data_ptr();
   parallel_for(out.numel(), fill_grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) p[i] = f(i);

@@ -2,8 +2,8 @@
 // tensor(...): tensors from C++ values, nested braces and containers. The data are copied.
 #pragma once
 
+#include <taper/core/accelerated.hpp>
 #include <taper/core/checked_cast.hpp>
-#include <taper/core/tensor.hpp>
 
 #include <initializer_list>
 #include <iterator>
@@ -12,10 +12,10 @@ namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
-/// A dense tensor whose elements the host is about to write.
+/// A dense tensor whose elements are about to be written.
 template <Scalar T, Device D>
-Tensor<T, D> host_dense(std::string_view op, const Shape& shape) {
-  static_assert(std::same_as<D, Cpu>,
+Tensor<T, D> fresh_dense(std::string_view op, const Shape& shape) {
+  static_assert(on_host<D> || Accelerated<D>,
                 "making a tensor of values on this device needs its backend: make it on Cpu and write to<D>(x)");
   check_shape(op, shape);
   return Tensor<T, D>(make_dense<D>(dtype_of<T>, shape));
@@ -27,18 +27,6 @@ Tensor<T, D> host_dense(std::string_view op, const Shape& shape) {
 }
 [[noreturn]] TAPER_COLD inline void raise_mixed(int depth) {
   raise<ShapeError>("tensor", "the nested list is ragged: at depth ", depth, " a value stands beside a list");
-}
-
-/// A dense tensor of the host, on its way to a device.
-template <Device D, Scalar T>
-Tensor<T, D> on_device(Tensor<T, Cpu> x) {
-  if constexpr (on_host<D>) {
-    return x;
-  } else {
-    RecordPtr out = make_dense<D>(dtype_of<T>, x.shape());
-    if (x.numel() > 0) D::from_host(out->data, x.data_ptr(), static_cast<std::size_t>(x.numel()) * sizeof(T));
-    return Tensor<T, D>(std::move(out));
-  }
 }
 
 /// Braces within braces around values: {{1, 2}, {3, 4}}. Lives no longer than the call it is written in.
@@ -134,7 +122,7 @@ template <Scalar T, Device D, class R>
 Tensor<T, D> tensor_of_list(const R& r) {
   Shape shape;
   list_shape(shape, r);
-  Tensor<T> out = host_dense<T, Cpu>("tensor", shape);
+  Tensor<T> out = fresh_dense<T, Cpu>("tensor", shape);
   T* p = out.data_ptr();
   write_list<T>(r, shape, 0, p);
   return on_device<D>(std::move(out));
@@ -150,7 +138,7 @@ concept Literal = std::is_void_v<T> && ScalarLike<S>;
 template <Scalar T, Device D = Cpu>
 Tensor<T, D> tensor(const detail::Nested<T>& values) {
   const Shape shape = values.shape();
-  Tensor<T> out = detail::host_dense<T, Cpu>("tensor", shape);
+  Tensor<T> out = detail::fresh_dense<T, Cpu>("tensor", shape);
   T* p = out.data_ptr();
   values.write(shape, 0, p);
   return detail::on_device<D>(std::move(out));
@@ -161,7 +149,7 @@ template <class T = void, Device D = Cpu, ScalarLike S>
 auto tensor(S value) {
   using U = std::conditional_t<std::is_void_v<T>, detail::literal_t<S>, T>;
   static_assert(detail::FitsIn<S, U>, "a complex value does not fit a tensor of real numbers");
-  Tensor<U> out = detail::host_dense<U, Cpu>("tensor", {});
+  Tensor<U> out = detail::fresh_dense<U, Cpu>("tensor", {});
   *out.data_ptr() = detail::checked_cast<U>("tensor", value);
   return detail::on_device<D>(std::move(out));
 }
@@ -199,7 +187,7 @@ Tensor<detail::list_element_t<T, R>, D> tensor(const R& values, const Shape& sha
   const auto n = static_cast<std::int64_t>(std::size(values));
   if (n != shape.numel())
     detail::raise<ShapeError>("tensor", n, " values do not fill the shape ", shape, " of ", shape.numel());
-  Tensor<U> out = detail::host_dense<U, Cpu>("tensor", shape);
+  Tensor<U> out = detail::fresh_dense<U, Cpu>("tensor", shape);
   U* p = out.data_ptr();
   detail::write_list<U>(values, {n}, 0, p);
   return detail::on_device<D>(std::move(out));
@@ -209,7 +197,7 @@ template <class T = void, Device D = Cpu, std::forward_iterator I>
   requires detail::FitsIn<std::iter_value_t<I>, detail::list_element_t<T, std::iter_value_t<I>>>
 Tensor<detail::list_element_t<T, std::iter_value_t<I>>, D> tensor(I first, I last) {
   using U = detail::list_element_t<T, std::iter_value_t<I>>;
-  Tensor<U> out = detail::host_dense<U, Cpu>("tensor", {static_cast<std::int64_t>(std::distance(first, last))});
+  Tensor<U> out = detail::fresh_dense<U, Cpu>("tensor", {static_cast<std::int64_t>(std::distance(first, last))});
   U* p = out.data_ptr();
   for (; first != last; ++first) *p++ = detail::checked_cast<U>("tensor", static_cast<std::iter_value_t<I>>(*first));
   return detail::on_device<D>(std::move(out));

@@ -21,6 +21,8 @@ struct Dense {
   Dense(T* p, std::int64_t f, std::int64_t count) : out(reinterpret_cast<R*>(p)), first(f * parts), n(count * parts) {}
 };
 
+// A fill writes numbers [first, first + n) of the stream s on the host. numbers().at(seed, offset, i) is number i alone, in
+// plain data: what a device runs.
 template <Scalar T, class A = Abi>
 struct UniformFill {
   GeneratorState s;
@@ -29,6 +31,7 @@ struct UniformFill {
     const Dense<T> d(p, first, n);
     fill_uniform<real_t<T>, A>(d.out, d.first, d.n, s.seed, s.offset, low, high);
   }
+  random::Uniform<real_t<T>> numbers() const { return {low, high}; }
 };
 /// Of a complex number both parts have half the variance.
 template <Scalar T, class A = Abi>
@@ -37,9 +40,15 @@ struct NormalFill {
   double mean, deviation;
   void operator()(T* p, std::int64_t first, std::int64_t n) const {
     const Dense<T> d(p, first, n);
-    fill_normal<real_t<T>, A>(d.out, d.first, d.n, s.seed, s.offset, mean,
-                              Complex<T> ? deviation * 0.70710678118654752440 : deviation);
+    fill_normal<real_t<T>, A>(d.out, d.first, d.n, s.seed, s.offset, mean, part());
   }
+  random::Normal<real_t<T>> numbers() const {
+    using C = compute_t<real_t<T>>;
+    return {static_cast<C>(mean), static_cast<C>(part())};
+  }
+
+ private:
+  double part() const { return Complex<T> ? deviation * 0.70710678118654752440 : deviation; }
 };
 template <Scalar T, class A = Abi>
 struct IntegerFill {
@@ -48,6 +57,7 @@ struct IntegerFill {
   void operator()(T* p, std::int64_t first, std::int64_t n) const {
     fill_integers<T, A>(p, first, n, s.seed, s.offset, low, high);
   }
+  random::Integers<T> numbers() const { return {low, high}; }
 };
 template <Scalar T, class A = Abi>
 struct BernoulliFill {
@@ -56,13 +66,18 @@ struct BernoulliFill {
   void operator()(T* p, std::int64_t first, std::int64_t n) const {
     fill_bernoulli<T, A>(p, first, n, s.seed, s.offset, p1);
   }
+  random::Bernoulli<T> numbers() const { return random::Bernoulli<T>(p1); }
 };
 
 template <Scalar T, Device D, class Fill>
 Tensor<T, D> random_tensor(Tensor<T, D> out, const Fill& fill) {
-  T* p = out.data_ptr();
-  parallel_for(out.numel(), random_grain,
-               [&](std::int64_t begin, std::int64_t end) { fill(p + begin, begin, end - begin); });
+  if constexpr (!on_host<D>) {
+    Accelerator<D>::template randomise<T>(out.record(), fill);
+  } else {
+    T* p = out.data_ptr();
+    parallel_for(out.numel(), random_grain,
+                 [&](std::int64_t begin, std::int64_t end) { fill(p + begin, begin, end - begin); });
+  }
   return out;
 }
 
@@ -93,7 +108,7 @@ inline void check_deviation(std::string_view op, double deviation) {
 /// Throws: ShapeError for a negative size or too many elements (so do all functions of this file).
 template <Differentiable T = float, Device D = Cpu, class A = Abi>
 Tensor<T, D> rand(const Shape& shape, Generator& generator = default_generator()) {
-  Tensor<T, D> out = detail::host_dense<T, D>("rand", shape);
+  Tensor<T, D> out = detail::fresh_dense<T, D>("rand", shape);
   return detail::random_tensor(std::move(out), detail::UniformFill<T, A>{generator.take(), 0, 1});
 }
 
@@ -103,7 +118,7 @@ TAPER_REFUSE_LOOSE_SIZES(randn)
 /// Standard normal numbers; of a complex dtype with variance 1 in both parts together.
 template <Differentiable T = float, Device D = Cpu, class A = Abi>
 Tensor<T, D> randn(const Shape& shape, Generator& generator = default_generator()) {
-  Tensor<T, D> out = detail::host_dense<T, D>("randn", shape);
+  Tensor<T, D> out = detail::fresh_dense<T, D>("randn", shape);
   return detail::random_tensor(std::move(out), detail::NormalFill<T, A>{generator.take(), 0, 1});
 }
 
@@ -111,7 +126,7 @@ Tensor<T, D> randn(const Shape& shape, Generator& generator = default_generator(
 template <Differentiable T = float, Device D = Cpu, class A = Abi>
 Tensor<T, D> normal(double mean, double deviation, const Shape& shape, Generator& generator = default_generator()) {
   detail::check_deviation("normal", deviation);
-  Tensor<T, D> out = detail::host_dense<T, D>("normal", shape);
+  Tensor<T, D> out = detail::fresh_dense<T, D>("normal", shape);
   return detail::random_tensor(std::move(out), detail::NormalFill<T, A>{generator.take(), mean, deviation});
 }
 
@@ -121,7 +136,7 @@ template <Scalar T = std::int64_t, Device D = Cpu, class A = Abi>
 Tensor<T, D> randint(std::int64_t low, std::int64_t high, const Shape& shape,
                      Generator& generator = default_generator()) {
   detail::check_integers<T>("randint", low, high);
-  Tensor<T, D> out = detail::host_dense<T, D>("randint", shape);
+  Tensor<T, D> out = detail::fresh_dense<T, D>("randint", shape);
   return detail::random_tensor(std::move(out), detail::IntegerFill<T, A>{generator.take(), low, high});
 }
 /// Integers in [0, high).
@@ -135,12 +150,12 @@ Tensor<T, D> randint(std::int64_t high, const Shape& shape, Generator& generator
 template <Scalar T = std::int64_t, Device D = Cpu, class A = Abi>
   requires(!Complex<T> && !std::same_as<T, bool>)
 Tensor<T, D> randperm(std::int64_t n, Generator& generator = default_generator()) {
-  auto order = detail::host_dense<std::int64_t, D>("randperm", {n});
+  auto order = detail::fresh_dense<std::int64_t, Cpu>("randperm", {n});
   if (n > 0) detail::check_integers<T>("randperm", 0, n);
   const GeneratorState s = generator.take();
   detail::fill_permutation<A>(order.data_ptr(), n, s.seed, s.offset);
   if constexpr (std::same_as<T, std::int64_t>) {
-    return order;
+    return detail::on_device<D>(std::move(order));
   } else {
     const std::int64_t* from = std::as_const(order).data_ptr();
     return detail::generate<T, D, A>(
@@ -153,7 +168,7 @@ template <Scalar T = float, Device D = Cpu, class A = Abi>
   requires(!Complex<T>)
 Tensor<T, D> bernoulli(double p, const Shape& shape, Generator& generator = default_generator()) {
   detail::check_probability("bernoulli", p);
-  Tensor<T, D> out = detail::host_dense<T, D>("bernoulli", shape);
+  Tensor<T, D> out = detail::fresh_dense<T, D>("bernoulli", shape);
   return detail::random_tensor(std::move(out), detail::BernoulliFill<T, A>{generator.take(), p});
 }
 

@@ -90,7 +90,8 @@ TAPER_KERNEL void make_blocks(Blocks& out, const Stream<A>& stream, std::uint64_
   }
 }
 
-// What a distribution does with one group of blocks: `outputs` numbers, written to out.
+// What a distribution does with one group of blocks: `outputs` numbers, written to out. at(seed, offset, i) is output i alone,
+// as a device's thread computes it: the same number, normals but for the compiler's choice of fused multiply-adds.
 
 /// Uniform in [low, high): as many random bits as T has digits, and never `high` by rounding.
 template <class T, bool Wide = std::is_same_v<T, double>>
@@ -109,25 +110,30 @@ struct Uniform<T, false> {
     below_high = static_cast<float>(top) <= low ? T(low) : previous(top);
   }
   TAPER_INLINE void operator()(const Blocks& bits, T* out) const {
-    constexpr int digits = std::numeric_limits<T>::digits;
-    constexpr float scale = 1.0f / static_cast<float>(1 << digits);
     for (int w = 0; w < 4; ++w) {
-      if (unit) {
-        for (int l = 0; l < lanes; ++l)
-          out[w * lanes + l] =
-              T(static_cast<float>(static_cast<std::int32_t>(bits.word[w][l] >> (32 - digits))) * scale);
-      } else {
-        // The product is exact in double, so that fused and separate arithmetic agree.
-        for (int l = 0; l < lanes; ++l) {
-          const double u = static_cast<double>(static_cast<std::int32_t>(bits.word[w][l] >> (32 - digits))) * scale;
-          const T value(static_cast<float>(static_cast<double>(low) + u * static_cast<double>(range)));
-          out[w * lanes + l] = static_cast<float>(value) > static_cast<float>(below_high) ? below_high : value;
-        }
-      }
+      if (unit)
+        for (int l = 0; l < lanes; ++l) out[w * lanes + l] = plain(bits.word[w][l]);
+      else
+        for (int l = 0; l < lanes; ++l) out[w * lanes + l] = scaled(bits.word[w][l]);
     }
+  }
+  TAPER_HD T at(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) const {
+    const std::uint32_t bits = bits32(seed, offset, i);
+    return unit ? plain(bits) : scaled(bits);
   }
 
  private:
+  static constexpr int digits = std::numeric_limits<T>::digits;
+  static constexpr float scale = 1.0f / static_cast<float>(1 << digits);
+  TAPER_HD TAPER_INLINE static T plain(std::uint32_t bits) {
+    return T(static_cast<float>(static_cast<std::int32_t>(bits >> (32 - digits))) * scale);
+  }
+  // The product is exact in double, so that fused and separate arithmetic agree.
+  TAPER_HD TAPER_INLINE T scaled(std::uint32_t bits) const {
+    const double u = static_cast<double>(static_cast<std::int32_t>(bits >> (32 - digits))) * scale;
+    const T value(static_cast<float>(static_cast<double>(low) + u * static_cast<double>(range)));
+    return static_cast<float>(value) > static_cast<float>(below_high) ? below_high : value;
+  }
   // The neighbour towards minus infinity.
   static T previous(T x) {
     if constexpr (std::is_same_v<T, float>) {
@@ -140,8 +146,12 @@ struct Uniform<T, false> {
   }
 };
 
-// Keeps a compiler from fusing a product into the sum that follows.
-TAPER_INLINE double rounded(double x) {
+// a * b, which no compiler fuses into the sum that follows.
+TAPER_HD TAPER_INLINE double product(double a, double b) {
+#if defined(__CUDA_ARCH__)
+  return __dmul_rn(a, b);
+#else
+  double x = a * b;
 #if defined(__SSE2__)
   asm("" : "+x"(x));
 #elif defined(__aarch64__)
@@ -151,6 +161,7 @@ TAPER_INLINE double rounded(double x) {
   x = y;
 #endif
   return x;
+#endif
 }
 
 template <>
@@ -165,11 +176,19 @@ struct Uniform<double, true> {
     for (int h = 0; h < 2; ++h) {
       for (int l = 0; l < lanes; ++l) out[h * lanes + l] = unit_double(bits.word[2 * h][l], bits.word[2 * h + 1][l]);
       if (unit) continue;
-      for (int l = 0; l < lanes; ++l) {
-        const double value = low + rounded(out[h * lanes + l] * range);
-        out[h * lanes + l] = value > below_high ? below_high : value;
-      }
+      for (int l = 0; l < lanes; ++l) out[h * lanes + l] = scaled(out[h * lanes + l]);
     }
+  }
+  TAPER_HD double at(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) const {
+    const std::uint64_t bits = bits64(seed, offset, i);
+    const double u = unit_double(static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32));
+    return unit ? u : scaled(u);
+  }
+
+ private:
+  TAPER_HD TAPER_INLINE double scaled(double u) const {
+    const double value = low + product(u, range);
+    return value > below_high ? below_high : value;
   }
 };
 
@@ -207,6 +226,18 @@ struct Normal {
       }
     }
   }
+  TAPER_HD T at(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) const {
+    if constexpr (sizeof(C) == 4) {
+      const PhiloxState s = philox_rounds(philox_start(seed, offset, block_of_32(i)));
+      const std::uint32_t word = word_of_32(i);
+      return T(random::normal<C>(word < 2 ? s.c0 : s.c2, word < 2 ? s.c1 : s.c3, word & 1) * deviation + mean);
+    } else {
+      const PhiloxState s = philox_rounds(philox_start(seed, offset, block_of_64(i)));
+      return T(random::normal<C>(s.c0 | std::uint64_t{s.c1} << 32, s.c2 | std::uint64_t{s.c3} << 32, half_of_64(i) != 0) *
+                   deviation +
+               mean);
+    }
+  }
 };
 
 /// 1 with probability p, else 0.
@@ -222,6 +253,9 @@ struct Bernoulli {
     const T zero = T(0.0f), one = never ? zero : T(1.0f);
     for (int w = 0; w < 4; ++w)
       for (int l = 0; l < lanes; ++l) out[w * lanes + l] = bits.word[w][l] <= last ? one : zero;
+  }
+  TAPER_HD T at(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) const {
+    return !never && bits32(seed, offset, i) <= last ? T(1.0f) : T(0.0f);
   }
 };
 
@@ -245,14 +279,18 @@ struct Integers {
         for (int l = 0; l < lanes; ++l)
           value[l] = multiply_high(bits.word[2 * h][l] | std::uint64_t{bits.word[2 * h + 1][l]} << 32, range);
       }
-      for (int l = 0; l < lanes; ++l) {
-        const auto shifted = static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + value[l]);
-        if constexpr (sizeof(T) == 2 && Floating<T>)
-          out[h * lanes + l] = T(static_cast<float>(shifted));
-        else
-          out[h * lanes + l] = static_cast<T>(shifted);
-      }
+      for (int l = 0; l < lanes; ++l)
+        out[h * lanes + l] = converted(static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + value[l]));
     }
+  }
+  TAPER_HD T at(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) const {
+    return converted(bounded(bits64(seed, offset, i), low, high));
+  }
+
+ private:
+  TAPER_HD TAPER_INLINE static T converted(std::int64_t x) {
+    if constexpr (sizeof(T) == 2 && Floating<T>) return T(static_cast<float>(x));
+    else return static_cast<T>(x);
   }
 };
 

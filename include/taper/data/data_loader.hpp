@@ -195,6 +195,8 @@ class DataLoader {
     state_ = state;
     resume_ = state.batch > 0;
   }
+  /// For ranges that read ahead: so many batches of this epoch have really been handed out.
+  void count_as(std::int64_t batches) { state_.batch = batches; }
   const D& dataset() const { return dataset_; }
   const DataLoaderOptions& options() const { return options_; }
 

@@ -49,6 +49,10 @@ void give_all(const autograd::BackwardContext& ctx, const Result& result, int in
   }
 }
 
+/// A backward that asks for the first output behind the gradients.
+template <class F, class First, class... Out>
+concept BackwardTakesOutput = requires(const F& f, const First& y, const Out&... g) { f.backward(g..., y); };
+
 template <class F, class... Out>
 struct FunctionBackward {
   F f;
@@ -57,7 +61,7 @@ struct FunctionBackward {
   void operator()(const autograd::BackwardContext& ctx) const {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       using First = std::tuple_element_t<0, std::tuple<Out...>>;
-      if constexpr (requires { f.backward(defined_gradient<value_t<Out>, device_t<Out>>(ctx, 0, Shape())..., std::declval<const First&>()); })
+      if constexpr (BackwardTakesOutput<F, First, Out...>)
         give_all(ctx, f.backward(defined_gradient<value_t<Out>, device_t<Out>>(ctx, static_cast<int>(I), std::get<I>(outputs).first)...,
                                  ctx.template output<value_t<First>, device_t<First>>()), inputs);
       else

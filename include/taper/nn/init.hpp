@@ -10,6 +10,7 @@
 #include <taper/ops/error_function.hpp>
 #include <taper/ops/random.hpp>
 #include <taper/ops/selection.hpp>
+#include <taper/ops/to.hpp>
 
 #include <cmath>
 #include <vector>
@@ -42,7 +43,7 @@ void write(W& w, const std::vector<double>& values) {
   Tensor<T, Cpu> dense = empty<T, Cpu>(w.shape());
   T* p = dense.data_ptr();
   for (std::size_t i = 0; i < values.size(); ++i) p[i] = static_cast<T>(static_cast<compute_t<T>>(values[i]));
-  w.copy_(dense);
+  w.copy_(to<device_t<W>>(dense));
 }
 
 inline void check_dims(std::string_view op, const Shape& shape, int least) {

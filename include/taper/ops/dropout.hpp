@@ -30,8 +30,7 @@ auto drop(std::string_view op, X&& x, double p, bool training, const Shape& shap
   using D = device_t<X>;
   const bool active = training && p > 0;
   // Outside training nothing is drawn.
-  Tensor<bool, D> mask = active ? bernoulli<bool, D>(1 - p, shape, generator) : empty_tensor<bool, D>({});
-  if (!active) *mask.data_ptr() = true;
+  const Tensor<bool, D> mask = active ? bernoulli<bool, D>(1 - p, shape, generator) : full<bool, D>({}, true);
   return apply(op, Dropout{active ? (p < 1 ? 1 / (1 - p) : 0) : 1}, std::forward<X>(x), mask);
 }
 

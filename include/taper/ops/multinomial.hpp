@@ -4,6 +4,7 @@
 
 #include <taper/core/pool_vector.hpp>
 #include <taper/ops/random.hpp>
+#include <taper/ops/to.hpp>
 
 #include <algorithm>
 
@@ -94,9 +95,9 @@ Tensor<std::int64_t, device_t<X>> multinomial(const X& weights, std::int64_t n, 
     detail::raise<ValueError>("multinomial", n, " draws without replacement from ", k,
                               " weights: pass replacement = true");
   if (k == 0) detail::raise<ShapeError>("multinomial", "there are no weights: the shape is ", shape);
-  const auto dense = detail::dense_at(weights, shape);
-  auto out =
-      detail::host_dense<std::int64_t, device_t<X>>("multinomial", shape.size() == 2 ? Shape{rows, n} : Shape{n});
+  // Drawn on the host, whatever the device: running sums must round as they do there.
+  const auto dense = to<Cpu>(detail::dense_at(weights, shape));
+  auto out = detail::fresh_dense<std::int64_t, Cpu>("multinomial", shape.size() == 2 ? Shape{rows, n} : Shape{n});
   const GeneratorState s = generator.take();
   const value_t<X>* from = dense.data_ptr();
   std::int64_t* to = out.data_ptr();
@@ -108,7 +109,7 @@ Tensor<std::int64_t, device_t<X>> multinomial(const X& weights, std::int64_t n, 
       else draws.without_replacement(to + row * n, row, s);
     }
   });
-  return out;
+  return detail::on_device<device_t<X>>(std::move(out));
 }
 
 }  // namespace taper::inline TAPER_CODE

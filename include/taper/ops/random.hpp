@@ -8,6 +8,7 @@
 #include <taper/core/random.hpp>
 #include <taper/eval/tensor.hpp>
 #include <taper/ops/operands.hpp>
+#include <taper/ops/random_numbers.hpp>
 
 namespace taper::inline TAPER_CODE {
 
@@ -23,8 +24,10 @@ concept WritableFloating = Writable<X> && Floating<value_t<X>>;
 /// was there before gets no gradient.
 template <Scalar T, Device D, class Fill, class A = Abi>
 void randomise(TensorRecord& r, const Fill& fill) {
-  static_assert(std::same_as<D, Cpu>, "random numbers on this device need its backend: compile this file as .cu");
-  if (r.contiguous) {
+  static_assert(on_host<D> || Accelerated<D>, "random numbers on this device need its backend: compile this file as .cu");
+  if constexpr (!on_host<D>) {
+    Accelerator<D>::template randomise<T>(r, fill);
+  } else if (r.contiguous) {
     T* p = reinterpret_cast<T*>(r.data);
     parallel_for(r.numel, random_grain,
                  [&](std::int64_t begin, std::int64_t end) { fill(p + begin, begin, end - begin); });
@@ -56,117 +59,48 @@ TensorRecord& random_target(std::string_view op, TensorRecord& r) {
   return r;
 }
 
-/// Bits of a stream as they are.
-struct Words {
-  static constexpr int outputs = 64;
-  TAPER_INLINE void operator()(const random::Blocks& bits, std::uint32_t* out) const {
-    std::memcpy(out, bits.word, sizeof bits.word);
-  }
-};
-
-/// -ln(u) for uniform u in (0, 1]: exponential numbers of rate 1.
-template <class C>
-struct StandardExponential {
-  using Bits = typename random::NormalTraits<C>::Bits;
-  static constexpr int outputs = sizeof(C) == 4 ? 64 : 32;
-  TAPER_INLINE void operator()(const random::Blocks& bits, C* out) const {
-    constexpr int lanes = random::lanes;
-    for (int w = 0; w < outputs / lanes; ++w)
-      for (int l = 0; l < lanes; ++l) {
-        Bits b;
-        if constexpr (sizeof(C) == 4) b = bits.word[w][l];
-        else b = bits.word[2 * w][l] | Bits{bits.word[2 * w + 1][l]} << 32;
-        out[w * lanes + l] = random::minus_log_unit<C>(b);
-      }
-  }
-};
-
-/// f of the numbers that Base makes, one by one, rounded once to T.
-template <Scalar T, class C, class Base, class F, class A = Abi>
-struct MappedFill {
-  GeneratorState s;
-  Base base;
-  F f;
-  void operator()(T* p, std::int64_t first, std::int64_t n) const {
-    constexpr std::int64_t block = 256;
-    alignas(64) C buffer[block];
-    for (std::int64_t i = 0; i < n; i += block) {
-      const std::int64_t count = n - i < block ? n - i : block;
-      random::fill<C, Base, A>(buffer, first + i, count, s.seed, s.offset, base);
-      for (std::int64_t k = 0; k < count; ++k) p[i + k] = f(buffer[k], first + i + k);
-    }
-  }
-};
-template <Scalar T, class C, class Base, class F>
-MappedFill<T, C, Base, F> mapped_fill(GeneratorState s, Base base, F f) {
-  return {s, base, f};
-}
-
-// What is done to each number; the second argument is its index.
-template <class T, class A = Abi>
-struct ScaleExponential {
-  compute_t<T> rate;
-  T operator()(compute_t<T> e, std::int64_t) const {
-    const T out = static_cast<T>(e / rate);
-    return static_cast<compute_t<T>>(out) > 0 ? out : std::numeric_limits<T>::min();  // 0 is no exponential number
-  }
-};
-template <class T, class A = Abi>
-struct ToLogNormal {
-  T operator()(compute_t<T> x, std::int64_t) const { return static_cast<T>(std::exp(x)); }
-};
-template <class T, class A = Abi>
-struct ToCauchy {
-  double median, sigma;
-  T operator()(double u, std::int64_t) const {
-    return static_cast<T>(static_cast<compute_t<T>>(median + sigma * std::tan(3.14159265358979323846 * (u - 0.5))));
-  }
-};
-template <class T, class A = Abi>
-struct ToGeometric {
-  double scale;  // -ln(1 - p)
-  T operator()(double e, std::int64_t) const {
-    const double trials = std::ceil(e / scale);
-    if constexpr (std::is_integral_v<T>) {
-      constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
-      if (trials >= most) return std::numeric_limits<T>::max();
-    }
-    return static_cast<T>(static_cast<compute_t<T>>(trials < 1 ? 1 : trials));
-  }
-};
-template <class T, class P, class A = Abi>
-struct BelowProbability {
-  const P* p;
-  T operator()(std::uint32_t bits, std::int64_t i) const {
-    return random::bernoulli(bits, random::bernoulli_threshold(static_cast<double>(static_cast<compute_t<P>>(p[i]))))
-               ? T(1.0f)
-               : T(0.0f);
-  }
-};
-
 /// The value of x broadcast to `shape`, dense, outside the tape.
 template <TensorLike X>
 tensor_t<X> dense_at(const X& x, const Shape& shape) {
   using T = value_t<X>;
+  using D = device_t<X>;
   const tensor_t<X> t = stored(x);
   if (t.is_contiguous() && t.shape() == shape) return t;
-  tensor_t<X> out(make_dense<device_t<X>>(dtype_of<T>, shape));
-  const Walk walk(shape, broadcast_strides(t.shape(), t.strides(), shape));
-  gather(reinterpret_cast<std::byte*>(out.data_ptr()), reinterpret_cast<const std::byte*>(t.data_ptr()), sizeof(T),
-         walk, 0, out.numel());
+  tensor_t<X> out(make_dense<D>(dtype_of<T>, shape));
+  if constexpr (!on_host<D>) {
+    Geometry g = geometry_of(t.record());
+    g.strides = broadcast_strides(g.shape, g.strides, shape);
+    g.shape = shape;
+    Accelerator<D>::copy(*make_alias(t.record(), g), out.record());
+  } else {
+    const Walk walk(shape, broadcast_strides(t.shape(), t.strides(), shape));
+    gather(reinterpret_cast<std::byte*>(out.data_ptr()), reinterpret_cast<const std::byte*>(t.data_ptr()), sizeof(T),
+           walk, 0, out.numel());
+  }
   return out;
 }
 
-/// Calls check(value) for every element of x, or for x itself where it is a number.
+template <class C>
+using Largest = ExtremeReducer<C, true>;
+template <class C>
+using Smallest = ExtremeReducer<C, false>;
+
+/// Calls check(value) for every element of x, or for x itself where it is a number. On a device the smallest and the largest
+/// element, which are NaN where there is one, stand for all of them.
 template <class X, class F>
 void for_each_value(const X& x, F&& check) {
-  if constexpr (TensorLike<X>) {
+  if constexpr (!TensorLike<X>) {
+    check(static_cast<double>(x));
+  } else if constexpr (on_host<device_t<X>>) {
     const tensor_t<X> t = stored(x);
     for_each_offset(t.shape(), t.strides(), [&, data = t.data_ptr()](std::int64_t i) {
       check(static_cast<double>(static_cast<compute_t<value_t<X>>>(data[i])));
     });
   } else {
-    check(static_cast<double>(x));
+    using T = value_t<X>;
+    if (x.numel() == 0) return;
+    for (const tensor_t<X>& end : {tensor_t<X>(fold<Smallest, T>("random", x, {}, false)), tensor_t<X>(fold<Largest, T>("random", x, {}, false))})
+      check(static_cast<double>(static_cast<compute_t<T>>(end.item())));
   }
 }
 
@@ -177,27 +111,34 @@ tensor_t<P> probabilities(std::string_view op, const P& p, const Shape& shape) {
   return dense_at(t, shape);
 }
 
-/// A parameter of a distribution: one number, or one for each element.
-template <class X>
-struct RandomParameter {
-  tensor_t<X> values;
-  const value_t<X>* p;
-  RandomParameter(const X& x, const Shape& shape) : values(dense_at(x, shape)), p(std::as_const(values).data_ptr()) {}
-  double operator[](std::int64_t i) const { return static_cast<double>(static_cast<compute_t<value_t<X>>>(p[i])); }
-};
-template <ScalarLike X>
-struct RandomParameter<X> {
+/// A parameter of a distribution: one number, or one for each element of a dense tensor.
+struct OneParameter {
   double value;
-  RandomParameter(X x, const Shape&) : value(static_cast<double>(x)) {}
-  double operator[](std::int64_t) const { return value; }
+  TAPER_HD double operator[](std::int64_t) const { return value; }
 };
+template <Scalar T>
+struct EachParameter {
+  const T* p;
+  TAPER_HD double operator[](std::int64_t i) const { return static_cast<double>(static_cast<compute_t<T>>(p[i])); }
+};
+template <class X>
+auto random_parameter(const X& x) {
+  if constexpr (TensorLike<X>) return EachParameter<value_t<X>>{x.data_ptr()};
+  else return OneParameter{static_cast<double>(x)};
+}
+/// What random_parameter reads: it lives until the numbers are there.
+template <class X>
+auto parameter_values(const X& x, const Shape& shape) {
+  if constexpr (TensorLike<X>) return dense_at(x, shape);
+  else return x;
+}
 
 template <class T, class M, class S, class A = Abi>
 struct ShiftAndScale {
-  const RandomParameter<M>* mean;
-  const RandomParameter<S>* deviation;
-  T operator()(compute_t<T> z, std::int64_t i) const {
-    return static_cast<T>(static_cast<compute_t<T>>((*mean)[i] + (*deviation)[i] * static_cast<double>(z)));
+  M mean;
+  S deviation;
+  TAPER_HD T operator()(compute_t<T> z, std::int64_t i) const {
+    return static_cast<T>(static_cast<compute_t<T>>(mean[i] + deviation[i] * static_cast<double>(z)));
   }
 };
 
@@ -350,11 +291,13 @@ auto normal(const M& mean, const S& deviation, Generator& generator = default_ge
   bool any = false;
   detail::add_shape("normal", shape, any, mean);
   detail::add_shape("normal", shape, any, deviation);
-  const detail::RandomParameter<M> m(mean, shape);
-  const detail::RandomParameter<S> s(deviation, shape);
-  return detail::random_tensor(detail::host_dense<T, D>("normal", shape),
+  const auto means = detail::parameter_values(mean, shape);
+  const auto deviations = detail::parameter_values(deviation, shape);
+  const auto m = detail::random_parameter(means);
+  const auto s = detail::random_parameter(deviations);
+  return detail::random_tensor(detail::fresh_dense<T, D>("normal", shape),
                                detail::mapped_fill<T, C>(generator.take(), detail::random::Normal<C>{0, 1},
-                                                         detail::ShiftAndScale<T, M, S>{&m, &s}));
+                                                         detail::ShiftAndScale<T, decltype(m), decltype(s)>{m, s}));
 }
 
 }  // namespace taper::inline TAPER_CODE

@@ -177,10 +177,12 @@ ValuesIndices<Tensor<T, D>, D> find_extremes(std::string_view op, const Tensor<T
   const int dim = wrap_axis(op, axis, input.dim());
   RecordPtr dense;  // the input's own elements, or a copy in row-major order
   const TensorRecord* r = &input.record();
-  if (!r->contiguous) {
-    dense = make_dense<D>(r->dtype, r->shape);
-    gather(dense->data, r->data, sizeof(T), Walk(r->shape, r->strides), 0, r->numel);
-    r = dense.get();
+  if constexpr (on_host<D>) {
+    if (!r->contiguous) {
+      dense = make_dense<D>(r->dtype, r->shape);
+      gather(dense->data, r->data, sizeof(T), Walk(r->shape, r->strides), 0, r->numel);
+      r = dense.get();
+    }
   }
   Shape kept = r->shape;
   std::int64_t outer = 1, inner = 1;
@@ -191,8 +193,13 @@ ValuesIndices<Tensor<T, D>, D> find_extremes(std::string_view op, const Tensor<T
   ValuesIndices<Tensor<T, D>, D> out;
   if (want_values) out.values = Tensor<T, D>(make_dense<D>(dtype_of<T>, kept));
   out.indices = Tensor<std::int64_t, D>(make_dense<D>(DType::int64, kept));
-  count_pass();
-  arg_extreme<Max>(reinterpret_cast<const T*>(r->data), outer, n, inner, want_values ? out.values.data_ptr() : nullptr, out.indices.data_ptr());
+  T* const values = want_values ? out.values.data_ptr() : nullptr;
+  if constexpr (on_host<D>) {
+    count_pass();
+    arg_extreme<Max>(reinterpret_cast<const T*>(r->data), outer, n, inner, values, out.indices.data_ptr());
+  } else {
+    Accelerator<D>::template extremes<Max>(*r, dim, values, out.indices.data_ptr());
+  }
   return out;
 }
 

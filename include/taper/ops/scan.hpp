@@ -17,12 +17,20 @@ inline ScanLines scan_lines(const Shape& shape, int axis, bool reverse) {
   return {s.outer, s.size, s.inner, reverse};
 }
 
-template <Scalar T, Device D>
-Tensor<sum_t<T>, D> cumsum_along(const Tensor<T, D>& x, int axis, bool reverse) {
-  const RecordPtr from = dense_record(x.handle());
+/// Running sums or products of x along an axis.
+template <class Op, Scalar T, Device D>
+Tensor<sum_t<T>, D> running(const Tensor<T, D>& x, int axis, bool reverse) {
+  const ScanLines lines = scan_lines(x.shape(), axis, reverse);
   Tensor<sum_t<T>, D> out = empty_tensor<sum_t<T>, D>(x.shape());
   count_pass();
-  scan<RunningSum>(scan_lines(x.shape(), axis, reverse), reinterpret_cast<const T*>(from->data), out.data_ptr());
+  if constexpr (on_host<D>) scan<Op>(lines, reinterpret_cast<const T*>(dense_record(x.handle())->data), out.data_ptr());
+  else Accelerator<D>::template scan<Op>(lines, dense(x).data_ptr(), out.data_ptr());
+  return out;
+}
+
+template <Scalar T, Device D>
+Tensor<sum_t<T>, D> cumsum_along(const Tensor<T, D>& x, int axis, bool reverse) {
+  Tensor<sum_t<T>, D> out = running<RunningSum>(x, axis, reverse);
   if constexpr (!Differentiable<T>) {
     return out;
   } else {
@@ -47,11 +55,16 @@ Tensor<T, D> shifted(const Tensor<T, D>& x, int axis, T first, bool reverse) {
 /// y[k] = b[k] + a[k] y[k - 1]; in reverse y[k] = b[k] + a[k + 1] y[k + 1]. Each is the adjoint of the other in b.
 template <Scalar T, Device D>
 Tensor<T, D> recurrence(const Tensor<T, D>& a, const Tensor<T, D>& b, int axis, bool reverse) {
-  const RecordPtr factors = dense_record(a.handle()), summands = dense_record(b.handle());
   Tensor<T, D> out = empty_tensor<T, D>(b.shape());
+  const ScanLines lines = scan_lines(b.shape(), axis, reverse);
   count_pass();
-  scan_recurrence(scan_lines(b.shape(), axis, reverse), reinterpret_cast<const T*>(factors->data),
-                  reinterpret_cast<const T*>(summands->data), out.data_ptr());
+  if constexpr (on_host<D>) {
+    const RecordPtr factors = dense_record(a.handle()), summands = dense_record(b.handle());
+    scan_recurrence(lines, reinterpret_cast<const T*>(factors->data), reinterpret_cast<const T*>(summands->data), out.data_ptr());
+  } else {
+    const Tensor<T, D> factors = dense(a), summands = dense(b);
+    Accelerator<D>::scan_recurrence(lines, factors.data_ptr(), summands.data_ptr(), out.data_ptr());
+  }
   auto backward = [a = Saved<T, D>(a), axis, reverse](const autograd::BackwardContext& ctx) {
     const Tensor<T, D> u = recurrence(a.get(), ctx.grad<T, D>(), axis, !reverse);
     const Tensor<T, D> y = ctx.output<T, D>();
@@ -69,12 +82,13 @@ ValuesIndices<tensor_t<X>, device_t<X>> cumulative_extreme(std::string_view op, 
   static_assert(!Complex<T>, "complex numbers have no order");
   const Tensor<T, D> t = eval(std::forward<X>(x));
   const int axis = wrap_axis(op, given_axis, t.dim());
-  const RecordPtr from = dense_record(t.handle());
   Tensor<T, D> values = empty_tensor<T, D>(t.shape());
   Tensor<std::int64_t, D> indices = empty_tensor<std::int64_t, D>(t.shape());
+  const ScanLines lines = scan_lines(t.shape(), axis, false);
   count_pass();
-  scan_extreme<Max>(scan_lines(t.shape(), axis, false), reinterpret_cast<const T*>(from->data), values.data_ptr(),
-                    indices.data_ptr());
+  if constexpr (on_host<D>)
+    scan_extreme<Max>(lines, reinterpret_cast<const T*>(dense_record(t.handle())->data), values.data_ptr(), indices.data_ptr());
+  else Accelerator<D>::template scan_extreme<Max>(lines, dense(t).data_ptr(), values.data_ptr(), indices.data_ptr());
   if constexpr (Differentiable<T>) {
     auto backward = [axis, indices = Saved<std::int64_t, D>(indices),
                      shape = t.shape()](const autograd::BackwardContext& ctx) {
@@ -104,11 +118,7 @@ Tensor<detail::sum_t<value_t<X>>, device_t<X>> cumprod(X&& x, std::int64_t given
   using D = device_t<X>;
   const Tensor<T, D> t = eval(std::forward<X>(x));
   const int axis = detail::wrap_axis("cumprod", given_axis, t.dim());
-  const detail::RecordPtr from = detail::dense_record(t.handle());
-  auto out = detail::empty_tensor<detail::sum_t<T>, D>(t.shape());
-  detail::count_pass();
-  detail::scan<detail::RunningProduct>(detail::scan_lines(t.shape(), axis, false),
-                                       reinterpret_cast<const T*>(from->data), out.data_ptr());
+  auto out = detail::running<detail::RunningProduct>(t, axis, false);
   if constexpr (!Differentiable<T>) {
     return out;
   } else {

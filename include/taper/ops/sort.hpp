@@ -14,12 +14,13 @@ namespace detail {
 template <Scalar T, Device D>
 Tensor<std::int64_t, D> order_along(const Tensor<T, D>& x, int axis, const SortRequest& want, std::int64_t results) {
   static_assert(!Complex<T>, "complex numbers have no order");
-  const RecordPtr from = dense_record(x.handle());
   Shape shape = x.shape();
   if (!shape.empty()) shape[axis] = results;
   Tensor<std::int64_t, D> out = empty_tensor<std::int64_t, D>(shape);
   const AxisSplit s(at_least_1d(x.shape()), axis);
-  sort_lines<T>({s.outer, s.size, s.inner, results}, want, reinterpret_cast<const T*>(from->data), out.data_ptr());
+  const SortLines lines{s.outer, s.size, s.inner, results};
+  if constexpr (on_host<D>) sort_lines<T>(lines, want, reinterpret_cast<const T*>(dense_record(x.handle())->data), out.data_ptr());
+  else Accelerator<D>::template sort_lines<T>(lines, want, dense(x).data_ptr(), out.data_ptr());
   return out;
 }
 /// The elements that a request chooses, with their indices.

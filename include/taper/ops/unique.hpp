@@ -17,9 +17,25 @@ struct UniqueResult {
 
 namespace detail {
 
+/// The same on a device, which is waited for: it counts the runs.
+template <Scalar T, Device D>
+UniqueResult<Tensor<T, D>, D> device_unique_runs(const Tensor<T, D>& given, const std::int64_t* order) {
+  const Tensor<T, D> x = dense(given);
+  const std::int64_t n = x.numel();
+  Tensor<std::int64_t, D> first = empty_tensor<std::int64_t, D>({n + 1});
+  UniqueResult<Tensor<T, D>, D> out;
+  out.inverse = empty_tensor<std::int64_t, D>(x.shape());
+  const std::int64_t runs = n == 0 ? 0 : Accelerator<D>::number_runs(x.data_ptr(), order, n, out.inverse.data_ptr(), first.data_ptr());
+  out.values = empty_tensor<T, D>({runs});
+  out.counts = empty_tensor<std::int64_t, D>({runs});
+  if (runs > 0) Accelerator<D>::take_runs(x.data_ptr(), order, n, runs, first.data_ptr(), out.values.data_ptr(), out.counts.data_ptr());
+  return out;
+}
+
 /// Runs of equal elements of x in the given order; an order of none is x's own.
 template <Scalar T, Device D>
 UniqueResult<Tensor<T, D>, D> unique_runs(const Tensor<T, D>& given, const std::int64_t* order) {
+  if constexpr (!on_host<D>) return device_unique_runs(given, order);
   const RecordPtr x = dense_record(given.handle());
   const T* p = reinterpret_cast<const T*>(x->data);
   const std::int64_t n = x->numel;

@@ -15,7 +15,7 @@ struct ScanLines {
   static constexpr std::int64_t block = 64;  // lines side by side
 
   std::int64_t blocks() const { return (inner + block - 1) / block; }
-  std::int64_t place(std::int64_t k) const { return (reverse ? size - 1 - k : k) * inner; }
+  TAPER_HD std::int64_t place(std::int64_t k) const { return (reverse ? size - 1 - k : k) * inner; }
   /// Calls f(offset of the first line, lines) for every block of lines.
   template <class F>
   void for_each(F&& f) const {
@@ -40,7 +40,7 @@ using running_t = typename RunningOf<T>::type;
 
 struct RunningSum {
   template <class C>
-  TAPER_INLINE static C step(C total, C x) {
+  TAPER_HD TAPER_INLINE static C step(C total, C x) {
     if constexpr (std::is_integral_v<C>)
       return static_cast<C>(static_cast<std::uint64_t>(total) + static_cast<std::uint64_t>(x));
     else return total + x;
@@ -49,7 +49,7 @@ struct RunningSum {
 };
 struct RunningProduct {
   template <class C>
-  TAPER_INLINE static C step(C total, C x) {
+  TAPER_HD TAPER_INLINE static C step(C total, C x) {
     if constexpr (std::is_integral_v<C>)
       return static_cast<C>(static_cast<std::uint64_t>(total) * static_cast<std::uint64_t>(x));
     else return total * x;

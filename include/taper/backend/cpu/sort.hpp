@@ -17,7 +17,7 @@ using unsigned_of = std::conditional_t<
 
 /// A number whose order among unsigned ones is x's: -0 equals 0, NaN is above infinity.
 template <class T, class A = Abi>
-TAPER_INLINE std::uint64_t sort_key(T x) {
+TAPER_HD TAPER_INLINE std::uint64_t sort_key(T x) {
   using U = unsigned_of<sizeof(T)>;
   constexpr U top = static_cast<U>(U(1) << (8 * sizeof(T) - 1));
   if constexpr (std::same_as<T, bool>) {

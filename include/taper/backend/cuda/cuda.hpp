@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/backend/cuda/device.hpp>
+#include <taper/backend/cuda/event.hpp>
 #include <taper/backend/cuda/memory.hpp>
 #if TAPER_NVCC
 #include <taper/backend/cuda/cublas.hpp>
@@ -34,9 +35,30 @@ __global__ void __launch_bounds__(block_threads) each_block_kernel(const __grid_
 
 }  // namespace base
 
+/// Copies beside the current stream's work, through a stream of their own.
+class BesideStream {
+ public:
+  template <class F>
+  auto run(F&& f) {
+    const cuda::StreamGuard guard(side_);
+    auto out = f();
+    arrived_.record(side_);
+    return out;
+  }
+  /// What the current stream does from here on comes behind the copies.
+  void join() { cuda::current_stream().wait_event(arrived_); }
+
+ private:
+  cuda::Stream side_;
+  cuda::Event arrived_;
+};
+
 /// The system under Cuda: everything goes through the calling thread's current stream.
 struct CudaSystem {
+  using Beside = BesideStream;
   static constexpr std::string_view name = "cuda";
+  static constexpr int dlpack_type = 2;  // kDLCUDA
+  static int dlpack_index() { return cuda::current_device(); }
   static void* allocate(std::size_t bytes) { return base::DeviceMemory::get().allocate(bytes); }
   static void deallocate(void* p, std::size_t) noexcept { base::DeviceMemory::get().deallocate(p); }
   static cudaStream_t stream() { return base::current_handle(); }

@@ -15,7 +15,7 @@ template <class Index>
 struct FastDivide {
   std::uint32_t multiplier = 0, shift = 0, divisor = 1;
   FastDivide() = default;
-  explicit FastDivide(std::int64_t d) : divisor(static_cast<std::uint32_t>(d)) {
+  explicit FastDivide(std::int64_t d) : divisor(static_cast<std::uint32_t>(d > 0 ? d : 1)) {  // 0: nothing to divide
     shift = static_cast<std::uint32_t>(std::bit_width(divisor - 1));
     multiplier = static_cast<std::uint32_t>((std::uint64_t{1} << 32) * ((std::uint64_t{1} << shift) - divisor) / divisor + 1);
   }

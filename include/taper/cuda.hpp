@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+// The device Cuda: memory, streams and events in any file, computing in .cu files. Needs the component cuda.
+#pragma once
+
+#include <taper/backend/cuda/choice.hpp>
+#include <taper/backend/cuda/cuda.hpp>
+#include <taper/backend/cuda/event.hpp>

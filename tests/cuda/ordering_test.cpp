@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// Sorts, scans, extremes and distinct elements on a device are the host's.
+// Needs: thrust
+#include "tests/cuda/compare.hpp"
+
+using namespace taper;
+using device_test::check_gradients;
+using device_test::D;
+using device_test::same;
+
+namespace {
+
+/// Few distinct values, so that there are equal ones; NaN, infinities and both zeros among them.
+template <Scalar T>
+Tensor<T> values(const Shape& shape) {
+  if constexpr (!Floating<T>) {
+    return randint<T>(0, std::same_as<T, bool> ? 2 : 40, shape);
+  } else {
+    Tensor<T> x = cast<T>(cast<float>(randint(-30, 30, shape)) * 0.125f);
+    if (x.numel() < 10) return x;
+    const auto infinity = std::numeric_limits<float>::infinity();
+    for (const auto& [at, value] : {std::pair{3, std::nanf("")}, {5, -0.0f}, {6, 0.0f}, {7, -infinity}, {8, infinity}}) x.data_ptr()[at] = T(value);
+    x.data_ptr()[x.numel() - 2] = T(std::nanf(""));
+    return x;
+  }
+}
+
+template <class F>
+void for_shapes(const F& f) {
+  manual_seed(3);
+  for (const Shape& shape : {Shape{}, Shape{0}, Shape{1}, Shape{129}, Shape{7, 53}, Shape{3, 0}, Shape{0, 3}, Shape{2, 150, 3}}) f(shape);
+}
+
+/// f(host, device) for dense and for strided tensors.
+template <Scalar T, class F>
+void for_layouts(const F& f) {
+  for_shapes([&](const Shape& shape) {
+    const Tensor<T> x = values<T>(shape);
+    const Tensor<T, D> y = to<D>(x);
+    f(x, y);
+    if (shape.size() == 2) f(x.t(), y.t());
+    if (shape.size() == 3) f(narrow(permute(x, {2, 0, 1}), 2, 3, 140), narrow(permute(y, {2, 0, 1}), 2, 3, 140));
+  });
+}
+/// f(axis, its size) for every axis.
+template <class X, class F>
+void for_axes(const X& x, const F& f) {
+  for (int axis = 0; axis < std::max(1, x.dim()); ++axis) f(axis, x.dim() == 0 ? std::int64_t{1} : x.shape()[axis]);
+}
+
+template <class A, class B>
+void check_found(const A& device, const B& host) {
+  CHECK(same(device.values, host.values));
+  CHECK(same(device.indices, host.indices));
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("order along an axis", "", float, double, bfloat16, std::int32_t, std::int64_t, std::uint8_t, bool) {
+  for_layouts<TestType>([](const auto& x, const auto& y) {
+    for_axes(x, [&](int axis, std::int64_t n) {
+      for (const bool descending : {false, true}) {
+        check_found(sort(y, axis, descending), sort(x, axis, descending));
+        CHECK(same(argsort(y, axis, descending), argsort(x, axis, descending)));
+        if (x.dim() > 0)
+          for (const std::int64_t k : {std::int64_t{0}, n / 2, n}) check_found(topk(y, k, axis, descending), topk(x, k, axis, descending));
+      }
+      if (n > 0) check_found(kthvalue(y, 1 + n / 2, axis), kthvalue(x, 1 + n / 2, axis));
+    });
+  });
+}
+
+TEMPLATE_TEST_CASE("extremes and where they are", "", float, double, float16, std::int32_t, std::int64_t, std::uint8_t, bool) {
+  for_layouts<TestType>([](const auto& x, const auto& y) {
+    if (x.numel() > 0) {
+      CHECK(same(argmax(y), argmax(x)));
+      CHECK(same(argmin(y), argmin(x)));
+    }
+    for_axes(x, [&](int axis, std::int64_t n) {
+      if (n == 0) {
+        CHECK_THROWS_AS(argmax(y, axis), ShapeError);
+        return;
+      }
+      check_found(max(y, axis), max(x, axis));
+      check_found(min(y, axis, true), min(x, axis, true));
+      CHECK(same(argmax(y, axis, true), argmax(x, axis, true)));
+    });
+  });
+  // Long enough for several parts.
+  manual_seed(4);
+  const Tensor<TestType> x = values<TestType>({3, 40000});
+  const Tensor<TestType, D> y = to<D>(x);
+  check_found(max(y, 1), max(x, 1));
+  CHECK(same(argmin(y), argmin(x)));
+}
+
+TEMPLATE_TEST_CASE("running sums, products and extremes", "", float, double, bfloat16, std::int32_t, std::int64_t, bool) {
+  for_layouts<TestType>([](const auto& x, const auto& y) {
+    for_axes(x, [&](int axis, std::int64_t) {
+      CHECK(same(cumsum(y, axis), cumsum(x, axis), 2));
+      CHECK(same(cumprod(y, axis), cumprod(x, axis), 2));
+      check_found(cummax(y, axis), cummax(x, axis));
+      check_found(cummin(y, axis), cummin(x, axis));
+    });
+  });
+}
+
+TEST_CASE("scans of lines so long that the scan of their parts has parts") {
+  manual_seed(5);
+  for (const Shape& shape : {Shape{20000}, Shape{2, 9000}, Shape{9000, 2}, Shape{2, 8257, 3}}) {
+    const Tensor<float> x = rand<float>(shape) + 0.5f;
+    const Tensor<float, D> y = to<D>(x);
+    const int axis = shape.size() == 1 || shape[0] > 2 ? 0 : 1;
+    CHECK(same(cumsum(y, axis), cumsum(x, axis), 2));
+    CHECK(same(cumsum(cast<std::int64_t>(y * 100.0f), axis), cumsum(cast<std::int64_t>(x * 100.0f), axis)));
+    check_found(cummax(y, axis), cummax(x, axis));
+    const Tensor<float> factor = x * 0.9f;
+    for (const bool reverse : {false, true})
+      CHECK(same(detail::recurrence(to<D>(factor), y, axis, reverse), detail::recurrence(factor, x, axis, reverse), 4));
+  }
+}
+
+TEST_CASE("running sums of complex numbers") {
+  manual_seed(6);
+  const auto x = randn<std::complex<double>>({5, 200});
+  const Tensor<double> off = abs(cumsum(x, 1) - to<Cpu>(cumsum(to<D>(x), 1)));
+  CHECK(max(off).item() < 1e-12);
+}
+
+TEMPLATE_TEST_CASE("distinct elements", "", float, bfloat16, std::int64_t, bool) {
+  for_layouts<TestType>([](const auto& x, const auto& y) {
+    const auto a = unique(x), b = unique_consecutive(x);
+    const auto c = unique(y), d = unique_consecutive(y);
+    CHECK(same(c.values, a.values));
+    CHECK(same(c.inverse, a.inverse));
+    CHECK(same(c.counts, a.counts));
+    CHECK(same(d.values, b.values));
+    CHECK(same(d.inverse, b.inverse));
+    CHECK(same(d.counts, b.counts));
+  });
+}
+
+TEST_CASE("gradients of order, extremes and scans") {
+  manual_seed(7);
+  for (const Shape& shape : {Shape{}, Shape{9}, Shape{3, 5}, Shape{2, 140, 3}}) {
+    Tensor<double> x = randn<double>(shape);
+    if (x.numel() > 9) x.data_ptr()[2] = x.data_ptr()[7] = 0;
+    for_axes(x, [&](int axis, std::int64_t n) {
+      check_gradients(x, [&](const auto& v) { return sort(v, axis, true).values; });
+      if (x.dim() > 0) check_gradients(x, [&](const auto& v) { return topk(v, n / 2, axis).values; });
+      check_gradients(x, [&](const auto& v) { return kthvalue(v, 1 + n / 2, axis).values; });
+      check_gradients(x, [&](const auto& v) { return max(v, axis).values; });
+      check_gradients(x, [&](const auto& v) { return min(v, axis, true).values; });
+      check_gradients(x, [&](const auto& v) { return cumsum(v, axis); });
+      check_gradients(x, [&](const auto& v) { return cumprod(v, axis); });
+      check_gradients(x, [&](const auto& v) { return cummax(v, axis).values; });
+      check_gradients(x, [&](const auto& v) { return cummin(v, axis).values; });
+      const Axes axes = x.dim() == 0 ? Axes() : Axes(axis);
+      check_gradients(x, [&](const auto& v) { return prod(v, axes); });
+      check_gradients(x, [&](const auto& v) { return amax(v, axes, true); });
+      check_gradients(x, [&](const auto& v) { return logsumexp(v, axes); });
+      check_gradients(x, [&](const auto& v) { return norm(v, 3, axes); });
+      if (n > 1) check_gradients(x, [&](const auto& v) { return var(v, axes); });
+      if (n > 1) check_gradients(x, [&](const auto& v) { return taper::std(v, axes); });
+    });
+    check_gradients(x, [&](const auto& v) { return prod(v); });
+    check_gradients(x, [&](const auto& v) { return amin(v); });
+  }
+}
