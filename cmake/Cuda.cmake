@@ -35,3 +35,15 @@ endif()
 if(TAPER_CUDA AND NOT TAPER_CUDA STREQUAL "AUTO" AND (NOT TARGET taper::cuda OR (PROJECT_IS_TOP_LEVEL AND NOT CMAKE_CUDA_COMPILER)))
   message(FATAL_ERROR "TAPER_CUDA is ${TAPER_CUDA}, which needs ${taper_cuda_hint}. TAPER_CUDA=AUTO does without where there is none.")
 endif()
+
+# Thrust's headers, for tests of the CUDA backend that run on the host.
+if(PROJECT_IS_TOP_LEVEL)
+  find_path(TAPER_THRUST_DIR thrust/for_each.h HINTS ${CUDAToolkit_INCLUDE_DIRS} /usr/local/cuda/include PATH_SUFFIXES cccl
+            DOC "The folder of Thrust's headers")
+  set(taper_thrust_hint "Thrust's headers (those of a CUDA toolkit; Debian: libthrust-dev)")
+  if(TAPER_THRUST_DIR)
+    add_library(taper::thrust INTERFACE IMPORTED GLOBAL)
+    target_include_directories(taper::thrust SYSTEM INTERFACE "${TAPER_THRUST_DIR}")
+    target_compile_definitions(taper::thrust INTERFACE THRUST_DEVICE_SYSTEM=THRUST_DEVICE_SYSTEM_CPP)
+  endif()
+endif()

@@ -3,6 +3,7 @@
 #   // Build: -O2 -DNAME      compile options of its own
 #   // Needs: zlib            components; the program is left out, with a message, where one is missing
 #   // Timeout: 900           seconds ctest gives it
+#   // Devices                a test that also runs on the devices of TAPER_TEST_DEVICES
 #   // Alone                  ctest runs nothing beside it
 
 # The words after "// KEY:" at the head of a file.

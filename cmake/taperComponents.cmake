@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # What needs another library, one component each. Used by Taper's own build and by find_package(taper) alike.
-set(taper_components zlib eigen dlpack thrust cuda compiled)
+set(taper_components zlib eigen dlpack cuda compiled)
 
 set(taper_zlib_package ZLIB)
 set(taper_zlib_target ZLIB::ZLIB)
@@ -16,10 +16,6 @@ set(taper_dlpack_package dlpack)
 set(taper_dlpack_target dlpack::dlpack)
 set(taper_dlpack_headers interop/dlpack.hpp)
 set(taper_dlpack_hint "DLPack (Debian: libdlpack-dev)")
-
-# Thrust as it runs on the host. Headers alone, of a CUDA toolkit or of Debian.
-set(taper_thrust_headers backend/cuda/thrust_host.hpp)
-set(taper_thrust_hint "Thrust (a CUDA toolkit, or Debian's libthrust-dev and libcub-dev)")
 
 # The runtime is the static one, unless the program itself asks for the shared one: never both. The flags concern .cu files
 # alone: C++20, whatever this CMake knows of nvcc; calls of constexpr functions of the standard library; and an error for every
@@ -38,23 +34,9 @@ set(taper_cuda_hint "NVIDIA's CUDA Toolkit 13 or later, with cuBLAS (https://dev
 # Taper's own library (cmake/Compiled.cmake): its target is there already, or nobody built it.
 set(taper_compiled_hint "a Taper that was built and installed with -DTAPER_BUILD_COMPILED=ON")
 
-# Defines taper::thrust where its headers are found.
-macro(taper_import_thrust)
-  find_path(TAPER_THRUST_INCLUDE thrust/for_each.h HINTS ENV CUDA_PATH /usr/local/cuda PATH_SUFFIXES include/cccl)
-  mark_as_advanced(TAPER_THRUST_INCLUDE)
-  if(TAPER_THRUST_INCLUDE AND NOT TARGET taper::thrust)
-    add_library(taper::thrust INTERFACE IMPORTED GLOBAL)
-    target_link_libraries(taper::thrust INTERFACE taper::taper)
-    target_include_directories(taper::thrust SYSTEM INTERFACE "${TAPER_THRUST_INCLUDE}")
-    target_compile_definitions(taper::thrust INTERFACE THRUST_DEVICE_SYSTEM=THRUST_DEVICE_SYSTEM_CPP)
-  endif()
-endmacro()
-
 # Defines taper::<component> where its library is found.
 macro(taper_import_component component)
-  if("${component}" STREQUAL "thrust")
-    taper_import_thrust()
-  elseif(NOT TARGET taper::${component} AND DEFINED taper_${component}_package)
+  if(NOT TARGET taper::${component} AND DEFINED taper_${component}_package)
     find_package(${taper_${component}_package} ${taper_${component}_version} QUIET)
     if(TARGET ${taper_${component}_target})
       add_library(taper::${component} INTERFACE IMPORTED GLOBAL)

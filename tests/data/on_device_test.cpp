@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // on_device: the same batches in the same order, a state that counts what the loop has seen, other parts left alone.
+// Devices
 #include <taper/data.hpp>
 #include <taper/ops.hpp>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The rows of family arithmetic of the table of op cases.
+// Devices
 #include "tests/ops/cases.hpp"
 
 TEST_CASE("arithmetic") { pointwise::check_cases(pointwise::arithmetic_cases()); }

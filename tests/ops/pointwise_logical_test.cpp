@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The rows of family logical of the table of op cases.
+// Devices
 #include "tests/ops/cases.hpp"
 
 TEST_CASE("logical") { pointwise::check_cases(pointwise::logical_cases()); }

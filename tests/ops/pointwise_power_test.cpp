@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The rows of family power of the table of op cases.
+// Devices
 #include "tests/ops/cases.hpp"
 
 TEST_CASE("power") { pointwise::check_cases(pointwise::power_cases()); }

@@ -8,7 +8,8 @@
 #include <vector>
 
 #if defined(TAPER_TEST_DEVICE)
-#include <taper/backend/cuda/thrust_host.hpp>
+#include "tests/support/guarded_system.hpp"
+#include "tests/support/simt_system.hpp"
 #endif
 
 namespace device {

@@ -50,7 +50,7 @@ struct Matrices {
 
 /// c = or += a b over the broadcast batch; c is dense. On the host each part that is ready goes to the epilogue.
 template <Device D, class T, class A = Abi>
-void multiply_matrices(Matrices<T> a, const Matrices<T>& b, const Shape& batch, T* c, bool accumulate, const Epilogue* epilogue = nullptr) {
+void multiply_matrices([[maybe_unused]] std::string_view op, Matrices<T> a, const Matrices<T>& b, const Shape& batch, T* c, bool accumulate, const Epilogue* epilogue = nullptr) {
   count_pass();
   const std::int64_t m = a.rows, n = b.columns, k = a.columns;
   Shape sizes;
@@ -72,7 +72,7 @@ void multiply_matrices(Matrices<T> a, const Matrices<T>& b, const Shape& batch, 
   }
   if constexpr (!on_host<D>) {
     const GemmCall<T> call{
-        "matmul", m, n, k, {a.data, a.row_stride, a.column_stride}, {b.data, b.row_stride, b.column_stride}, {c, n, 1}, 1, 1, accumulate ? 1.0 : 0.0};
+        op, m, n, k, {a.data, a.row_stride, a.column_stride}, {b.data, b.row_stride, b.column_stride}, {c, n, 1}, 1, 1, accumulate ? 1.0 : 0.0};
     Accelerator<D>::gemm(call, sizes, as, bs, cs);
   } else {
     if (sizes.empty()) {
@@ -151,13 +151,13 @@ struct MatmulBackward {
     if (batch == operand_batch) {
       bool fresh = false;
       T* to = gradient_memory<T>(ctx, i, fresh);
-      multiply_matrices<D>(x, y, batch, to, !fresh);
+      multiply_matrices<D>("matmul", x, y, batch, to, !fresh);
       return;
     }
     Shape full = batch;
     full.push_back(x.rows), full.push_back(y.columns);
     const Tensor<T, D> all = empty_tensor<T, D>(full);
-    multiply_matrices<D>(x, y, batch, reinterpret_cast<T*>(all.record().data), false);
+    multiply_matrices<D>("matmul", x, y, batch, reinterpret_cast<T*>(all.record().data), false);
     Shape shape = operand_batch;
     shape.push_back(x.rows), shape.push_back(y.columns);
     ctx.give(i, reshape(sum_to(all, shape), ctx.input_shape(i)));
@@ -196,7 +196,7 @@ Tensor<T, D> matmul_now(std::string_view op, const Tensor<T, D>& a, const Tensor
   Shape batch = result;
   if (a.dim() > 1) batch.erase(batch.size() - 1);
   if (b.dim() > 1) batch.erase(batch.size() - 1);
-  multiply_matrices<D>(Matrices<T>(a, true), Matrices<T>(b, false), batch, out.data_ptr(), false, epilogue);
+  multiply_matrices<D>(op, Matrices<T>(a, true), Matrices<T>(b, false), batch, out.data_ptr(), false, epilogue);
   return record_op(op, std::move(out), false, MatmulBackward<T, D>{Saved<T, D>(a), Saved<T, D>(b)}, a, b);
 }
 

@@ -134,7 +134,8 @@ struct ClampBetween : PromotingOp {
     const V none = V(0), half = g * V(0.5);
     if constexpr (I == 0) return select(x < lo || x > hi, none, select(lo < hi && (x == lo || x == hi), half, g));
     else if constexpr (I == 1) return select(x < lo && lo <= hi, g, select(lo < hi && x == lo, half, none));
-    else return select(lo > hi || (x > hi && lo <= hi), g, select(lo < hi && x == hi, half, none));
+    // Not lo > hi || (x > hi && lo <= hi): of numbers g++ 12 makes lo > hi || x > hi of it, which differs where lo is NaN.
+    else return select(lo > hi, g, select(x > hi && lo <= hi, g, select(lo < hi && x == hi, half, none)));
   }
 };
 
