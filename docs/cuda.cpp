@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Devices, streams and memory of GPUs: the host code of cuda.md. Without a GPU it says so.
 // Needs: cuda
+#include <taper/core/factory.hpp>
 #include <taper/cuda.hpp>
-#include <taper/ops.hpp>
-#include <taper/ops/to.hpp>
 
 #include <cstdio>
 
@@ -18,7 +17,7 @@ void check(bool good, const char* what) {
 
 void say_what_is_missing() {
   try {
-    const auto x = to<Cuda>(rand<float>({2, 3}));
+    const auto x = empty<float, Cuda>({2, 3});
   } catch (const DeviceError& e) {
     std::puts(e.what());  // [current_device] there is no CUDA device: CUDA driver version is insufficient for ... (cudaErrorInsufficientDriver); ...
   }
@@ -32,21 +31,22 @@ void devices() {
 
 void streams() {
   const taper::cuda::Stream side;
+  taper::cuda::Event filled;
   Tensor<float, Cuda> x;
-  taper::cuda::Event arrived;
   {
     const taper::cuda::StreamGuard guard(side);  // what this thread does from here on goes through `side`
-    x = to<Cuda>(rand<float>({1000, 1000}));
-    arrived.record();
+    x = empty<float, Cuda>({1000, 1000});
+    cudaMemsetAsync(x.data_ptr(), 0, 4'000'000, side.handle());  // or to<Cuda>(y), a kernel, another library
+    filled.record();
   }
-  arrived.wait();  // what the default stream does from here on comes behind the copy; the host goes on at once
-  arrived.synchronize();
-  check(arrived.query() && x.numel() == 1000 * 1000, "the copy");
+  filled.wait();  // what the default stream does from here on comes behind that; the host goes on at once
+  filled.synchronize();
+  check(filled.query(), "the event");
 }
 
 void memory() {
   {
-    const auto x = to<Cuda>(rand<float>({1000, 1000}));
+    const auto x = empty<float, Cuda>({1000, 1000});
     const taper::cuda::MemoryStats stats = taper::cuda::memory_stats();
     std::printf("%lld bytes in tensors, %lld taken from the device by %lld calls of cudaMalloc\n",
                 static_cast<long long>(stats.allocated_bytes), static_cast<long long>(stats.reserved_bytes),
