@@ -22,7 +22,7 @@ set(taper_dlpack_hint "DLPack (Debian: libdlpack-dev)")
 # call that nvcc would leave out of a kernel.
 set(taper_cuda_package CUDAToolkit)
 set(taper_cuda_version 13)
-set(taper_cuda_target CUDA::cudart_static)
+set(taper_cuda_target CUDA::cublas)
 set(taper_cuda_links CUDA::cublas
     "$<IF:$<STREQUAL:$<UPPER_CASE:$<TARGET_PROPERTY:CUDA_RUNTIME_LIBRARY>>,SHARED>,CUDA::cudart,CUDA::cudart_static>")
 set(taper_cuda_options

@@ -33,8 +33,10 @@ Tensor<value_t<X>, D> to(X&& x) {
   using T = value_t<X>;
   using From = device_t<X>;
   const Tensor<T, From> t = eval(std::forward<X>(x));
+  constexpr bool known = std::same_as<D, From> || ((detail::on_host<D> || detail::Accelerated<D>) && (detail::on_host<From> || detail::Accelerated<From>));
+  static_assert(known, "copying to and from this device, and the gradient of it, need its backend: compile this file as .cu");
   if constexpr (std::same_as<D, From>) return t;
-  else
+  else if constexpr (known)
     return record_op("to", detail::copy_to<D>(t), false, [](const autograd::BackwardContext& ctx) { ctx.give(0, to<From>(ctx.grad<T, D>())); }, t);
 }
 

@@ -356,13 +356,25 @@ TEST_CASE("uploads are staged and wait for nothing") {
   give(a);
   give(b);
 
-  std::vector<char> large(5 * mib, 'x');  // straight from where it lies
+  std::vector<char> large(9 * mib), large_back(large.size());  // in pieces
+  for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>(i * 7 >> 10);
   void* const c = take(large.size());
   m.r.forget();
   CudaSystem::from_host(c, large.data(), large.size());
-  CHECK(m.r.seen().synchronisations == 1);
-  CHECK_FALSE(m.r.seen().copies[0].pinned);
+  CHECK(m.r.seen().synchronisations == 0);
+  CHECK(m.r.seen().copies.size() == 3);
+  CudaSystem::to_host(large_back.data(), c, large.size());
+  CHECK(large_back == large);
   give(c);
+
+  large.resize(65 * mib);  // too large for it
+  void* const d = take(large.size());
+  m.r.forget();
+  CudaSystem::from_host(d, large.data(), large.size());
+  CHECK(m.r.seen().synchronisations == 1);
+  REQUIRE(m.r.seen().copies.size() == 1);
+  CHECK_FALSE(m.r.seen().copies[0].pinned);
+  give(d);
 }
 
 TEST_CASE("many threads") {

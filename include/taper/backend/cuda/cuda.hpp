@@ -10,8 +10,6 @@
 #include <taper/backend/cuda/system.hpp>
 #endif
 
-#include <cstring>
-
 namespace taper::inline TAPER_ABI {
 
 namespace base {
@@ -68,20 +66,18 @@ struct CudaSystem {
     base::check_cuda("to", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream()));
     base::check_cuda("to", cudaStreamSynchronize(stream()));
   }
-  /// The source may be changed when this returns; what the stream runs from here on sees the bytes.
+  /// The source may be changed when this returns; what the stream runs from here on sees the bytes. Through page-locked memory,
+  /// without waiting, unless that would take too much of it.
   static void from_host(void* to, const void* from, std::size_t bytes) {
     if (bytes > most_staged) {
       base::check_cuda("to", cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream()));
       base::check_cuda("to", cudaStreamSynchronize(stream()));
       return;
     }
-    base::PinnedMemory& pinned = base::PinnedMemory::get();
-    void* const staged = pinned.allocate(bytes);
-    std::memcpy(staged, from, bytes);
-    const cudaError_t status = cudaMemcpyAsync(to, staged, bytes, cudaMemcpyHostToDevice, stream());
-    if (status == cudaSuccess) pinned.record(staged, cuda::current_stream());
-    pinned.deallocate(staged);
-    base::check_cuda("to", status);
+    for (std::size_t done = 0; done < bytes; done += stage) {
+      const std::size_t n = bytes - done < stage ? bytes - done : stage;
+      base::upload_staged(static_cast<std::byte*>(to) + done, static_cast<const std::byte*>(from) + done, n);
+    }
   }
   static void copy(void* to, const void* from, std::size_t bytes) {
     base::check_cuda("copy", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()));
@@ -105,7 +101,7 @@ struct CudaSystem {
 #endif
 
  private:
-  static constexpr std::size_t most_staged = std::size_t{4} << 20;  // through page-locked memory, without waiting
+  static constexpr std::size_t stage = std::size_t{4} << 20, most_staged = 16 * stage;
 #if TAPER_NVCC
   static unsigned blocks(std::int64_t n) { return static_cast<unsigned>(n < 1 << 20 ? n : 1 << 20); }
 #endif

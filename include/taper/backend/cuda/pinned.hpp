@@ -5,6 +5,7 @@
 #include <taper/backend/cuda/event.hpp>
 
 #include <bit>
+#include <cstring>
 #include <map>
 #include <vector>
 
@@ -92,5 +93,16 @@ class PinnedMemory {
   std::map<std::size_t, std::vector<Block>> blocks_;  // by size
   std::map<std::byte*, std::size_t> sizes_;           // by address
 };
+
+/// Copies to the device behind what is in the current stream; the source may be changed at once.
+inline void upload_staged(void* to, const void* from, std::size_t bytes) {
+  PinnedMemory& pinned = PinnedMemory::get();
+  void* const staged = pinned.allocate(bytes);
+  std::memcpy(staged, from, bytes);
+  const cudaError_t status = cudaMemcpyAsync(to, staged, bytes, cudaMemcpyHostToDevice, current_handle());
+  if (status == cudaSuccess) pinned.record(staged, cuda::current_stream());
+  pinned.deallocate(staged);
+  check_cuda("to", status);
+}
 
 }  // namespace taper::inline TAPER_ABI::base
