@@ -60,12 +60,5 @@ template <Device D>
 RecordPtr device_dense(const RecordPtr& x) {
   return x->contiguous ? x : device_copy<D>(*x);
 }
-/// A record of a device's memory with the elements of a dense one of the host's.
-template <Device D>
-RecordPtr to_device(const TensorRecord& host) {
-  RecordPtr out = make_dense<D>(host.dtype, host.shape);
-  if (host.numel > 0) Accelerator<D>::from_host(out->data, host.data, static_cast<std::size_t>(host.numel) * size_of(host.dtype));
-  return out;
-}
 
 }  // namespace taper::inline TAPER_CODE::detail

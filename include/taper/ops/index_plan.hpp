@@ -41,7 +41,7 @@ class TensorIndex {
     if (tensor->dtype == DType::int64 && tensor->shape.empty()) {
       kind = Kind::integer;
       if constexpr (detail::on_host<device_t<I>>) integer = *reinterpret_cast<const std::int64_t*>(tensor->data);
-      else detail::Accelerator<device_t<I>>::to_host(&integer, tensor->data, sizeof(integer));
+      else device_t<I>::to_host(&integer, tensor->data, sizeof(integer));
     }
   }
 
@@ -282,7 +282,7 @@ struct IndexWalk {
       return out;
     } else {
       std::byte on_host{};
-      Accelerator<D>::to_host(&on_host, flag.data, 1);
+      D::to_host(&on_host, flag.data, 1);
       const RecordPtr out = make_dense<D>(DType::int64, {on_host != std::byte{0} ? 1 : 0});
       if (out->numel > 0) Accelerator<D>::template fill<std::int64_t>(*out, 0);
       return out;

@@ -250,7 +250,9 @@ struct DeviceIndexing {
       sorted = make_dense<D>(DType::int64, {2, places.count});
       keys = reinterpret_cast<std::int64_t*>(sorted->data), order = keys + places.count;
       System::for_each(places.count, KeysKernel<Places>{places, keys, order});
-      sort_by_key<System>(keys, order, places.count);
+      static_assert(requires { sizeof(DeviceSort<System>); },
+                    "adding at places that may repeat sorts them: include <taper/backend/cuda/thrust.hpp>");
+      DeviceSort<System>::by_key(keys, order, places.count);
     }
     axes.with(places, [&]<class Blocks>(const Blocks& blocks) {
       System::for_each(axes.total, AccumulateKernel<T, Blocks>{blocks, keys, order, reinterpret_cast<T*>(x.data),

@@ -9,13 +9,13 @@
 
 namespace taper::inline TAPER_CODE::detail {
 
-/// n / d of unsigned numbers below 2^31 by a product and a shift.
+/// n / d of unsigned numbers below 2^31 by a product and a shift. A divisor of 0, the size of an empty axis, divides nothing.
 /// Source: Granlund and Montgomery, Division by invariant integers using multiplication, 1994.
 template <class Index>
 struct FastDivide {
   std::uint32_t multiplier = 0, shift = 0, divisor = 1;
   FastDivide() = default;
-  explicit FastDivide(std::int64_t d) : divisor(static_cast<std::uint32_t>(d)) {
+  explicit FastDivide(std::int64_t d) : divisor(static_cast<std::uint32_t>(d > 0 ? d : 1)) {
     shift = static_cast<std::uint32_t>(std::bit_width(divisor - 1));
     multiplier = static_cast<std::uint32_t>((std::uint64_t{1} << 32) * ((std::uint64_t{1} << shift) - divisor) / divisor + 1);
   }

@@ -85,11 +85,11 @@ void check_device_indices(const I* index, std::int64_t n, std::int64_t low, std:
   auto* device = reinterpret_cast<std::int64_t*>(counts->data);
   D::System::for_each_block(blocks, OutsideKernel<I>{index, n, blocks, low, high, device});
   std::int64_t host[most], outside = 0;
-  D::System::to_host(host, device, static_cast<std::size_t>(blocks) * sizeof(std::int64_t));
+  D::to_host(host, device, static_cast<std::size_t>(blocks) * sizeof(std::int64_t));
   for (std::int64_t i = 0; i < blocks; ++i) outside += host[i];
   if (outside == 0) return;
   const RecordPtr copy = make_dense<Cpu>(dtype_of<I>, {n});
-  D::System::to_host(copy->data, index, static_cast<std::size_t>(n) * sizeof(I));
+  D::to_host(copy->data, index, static_cast<std::size_t>(n) * sizeof(I));
   raise(reinterpret_cast<const I*>(copy->data));
 }
 
@@ -107,7 +107,7 @@ RecordPtr list_true(const TensorRecord& mask, bool coordinates_first) {
   count_pass();
   if (chunks > 0) {
     System::for_each(chunks, CountTrueKernel{p, n, length, device});
-    System::to_host(host, device, bytes);
+    D::to_host(host, device, bytes);
     for (std::int64_t i = 0; i < chunks; ++i) {
       const std::int64_t count = host[i];
       host[i] = total;
@@ -116,7 +116,7 @@ RecordPtr list_true(const TensorRecord& mask, bool coordinates_first) {
   }
   RecordPtr out = make_dense<D>(DType::int64, coordinates_first ? Shape{rank, total} : Shape{total, rank});
   if (total == 0) return out;
-  System::from_host(device, host, bytes);
+  D::from_host(device, host, bytes);
   ListTrueKernel kernel{p, n, length, device, static_cast<int>(rank), {}, reinterpret_cast<std::int64_t*>(out->data),
                         coordinates_first ? 1 : rank, coordinates_first ? total : 1};
   for (int j = 0; j < rank; ++j) kernel.size[j] = mask.shape[j];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/backend/cuda/system.hpp>
+#include <taper/backend/cuda/thrust.hpp>
 
 #include <thrust/for_each.h>
 #include <thrust/iterator/counting_iterator.h>
