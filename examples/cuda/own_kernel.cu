@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Code of one's own on the GPU: a functor that fuses with Taper's, and a __global__ kernel as a differentiable function.
+// Needs: cuda
 #include <taper/cuda.hpp>
 #include <taper/taper.hpp>
 

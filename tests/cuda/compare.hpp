@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
-// What a device over a Thrust system gives against what the host gives: values, gradients, gradients of gradients.
+// What a device gives, whose memory the host cannot touch, against what the host gives: values, gradients, gradients of
+// gradients.
 #pragma once
 
-#include "tests/support/catch.hpp"
-
-#include <taper/backend/cuda/thrust_host.hpp>
-#include <taper/taper.hpp>
+#include <taper/ops.hpp>
 
 #include <cmath>
 #include <limits>
 
+#include "tests/support/catch.hpp"
+#include "tests/support/guarded_system.hpp"
+
 namespace device_test {
 
 using namespace taper;
-using D = ThrustCpp;
+using D = Guarded;
 
 /// The same shape, and elements within `ulp` of the host's or of `least`, whichever is more; NaN where it has NaN.
 template <Scalar T>
@@ -23,7 +24,8 @@ bool same(const Tensor<T, D>& device, const Tensor<T>& host, double ulp = 0, dou
   for (std::int64_t i = 0; i < a.numel(); ++i) {
     const T x = std::as_const(a).data_ptr()[i], y = std::as_const(b).data_ptr()[i];
     if constexpr (Floating<T>) {
-      const auto u = static_cast<double>(static_cast<compute_t<T>>(x)), v = static_cast<double>(static_cast<compute_t<T>>(y));
+      const auto u = static_cast<double>(static_cast<compute_t<T>>(x)),
+                 v = static_cast<double>(static_cast<compute_t<T>>(y));
       const auto epsilon = static_cast<double>(static_cast<compute_t<T>>(std::numeric_limits<T>::epsilon()));
       if (std::isnan(u) && std::isnan(v)) continue;
       if (u == v) continue;

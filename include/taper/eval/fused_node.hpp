@@ -172,7 +172,8 @@ class FusedNode final : public Node {
                                    now, ", saved at ", version, "): clone() it before the in-place operation");
   }
 
-  /// One kernel for the leaves that keep their shape, and one for each that was broadcast.
+  /// One kernel. The gradients of leaves that were broadcast go to memory of their own, and are summed from there: nothing is
+  /// computed twice, and the sums are the same kernels for all programs.
   void run_on_device(Pass& pass, const TensorRecord& g) {
     const int n = info.leaves;
     detail::DeviceOperands operands(info, n + 2);
@@ -180,32 +181,37 @@ class FusedNode final : public Node {
       if (saved()[i]) operands.set(i, *saved()[i], shape);
     if (output) operands.set(n, *output, shape);
     operands[n + 1] = {g.data, gradient_strides(g)};
-    detail::DeviceJob job = operands.job(data(), shape, 0);
-    job.factor = factor;
-    for (int i = 0; i < n; ++i) {
-      const SlotPtr& slot = input(i);
-      if (!slot || !pass.slot_wanted(*slot) || slot->shape == shape) continue;
-      bool fresh = false;
-      const TensorRecord& target = pass.buffer(slot, fresh);
-      info.device->vjp_sum(job, i, target, fresh);
-    }
     const detail::AxisOrder order = gradient_order();
     std::uint64_t adds = 0;
     bool any = false;
+    detail::PoolVector<RecordPtr> whole(static_cast<std::size_t>(n));
     for (int i = 0; i < n; ++i) {
       const SlotPtr& slot = input(i);
-      if (!slot || !pass.slot_wanted(*slot) || !(slot->shape == shape)) continue;
-      bool fresh = false;
-      const TensorRecord& target = pass.buffer(slot, fresh, order);
-      operands.set(n + 2 + i, target, shape);
+      if (!slot || !pass.slot_wanted(*slot)) continue;
       any = true;
+      if (!(slot->shape == shape)) {
+        RecordPtr& into = whole[static_cast<std::size_t>(i)];
+        into = info.device->empty(info.leaf_types[i], shape);
+        detail::set_order(*into, order);
+        operands.set(n + 2 + i, *into, shape);
+        continue;
+      }
+      bool fresh = false;
+      operands.set(n + 2 + i, pass.buffer(slot, fresh, order), shape);
       if (!fresh) adds |= std::uint64_t{1} << i;
     }
     if (!any) return;
-    job = operands.job(data(), shape, order);
+    detail::DeviceJob job = operands.job(data(), shape, order);
     job.factor = factor;
     job.adds = adds;
     info.device->vjp(job);
+    for (int i = 0; i < n; ++i) {
+      const RecordPtr& from = whole[static_cast<std::size_t>(i)];
+      if (!from) continue;
+      bool fresh = false;
+      const TensorRecord& target = pass.buffer(input(i), fresh);
+      info.device->sums[i](*from, target, fresh);
+    }
   }
 
   /// The gradient of one scaled sum: false for dtypes whose rounding is left to a kernel.

@@ -95,8 +95,6 @@ struct AttentionBackward {
     if constexpr (!first_order_only)
       if (ctx.create_graph()) return recorded_attention_gradients<T, D, M>(ctx, shape, query, key, value, m);
     const Tensor<T, D> g = with_rows(ctx.grad<T, D>()), y = ctx.output<T, D>();
-    const AttentionPlan<T, D, M> plan(shape, query, key, value, m);
-    const MatrixOffsets upstream(g, shape.lead, 1);
     const auto make = [&](int i, std::int64_t rows, std::int64_t columns) {
       return ctx.wants(i) ? empty_tensor<T, D>(shape.with(rows, columns)) : Tensor<T, D>();
     };
@@ -104,7 +102,14 @@ struct AttentionBackward {
     Tensor<T, D> dq = make(0, shape.queries, shape.features), dk = make(1, shape.keys, shape.features),
                  dv = make(2, shape.keys, shape.values);
     count_pass();
-    attention_backward<T>(plan.args, y.data_ptr(), upstream.rows(g.data_ptr()), lse.data_ptr(), at(dq), at(dk), at(dv));
+    if constexpr (on_host<D>) {
+      const AttentionPlan<T, D, M> plan(shape, query, key, value, m);
+      const MatrixOffsets upstream(g, shape.lead, 1);
+      attention_backward<T>(plan.args, y.data_ptr(), upstream.rows(g.data_ptr()), lse.data_ptr(), at(dq), at(dk), at(dv));
+    } else {
+      Accelerator<D>::template attention_backward<T>(shape, query.record(), key.record(), value.record(), m.defined() ? &m.record() : nullptr,
+                                                     y.data_ptr(), g.record(), lse.data_ptr(), at(dq), at(dk), at(dv));
+    }
     if (dq.defined()) ctx.give(0, sum_to(dq, query.shape()));
     if (dk.defined()) ctx.give(1, sum_heads(dk, key.shape(), shape.key_group));
     if (dv.defined()) ctx.give(2, sum_heads(dv, value.shape(), shape.value_group));
@@ -127,9 +132,15 @@ Tensor<T, D> attention_now(const AttentionShape& shape, const Tensor<T, D>& quer
   }
   Tensor<T, D> y = empty_tensor<T, D>(shape.with(shape.queries, shape.values));
   const Tensor<T, D> lse = empty_tensor<T, D>({shape.lead.numel() * shape.queries});
-  const AttentionPlan<T, D, M> plan(shape, q, k, v, mask);
+  T* lse_data = reinterpret_cast<T*>(lse.record().data);
   count_pass();
-  attention<T>(plan.args, y.data_ptr(), reinterpret_cast<T*>(lse.record().data));
+  if constexpr (on_host<D>) {
+    const AttentionPlan<T, D, M> plan(shape, q, k, v, mask);
+    attention<T>(plan.args, y.data_ptr(), lse_data);
+  } else {
+    Accelerator<D>::template attention<T>(shape, q.record(), k.record(), v.record(), mask.defined() ? &mask.record() : nullptr, y.data_ptr(),
+                                          lse_data);
+  }
   return record_op(
       "scaled_dot_product_attention", std::move(y), true,
       AttentionBackward<T, D, M>{Saved<T, D>(q), Saved<T, D>(k), Saved<T, D>(v), Saved<M, D>(mask), lse, shape}, q, k,

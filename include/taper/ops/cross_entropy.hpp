@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/backend/cpu/cross_entropy.hpp>
+#include <taper/ops/cast.hpp>
 #include <taper/ops/loss_pointwise.hpp>
 #include <taper/ops/softmax.hpp>
 
@@ -39,10 +40,10 @@ struct ClassLossBackward {
   void operator()(const autograd::BackwardContext& ctx) const {
     const Tensor<T, D> g = ctx.grad<T, D>();
     if (!ctx.create_graph()) {
-      if (!reduced) ctx.give(0, base * unsqueeze(g, axis));
-      else if (g.item() == T(1.0f)) ctx.give(0, base);
-      else ctx.give(0, base * g);
-      return;
+      if (!reduced) return ctx.give(0, base * unsqueeze(g, axis));
+      if constexpr (on_host<D>)  // a device would be waited for
+        if (g.item() == T(1.0f)) return ctx.give(0, base);
+      return ctx.give(0, base * g);
     }
     if constexpr (!first_order_only) {
       Tensor<T, D> gradient = base;
@@ -53,6 +54,10 @@ struct ClassLossBackward {
     }
   }
 };
+
+[[noreturn]] TAPER_COLD inline void raise_no_class(std::string_view op, std::int64_t t, std::int64_t i, const Shape& samples, std::int64_t classes) {
+  raise<IndexError>(op, "class ", t, " (element ", i, " of the target ", samples, ") is out of range for ", classes, " classes");
+}
 
 /// Losses of class numbers. Logits: of softmax(x), otherwise x holds logarithms of probabilities.
 template <bool Logits, Scalar T, Device D>
@@ -77,45 +82,68 @@ Tensor<T, D> class_loss(std::string_view op, const Tensor<T, D>& input, const Te
   const std::int64_t* t = target.data_ptr();
   const T* wp = w.defined() ? std::as_const(w).data_ptr() : nullptr;
   double total = 0;
-  for (std::int64_t i = 0; i < target.numel(); ++i) {
-    if (t[i] == o.ignore_index) continue;
-    if (t[i] < 0 || t[i] >= s.size)
-      raise<IndexError>(op, "class ", t[i], " (element ", i, " of the target ", samples, ") is out of range for ", s.size, " classes");
-    total += wp ? static_cast<double>(static_cast<C>(wp[t[i]])) : 1.0;
+  if constexpr (on_host<D>) {
+    for (std::int64_t i = 0; i < target.numel(); ++i) {
+      if (t[i] == o.ignore_index) continue;
+      if (t[i] < 0 || t[i] >= s.size) raise_no_class(op, t[i], i, samples, s.size);
+      total += wp ? static_cast<double>(static_cast<C>(wp[t[i]])) : 1.0;
+    }
+  } else {
+    const auto count = Accelerator<D>::count_classes(target.numel(), t, wp, s.size, o.ignore_index);
+    if (count.wrong < target.numel()) {
+      std::int64_t wrong;
+      D::to_host(&wrong, t + count.wrong, sizeof wrong);
+      raise_no_class(op, wrong, count.wrong, samples, s.size);
+    }
+    total = count.total;
   }
   const bool mean = o.reduction == Reduction::mean, reduced = o.reduction != Reduction::none;
   Tensor<T, D> out = empty_tensor<T, D>(reduced ? Shape() : samples), base, mass;
   const bool recorded = recording(input);
   if (recorded) base = empty_tensor<T, D>(shape);
-  const Scratch losses(static_cast<std::size_t>(target.numel()) * sizeof(C));
-  C* loss = reinterpret_cast<C*>(losses.data());
-  const CrossEntropyArgs<T> args{s.outer, s.size, s.inner, x.data_ptr(), t, wp, o.ignore_index, o.label_smoothing, mean ? 1 / total : 1, loss,
-                                 recorded ? base.data_ptr() : nullptr};
-  count_pass();
-  if constexpr (Logits) cross_entropy<T>(args);
-  else negative_log_likelihood<T>(args);
-  if (reduced) {
-    double sum = 0;
-    for (std::int64_t i = 0; i < target.numel(); ++i) sum += static_cast<double>(loss[i]);
-    *out.data_ptr() = static_cast<T>(static_cast<C>(mean ? sum / total : sum));
+  [[maybe_unused]] Shape kept = shape;
+  kept[axis] = 1;
+  if constexpr (on_host<D>) {
+    const Scratch losses(static_cast<std::size_t>(target.numel()) * sizeof(C));
+    C* loss = reinterpret_cast<C*>(losses.data());
+    const CrossEntropyArgs<T> args{s.outer, s.size, s.inner, x.data_ptr(), t, wp, o.ignore_index, o.label_smoothing, mean ? 1 / total : 1, loss,
+                                   recorded ? base.data_ptr() : nullptr};
+    count_pass();
+    if constexpr (Logits) cross_entropy<T>(args);
+    else negative_log_likelihood<T>(args);
+    if (reduced) {
+      double sum = 0;
+      for (std::int64_t i = 0; i < target.numel(); ++i) sum += static_cast<double>(loss[i]);
+      *out.data_ptr() = static_cast<T>(static_cast<C>(mean ? sum / total : sum));
+    } else {
+      for (std::int64_t i = 0; i < target.numel(); ++i) out.data_ptr()[i] = static_cast<T>(loss[i]);
+    }
+    if (!recorded) return out;
+    if constexpr (Logits && !first_order_only) {
+      mass = empty_tensor<T, D>(kept);
+      double all = static_cast<double>(s.size);
+      if (wp) {
+        all = 0;
+        for (std::int64_t c = 0; c < s.size; ++c) all += static_cast<double>(static_cast<C>(wp[c]));
+      }
+      for (std::int64_t i = 0; i < target.numel(); ++i) {
+        const double own = t[i] == o.ignore_index ? 0 : (wp ? static_cast<double>(static_cast<C>(wp[t[i]])) : 1.0) * (1 - o.label_smoothing);
+        const double spread = t[i] == o.ignore_index ? 0 : o.label_smoothing / static_cast<double>(s.size) * all;
+        mass.data_ptr()[i] = static_cast<T>(static_cast<C>((own + spread) * (t[i] == o.ignore_index ? 0 : args.scale)));
+      }
+    }
   } else {
-    for (std::int64_t i = 0; i < target.numel(); ++i) out.data_ptr()[i] = static_cast<T>(loss[i]);
-  }
-  if (!recorded) return out;
-  if constexpr (Logits && !first_order_only) {
-    Shape kept = shape;
-    kept[axis] = 1;
-    mass = empty_tensor<T, D>(kept);
-    double all = static_cast<double>(s.size);
-    if (wp) {
-      all = 0;
-      for (std::int64_t c = 0; c < s.size; ++c) all += static_cast<double>(static_cast<C>(wp[c]));
-    }
-    for (std::int64_t i = 0; i < target.numel(); ++i) {
-      const double own = t[i] == o.ignore_index ? 0 : (wp ? static_cast<double>(static_cast<C>(wp[t[i]])) : 1.0) * (1 - o.label_smoothing);
-      const double spread = t[i] == o.ignore_index ? 0 : o.label_smoothing / static_cast<double>(s.size) * all;
-      mass.data_ptr()[i] = static_cast<T>(static_cast<C>((own + spread) * (t[i] == o.ignore_index ? 0 : args.scale)));
-    }
+    Tensor<C, D> losses = empty_tensor<C, D>(samples);
+    if constexpr (Logits && !first_order_only)
+      if (recorded) mass = empty_tensor<T, D>(kept);
+    const CrossEntropyArgs<T> args{s.outer, s.size, s.inner, x.data_ptr(), t, wp, o.ignore_index, o.label_smoothing, mean ? 1 / total : 1,
+                                   losses.data_ptr(), recorded ? base.data_ptr() : nullptr};
+    count_pass();
+    if constexpr (Logits) Accelerator<D>::cross_entropy(args, mass.defined() ? mass.data_ptr() : nullptr);
+    else Accelerator<D>::negative_log_likelihood(args);
+    if (reduced) Accelerator<D>::sum(losses.numel(), losses.data_ptr(), mean ? 1 / total : 1, out.data_ptr());
+    else if constexpr (std::same_as<C, T>) out = std::move(losses);
+    else out = cast<T>(losses);
   }
   return record_op(op, std::move(out), false, ClassLossBackward<Logits, T, D>{std::move(base), Saved<T, D>(x), std::move(mass), axis, reduced}, x);
 }

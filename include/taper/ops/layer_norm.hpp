@@ -16,9 +16,11 @@ Tensor<T, D> layer_norm_of(const Tensor<T, D>& x, const Tensor<T, D>& weight, co
   Tensor<T, D> y = empty_tensor<T, D>(x.shape()), w, b;
   if (weight.defined()) w = dense(weight);
   if (bias.defined()) b = dense(bias);
+  const T *wp = w.defined() ? w.data_ptr() : nullptr, *bp = b.defined() ? b.data_ptr() : nullptr;
+  C *mean = reinterpret_cast<C*>(stats.mean.record().data), *inverse = reinterpret_cast<C*>(stats.inverse.record().data);
   count_pass();
-  layer_norm_rows<T>(stats.mean.numel(), n, eps, x.data_ptr(), w.defined() ? w.data_ptr() : nullptr, b.defined() ? b.data_ptr() : nullptr,
-                     reinterpret_cast<C*>(stats.mean.record().data), reinterpret_cast<C*>(stats.inverse.record().data), y.data_ptr());
+  if constexpr (on_host<D>) layer_norm_rows<T>(stats.mean.numel(), n, eps, x.data_ptr(), wp, bp, mean, inverse, y.data_ptr());
+  else Accelerator<D>::template layer_norm_rows<T>(stats.mean.numel(), n, eps, x.data_ptr(), wp, bp, mean, inverse, y.data_ptr());
   return y;
 }
 
@@ -29,7 +31,9 @@ struct LayerNormBackward {
   std::int64_t n;
   double eps;
 
-  RecordPtr remake(const Epilogue* epilogue) const {
+  RecordPtr remake(const Epilogue* epilogue) const
+    requires on_host<D>
+  {
     Tensor<T, D> y = layer_norm_of(x.get(), weight.get(), bias.get(), n, eps, stats);
     Finish<T>{epilogue, y.data_ptr(), n}.all(stats.mean.numel());
     return y.handle();
@@ -50,7 +54,7 @@ struct LayerNormBackward {
   }
 
   void operator()(const autograd::BackwardContext& ctx) const {
-    using C = compute_t<T>;
+    using C [[maybe_unused]] = compute_t<T>;
     const Tensor<T, D>& input = x.get();
     if constexpr (!first_order_only)
       if (ctx.create_graph() && input.numel() > 0) return recorded(ctx);
@@ -61,11 +65,16 @@ struct LayerNormBackward {
     if (ctx.wants(0)) dx = empty_tensor<T, D>(input.shape());
     if (ctx.wants(1)) dw = empty_tensor<T, D>(ctx.input_shape(1));
     if (ctx.wants(2)) db = empty_tensor<T, D>(ctx.input_shape(2));
-    const Scratch memory(static_cast<std::size_t>(layer_norm_scratch(m, n)) * sizeof(C));
     const auto at = [](Tensor<T, D>& t) { return t.defined() ? t.data_ptr() : nullptr; };
     count_pass();
-    layer_norm_rows_backward<T>(m, n, g.data_ptr(), input.data_ptr(), at(dense_weight), stats.mean.data_ptr(), stats.inverse.data_ptr(), at(dx),
-                                at(dw), at(db), reinterpret_cast<C*>(memory.data()));
+    if constexpr (on_host<D>) {
+      const Scratch memory(static_cast<std::size_t>(layer_norm_scratch(m, n)) * sizeof(C));
+      layer_norm_rows_backward<T>(m, n, g.data_ptr(), input.data_ptr(), at(dense_weight), stats.mean.data_ptr(), stats.inverse.data_ptr(), at(dx),
+                                  at(dw), at(db), reinterpret_cast<C*>(memory.data()));
+    } else {
+      Accelerator<D>::template layer_norm_rows_backward<T>(m, n, g.data_ptr(), input.data_ptr(), at(dense_weight), stats.mean.data_ptr(),
+                                                           stats.inverse.data_ptr(), at(dx), at(dw), at(db));
+    }
     if (dx.defined()) ctx.give(0, std::move(dx));
     if (dw.defined()) ctx.give(1, std::move(dw));
     if (db.defined()) ctx.give(2, std::move(db));

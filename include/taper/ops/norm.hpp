@@ -22,6 +22,12 @@ inline Channels channels_of(const Shape& x, bool last = false) {
   return {s.outer, s.size, s.inner};
 }
 
+/// The record of a tensor that may be missing.
+template <Scalar T, Device D>
+const TensorRecord* record_of(const Tensor<T, D>& x) {
+  return x.defined() ? &x.record() : nullptr;
+}
+
 template <Scalar T>
 compute_t<T> element(const Tensor<T>& x, std::int64_t i, double otherwise) {
   return x.defined() ? static_cast<compute_t<T>>(x.data_ptr()[i * x.strides()[0]]) : static_cast<compute_t<T>>(otherwise);
@@ -52,6 +58,18 @@ ChannelStats<T, D> batch_stats(const Tensor<T, D>& x, const Tensor<T, D>& runnin
   return out;
 }
 template <Scalar T, Device D>
+  requires(!on_host<D>)
+ChannelStats<T, D> batch_stats(const Tensor<T, D>& x, const Tensor<T, D>& running_mean, const Tensor<T, D>& running_var, double momentum, double eps) {
+  using C = compute_t<T>;
+  const Channels s = channels_of(x.shape(), has_channels_last(x));
+  ChannelStats<T, D> out{empty_tensor<C, D>({s.c}), empty_tensor<C, D>({s.c})};
+  const TensorRecord* const running[] = {s.count() > 0 ? record_of(running_mean) : nullptr, s.count() > 0 ? record_of(running_var) : nullptr};
+  Accelerator<D>::channel_moments(s, x.data_ptr(), eps, out.mean.data_ptr(), out.inverse.data_ptr(), running[0], running[1], momentum);
+  for (const TensorRecord* r : running)
+    if (r) r->storage->version.fetch_add(1, std::memory_order_relaxed);
+  return out;
+}
+template <Scalar T, Device D>
 ChannelStats<T, D> running_stats(std::int64_t channels, const Tensor<T, D>& mean, const Tensor<T, D>& var, double eps) {
   using C = compute_t<T>;
   ChannelStats<T, D> out{empty_tensor<C, D>({channels}), empty_tensor<C, D>({channels})};
@@ -59,6 +77,15 @@ ChannelStats<T, D> running_stats(std::int64_t channels, const Tensor<T, D>& mean
     out.mean.data_ptr()[c] = element(mean, c, 0);
     out.inverse.data_ptr()[c] = static_cast<C>(1 / math::sqrt(static_cast<double>(element(var, c, 1)) + eps));
   }
+  return out;
+}
+
+template <Scalar T, Device D>
+  requires(!on_host<D>)
+ChannelStats<T, D> running_stats(std::int64_t channels, const Tensor<T, D>& mean, const Tensor<T, D>& var, double eps) {
+  using C = compute_t<T>;
+  ChannelStats<T, D> out{empty_tensor<C, D>({channels}), empty_tensor<C, D>({channels})};
+  Accelerator<D>::template running_stats<T>(channels, record_of(mean), record_of(var), eps, out.mean.data_ptr(), out.inverse.data_ptr());
   return out;
 }
 
@@ -84,6 +111,20 @@ struct NormMap {
     return y;
   }
 };
+template <Scalar T, Device D>
+  requires(!on_host<D>)
+struct NormMap<T, D> {
+  const ChannelStats<T, D>& stats;
+  const Tensor<T, D>&w, &b;
+  NormMap(const ChannelStats<T, D>& s, const Tensor<T, D>& weight, const Tensor<T, D>& bias) : stats(s), w(weight), b(bias) {}
+  Tensor<T, D> operator()(const Tensor<T, D>& x, const Epilogue*) const {
+    const bool last = has_channels_last(x);
+    Tensor<T, D> y = empty_tensor<T, D>(x.shape(), last);
+    Accelerator<D>::batch_norm(channels_of(x.shape(), last), x.data_ptr(), stats.mean.data_ptr(), stats.inverse.data_ptr(), record_of(w),
+                               record_of(b), y.data_ptr());
+    return y;
+  }
+};
 
 template <Scalar T, Device D>
 struct BatchNormBackward {
@@ -92,7 +133,11 @@ struct BatchNormBackward {
   double eps;
   bool training;
 
-  RecordPtr remake(const Epilogue* epilogue) const { return NormMap<T, D>(stats, weight.get(), bias.get())(x.get(), epilogue).handle(); }
+  RecordPtr remake(const Epilogue* epilogue) const
+    requires on_host<D>
+  {
+    return NormMap<T, D>(stats, weight.get(), bias.get())(x.get(), epilogue).handle();
+  }
 
   /// In differentiable functions: the statistics are computed again from x.
   void recorded(const autograd::BackwardContext& ctx) const {
@@ -122,9 +167,29 @@ struct BatchNormBackward {
   }
 
   void operator()(const autograd::BackwardContext& ctx) const {
-    using C = compute_t<T>;
     if constexpr (!first_order_only)
       if (ctx.create_graph()) return recorded(ctx);
+    if constexpr (on_host<D>) plain(ctx);
+    else on_device(ctx);
+  }
+
+  void on_device(const autograd::BackwardContext& ctx) const {
+    const Tensor<T, D>& input = x.get();
+    const bool last = has_channels_last(input);
+    const Tensor<T, D> g = arranged(ctx.grad<T, D>(), last);
+    const Channels s = channels_of(input.shape(), last);
+    Tensor<T, D> d[3];
+    for (int i = 0; i < 3; ++i)
+      if (ctx.wants(i)) d[i] = i == 0 ? empty_tensor<T, D>(input.shape(), last) : empty_tensor<T, D>({s.c});
+    const auto at = [](Tensor<T, D>& t) { return t.defined() ? t.data_ptr() : nullptr; };
+    Accelerator<D>::batch_norm_backward(s, g.data_ptr(), input.data_ptr(), stats.mean.data_ptr(), stats.inverse.data_ptr(),
+                                        record_of(weight.get()), training, at(d[0]), at(d[1]), at(d[2]));
+    for (int i = 0; i < 3; ++i)
+      if (d[i].defined()) ctx.give(i, std::move(d[i]));
+  }
+
+  void plain(const autograd::BackwardContext& ctx) const {
+    using C = compute_t<T>;
     const Tensor<T, D>& input = x.get();
     const bool last = has_channels_last(input);
     const Tensor<T, D> g = arranged(ctx.grad<T, D>(), last);
@@ -179,7 +244,7 @@ struct LateNormInput {
 template <TensorLike X, Scalar T = value_t<X>, Device D = device_t<X>>
 struct NormInputOf { using type = NormInput<T, D>; };
 template <class P, Scalar T, Device D>
-  requires FinishesParts<P> && (std::same_as<T, float> || std::same_as<T, double>)
+  requires FinishesParts<P> && (std::same_as<T, float> || std::same_as<T, double>) && on_host<D>
 struct NormInputOf<Expr<Produced<P>>, T, D> { using type = LateNormInput<P>; };
 
 /// A batch norm of each part of a convolution or product, then what follows it.

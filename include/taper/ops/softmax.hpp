@@ -26,7 +26,8 @@ struct SoftmaxBackward {
     const AxisSplit s(y.shape(), axis);
     Tensor<T, D> dx = empty_tensor<T, D>(y.shape());
     count_pass();
-    softmax_backward<Log, T>(s.outer, s.size, s.inner, y.data_ptr(), g.data_ptr(), dx.data_ptr());
+    if constexpr (on_host<D>) softmax_backward<Log, T>(s.outer, s.size, s.inner, y.data_ptr(), g.data_ptr(), dx.data_ptr());
+    else Accelerator<D>::template softmax_backward<Log, T>(s.outer, s.size, s.inner, y.data_ptr(), g.data_ptr(), dx.data_ptr());
     ctx.give(0, std::move(dx));
   }
 };
@@ -38,7 +39,10 @@ Tensor<T, D> softmax_along(std::string_view op, const Tensor<T, D>& input, std::
   Tensor<T, D> y = empty_tensor<T, D>(x.shape());
   const AxisSplit s(x.shape(), at);
   count_pass();
-  if (y.numel() > 0) softmax<Log, T>(s.outer, s.size, s.inner, x.data_ptr(), y.data_ptr());
+  if (y.numel() > 0) {
+    if constexpr (on_host<D>) softmax<Log, T>(s.outer, s.size, s.inner, x.data_ptr(), y.data_ptr());
+    else Accelerator<D>::template softmax<Log, T>(s.outer, s.size, s.inner, x.data_ptr(), y.data_ptr());
+  }
   return record_op(op, std::move(y), true, SoftmaxBackward<Log, T, D>{at}, x);
 }
 

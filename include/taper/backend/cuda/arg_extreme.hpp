@@ -55,7 +55,8 @@ void device_extremes(const TensorRecord& x, int dim, T* values, std::int64_t* in
   for (int i = 0; i < x.shape.size(); ++i) along[i] = i == dim ? 1 : 0;
   DeviceOperand operands[] = {{x.data, x.strides}, {x.data, along}};
   const DeviceJob job{nullptr, x.shape, operands};
-  device_reduce<D, ArgReducer<compute_t<T>, Max>>(job, x.shape.empty() ? 0 : 1u << dim, IndexedValue<T>{reinterpret_cast<const stored_t<T>*>(x.data)},
+  device_reduce<D, ArgReducer<compute_t<T>, Max>>(job, x.shape.empty() ? 0 : 1u << dim,
+                                                  IndexedValue<T>{reinterpret_cast<const stored_t<T>*>(x.data)},
                                                   StoreFound<T>{reinterpret_cast<stored_t<T>*>(values), indices});
 }
 

@@ -43,18 +43,20 @@ TAPER_INLINE TAPER_HD Packet<stored_t<T>, N> load_packet(const std::byte* data, 
   const S* p = reinterpret_cast<const S*>(data) + offset;
   Packet<S, N> out{};
   if (data == nullptr) return out;
-  if (along && n == N) {
+  if constexpr (N == 1) {
+    out.lane[0] = *p;
+  } else if (along && n == N) {
     out = *reinterpret_cast<const Packet<S, N>*>(p);
   } else {
-    for (int i = 0; i < N; ++i)
-      if (i < n) out.lane[i] = p[along ? i : 0];
+    const S one = *p;
+    for (int i = 0; i < N; ++i) out.lane[i] = along && i < n ? p[i] : one;
   }
   return out;
 }
 template <class S, int N>
 TAPER_INLINE TAPER_HD void store_packet(std::byte* data, std::uint64_t offset, const Packet<S, N>& x, int n) {
   S* p = reinterpret_cast<S*>(data) + offset;
-  if (n == N) {
+  if (N == 1 || n == N) {
     *reinterpret_cast<Packet<S, N>*>(p) = x;
   } else {
     for (int i = 0; i < N; ++i)
@@ -63,8 +65,9 @@ TAPER_INLINE TAPER_HD void store_packet(std::byte* data, std::uint64_t offset, c
 }
 
 /// Operands of a kernel: where they are, how element i of each is reached, which lie side by side.
-template <int Count, class Index, int N>
+template <int Count, int N>
 struct KernelOperands {
+  using Index = std::uint32_t;
   static constexpr int lanes = N;
   std::byte* data[Count];
   Offsets<Count, Index> offsets;
@@ -141,10 +144,11 @@ struct LaneOf {
   }
 };
 
-template <class P, class Index, int N>
+template <class P, int N>
 struct ForwardKernel {
+  using Index = std::uint32_t;
   static constexpr int operands = P::leaves + 1;
-  KernelOperands<operands, Index, N> at;
+  KernelOperands<operands, N> at;
   typename P::Data data;
 
   TAPER_HD void operator()(std::int64_t packet) const { run(static_cast<Index>(packet) * N, std::make_integer_sequence<int, P::leaves>{}); }
@@ -179,10 +183,11 @@ struct GradientLane : LaneOf<P, N> {
   }
 };
 
-template <class P, bool SavedOutput, class Index, int N>
+template <class P, bool SavedOutput, int N>
 struct VjpKernel {
+  using Index = std::uint32_t;
   static constexpr int operands = 2 * P::leaves + 2;
-  KernelOperands<operands, Index, N> at;
+  KernelOperands<operands, N> at;
   double factor;
   std::uint64_t adds;
   typename P::Data data;
@@ -245,29 +250,34 @@ struct OperandSizes<Program<R, List<L...>, C, I, Root>> {
   static constexpr int lanes = static_cast<int>(16 / largest());
 };
 
-inline void count_device_launch(const JobAxes& axes, const DeviceOperand* operands, const std::size_t* sizes, int count) {
+inline void count_device_launch(const DeviceJob& job, const std::size_t* sizes, int count) {
   std::size_t bytes = 0;
   for (int k = 0; k < count; ++k)
-    if (operands[k].data) bytes += sizes[k];
-  count_launch(axes.elements * static_cast<std::int64_t>(bytes));
+    if (job.operands[k].data) bytes += sizes[k];
+  count_launch(job.shape.numel() * static_cast<std::int64_t>(bytes));
 }
 
-/// Launches the variant of a kernel that a job allows. Kernel<Index, N>::make(operands) is the functor.
+/// Launches the variant of a kernel that operands allow: packets or elements. make(operands) is the functor.
+template <class System, int Count, int N, class Make>
+struct LaunchMap {
+  const std::size_t* sizes;
+  const Make& make;
+  void operator()(const JobAxes& axes, const DeviceOperand* operands) const {
+    std::uint64_t along[3] = {};
+    if constexpr (N > 1) {
+      if (axes.packets(operands, sizes, Count, N, along)) {
+        System::for_each((axes.elements + N - 1) / N, make(KernelOperands<Count, N>(axes, operands, along)));
+        return;
+      }
+    }
+    System::for_each(axes.elements, make(KernelOperands<Count, 1>(axes, operands, along)));
+  }
+};
+
 template <class System, int Count, int N, class Make>
 void launch_map(const DeviceJob& job, const std::size_t* sizes, const Make& make) {
-  const JobAxes axes(job.shape, job.operands, Count);
-  count_device_launch(axes, job.operands, sizes, Count);
-  if (axes.elements == 0) return;
-  std::uint64_t along[3] = {};
-  if constexpr (N > 1) {
-    if (!axes.wide && axes.packets(job.operands, sizes, Count, N, along)) {
-      System::for_each((axes.elements + N - 1) / N, make(KernelOperands<Count, std::uint32_t, N>(axes, job.operands, along)));
-      return;
-    }
-  }
-  const std::uint64_t all[3] = {};
-  if (axes.wide) System::for_each(axes.elements, make(KernelOperands<Count, std::uint64_t, 1>(axes, job.operands, all)));
-  else System::for_each(axes.elements, make(KernelOperands<Count, std::uint32_t, 1>(axes, job.operands, all)));
+  count_device_launch(job, sizes, Count);
+  for_each_reach<Count>(job, sizes, LaunchMap<System, Count, N, Make>{sizes, make});
 }
 
 template <class P>
@@ -276,16 +286,16 @@ const typename P::Data& settings_of(const DeviceJob& job) { return *static_cast<
 template <class P>
 struct MakeForward {
   const DeviceJob& job;
-  template <class Index, int N>
-  ForwardKernel<P, Index, N> operator()(const KernelOperands<P::leaves + 1, Index, N>& at) const {
+  template <int N>
+  ForwardKernel<P, N> operator()(const KernelOperands<P::leaves + 1, N>& at) const {
     return {at, settings_of<P>(job)};
   }
 };
 template <class P, bool SavedOutput>
 struct MakeVjp {
   const DeviceJob& job;
-  template <class Index, int N>
-  VjpKernel<P, SavedOutput, Index, N> operator()(const KernelOperands<2 * P::leaves + 2, Index, N>& at) const {
+  template <int N>
+  VjpKernel<P, SavedOutput, N> operator()(const KernelOperands<2 * P::leaves + 2, N>& at) const {
     return {at, job.factor, job.adds, settings_of<P>(job)};
   }
 };

@@ -31,6 +31,9 @@ struct FastDivide<std::uint64_t> {
   TAPER_INLINE TAPER_HD std::uint64_t operator()(std::uint64_t n) const { return n / divisor; }
 };
 
+/// What 32 bits hold: elements of a kernel, and offsets of its operands. Tests lower it.
+inline std::int64_t device_reach = std::int64_t{1} << 31;
+
 inline constexpr int most_device_operands = 2 * 64 + 2;
 
 /// The axes of a job, innermost first; neighbours that all operands can walk as one are joined.
@@ -61,8 +64,8 @@ struct JobAxes {
       for (int k = 0; k < count; ++k) stride[rank][k] = operands[k].data ? operands[k].strides[i] : 0;
       size[rank++] = shape[i];
     }
-    wide = elements >= std::int64_t{1} << 31;
-    for (int k = 0; k < count; ++k) wide = wide || last[k] >= std::int64_t{1} << 31;
+    wide = elements >= device_reach;
+    for (int k = 0; k < count; ++k) wide = wide || last[k] >= device_reach;
   }
 
   /// True where packets of `lanes` neighbours can be loaded and stored at once; bit k of `along`: operand k has them side by
@@ -81,6 +84,31 @@ struct JobAxes {
   }
 };
 
+/// Calls launch(axes, operands) for a job that 32 bits can reach, otherwise for halves of it, and of these.
+template <int Count, class Launch>
+void for_each_reach(const DeviceJob& job, const std::size_t* sizes, const Launch& launch) {
+  JobAxes axes(job.shape, job.operands, Count);
+  if (axes.elements == 0) return;
+  if (!axes.wide) return launch(axes, job.operands);
+  int longest = 0;
+  std::int64_t reach = -1;
+  for (int i = 0; i < job.shape.size(); ++i)
+    for (int k = 0; k < Count; ++k) {
+      const std::int64_t stride = job.operands[k].data && job.operands[k].strides[i] > 1 ? job.operands[k].strides[i] : 1;
+      if ((job.shape[i] - 1) * stride > reach) reach = (job.shape[i] - 1) * stride, longest = i;
+    }
+  DeviceOperand operands[Count];
+  for (int k = 0; k < Count; ++k) operands[k] = job.operands[k];
+  DeviceJob half = job;
+  half.operands = operands;
+  half.shape[longest] = job.shape[longest] / 2;
+  for_each_reach<Count>(half, sizes, launch);
+  for (int k = 0; k < Count; ++k)
+    if (operands[k].data) operands[k].data += half.shape[longest] * operands[k].strides[longest] * static_cast<std::int64_t>(sizes[k]);
+  half.shape[longest] = job.shape[longest] - half.shape[longest];
+  for_each_reach<Count>(half, sizes, launch);
+}
+
 /// The offsets, in elements, of Count operands at element i.
 template <int Count, class Index>
 struct Offsets {
@@ -91,7 +119,7 @@ struct Offsets {
   Offsets() = default;
   explicit Offsets(const JobAxes& axes) : rank(axes.rank) {
     for (int i = 0; i < rank; ++i) {
-      size[i] = FastDivide<Index>(axes.size[i]);
+      size[i] = FastDivide<Index>(axes.size[i] > 0 ? axes.size[i] : 1);
       for (int k = 0; k < Count; ++k) stride[i][k] = static_cast<Index>(axes.stride[i][k]);
     }
   }

@@ -12,7 +12,8 @@ template <class D>
 struct DeviceOrdering {
   using System = typename D::System;
 
-  /// The extremes along an axis (of x itself, where it is 0-dim) and their indices, into dense results; values may be null.
+  /// The extremes along an axis (of x itself, where it is 0-dim) and their indices, into dense results; values may be
+  /// null.
   template <bool Max, Scalar T>
   static void extremes(const TensorRecord& x, int axis, T* values, std::int64_t* indices) {
     device_extremes<D, Max>(x, axis, values, indices);
@@ -25,7 +26,8 @@ struct DeviceOrdering {
   }
   template <bool Max, Scalar T>
   static void scan_extreme(const ScanLines& lines, const T* x, T* y, std::int64_t* index) {
-    device_scan<D>(lines, ExtremeScan<Max, T>{reinterpret_cast<const stored_t<T>*>(x), reinterpret_cast<stored_t<T>*>(y), index});
+    device_scan<D>(
+        lines, ExtremeScan<Max, T>{reinterpret_cast<const stored_t<T>*>(x), reinterpret_cast<stored_t<T>*>(y), index});
   }
   template <Scalar T>
   static void scan_recurrence(const ScanLines& lines, const T* a, const T* b, T* y) {
@@ -36,10 +38,11 @@ struct DeviceOrdering {
     device_order<D>(lines, want, x, indices);
   }
 
-  /// Numbers the runs of equal neighbours among n > 0 elements in an order (none: x's own): run[i] is element i's, `first` is
-  /// scratch of n + 1. Returns how many there are.
+  /// Numbers the runs of equal neighbours among n > 0 elements in an order (none: x's own): run[i] is element i's,
+  /// `first` is scratch of n + 1. Returns how many there are.
   template <Scalar T>
-  static std::int64_t number_runs(const T* x, const std::int64_t* order, std::int64_t n, std::int64_t* run, std::int64_t* first) {
+  static std::int64_t number_runs(const T* x, const std::int64_t* order, std::int64_t n, std::int64_t* run,
+                                  std::int64_t* first) {
     device_scan<D>({1, n, 1, false}, RunScan<T>{{reinterpret_cast<const stored_t<T>*>(x), order}, n, run, first});
     std::int64_t runs = 0;
     System::to_host(&runs, first + n, sizeof runs);
@@ -47,10 +50,14 @@ struct DeviceOrdering {
   }
   /// The runs' values and sizes.
   template <Scalar T>
-  static void take_runs(const T* x, const std::int64_t* order, std::int64_t n, std::int64_t runs, const std::int64_t* first, T* values,
-                        std::int64_t* counts) {
-    System::for_each(runs, RunKernel<T>{{reinterpret_cast<const stored_t<T>*>(x), order}, n, runs, first,
-                                        reinterpret_cast<stored_t<T>*>(values), counts});
+  static void take_runs(const T* x, const std::int64_t* order, std::int64_t n, std::int64_t runs,
+                        const std::int64_t* first, T* values, std::int64_t* counts) {
+    System::for_each(runs, RunKernel<T>{{reinterpret_cast<const stored_t<T>*>(x), order},
+                                        n,
+                                        runs,
+                                        first,
+                                        reinterpret_cast<stored_t<T>*>(values),
+                                        counts});
   }
 };
 

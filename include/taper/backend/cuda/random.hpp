@@ -19,8 +19,10 @@ struct RandomKernel {
     const auto i = static_cast<std::uint64_t>(item);
     std::uint64_t at[1] = {};
     offsets.add(i, at);
-    if constexpr (Complex<T>) out[at[0]] = T(numbers.at(s.seed, s.offset, 2 * i), numbers.at(s.seed, s.offset, 2 * i + 1));
-    else out[at[0]] = numbers.at(s.seed, s.offset, i);
+    if constexpr (Complex<T>)
+      out[at[0]] = T(numbers.at(s.seed, s.offset, 2 * i), numbers.at(s.seed, s.offset, 2 * i + 1));
+    else
+      out[at[0]] = numbers.at(s.seed, s.offset, i);
   }
 };
 
@@ -36,8 +38,9 @@ struct DeviceRandom {
     count_pass();
     if (axes.elements == 0) return;
     const auto numbers = fill.numbers();
-    System::for_each(axes.elements, RandomKernel<T, std::remove_const_t<decltype(numbers)>>{
-                                        reinterpret_cast<T*>(target.data), Offsets<1, std::uint64_t>(axes), fill.s, numbers});
+    System::for_each(axes.elements,
+                     RandomKernel<T, std::remove_const_t<decltype(numbers)>>{
+                         reinterpret_cast<T*>(target.data), Offsets<1, std::uint64_t>(axes), fill.s, numbers});
   }
 };
 

@@ -13,7 +13,6 @@ template <class P, int Count, class Index>
 struct ElementAt {
   std::byte* const* data;
   const Index* offset;
-  double factor;
   template <class T>
   TAPER_INLINE TAPER_HD auto at(int k) const {
     return data[k] ? widen<T>(reinterpret_cast<const stored_t<T>*>(data[k])[offset[k]]) : compute_t<T>{};
@@ -21,11 +20,6 @@ struct ElementAt {
   template <int L>
   TAPER_INLINE TAPER_HD auto leaf() const {
     return at<typename P::template type<L>>(L);
-  }
-  TAPER_INLINE TAPER_HD auto result() const { return at<typename P::result>(P::leaves); }
-  TAPER_INLINE TAPER_HD auto gradient() const {
-    using C = compute_t<typename P::result>;
-    return at<typename P::result>(P::leaves + 1) * static_cast<real_t<C>>(factor);
   }
 };
 
@@ -38,42 +32,8 @@ struct ProgramValue {
   template <class Index>
   TAPER_INLINE TAPER_HD auto operator()(const Index* offset) const {
     RegisterFile<P, Elements> r;
-    run_program_at<P>(r, settings, ElementAt<P, operands, Index>{data, offset, 1});
+    run_program_at<P>(r, settings, ElementAt<P, operands, Index>{data, offset});
     return get<P::root>(r);
-  }
-};
-
-/// The gradient of one leaf, chosen at run time: one kernel serves all leaves of a program.
-template <class P, bool SavedOutput>
-struct GradientValue {
-  static constexpr int operands = P::leaves + 2;
-  static constexpr bool complex = []<int... L>(std::integer_sequence<int, L...>) {
-    return (Complex<typename P::template type<L>> || ... || false);
-  }(std::make_integer_sequence<int, P::leaves>{});
-  using type = std::conditional_t<complex, std::complex<double>, double>;
-  std::byte* data[operands];
-  typename P::Data settings;
-  double factor;
-  int leaf;
-
-  template <class Index>
-  TAPER_INLINE TAPER_HD type operator()(const Index* offset) const {
-    RegisterFile<P, Elements> adjoint;
-    run_vjp_at<P, SavedOutput>(adjoint, settings, ElementAt<P, operands, Index>{data, offset, factor});
-    type out{};
-    choose(out, adjoint, std::make_integer_sequence<int, P::leaves>{});
-    return out;
-  }
-
- private:
-  template <int L>
-  TAPER_INLINE TAPER_HD void choose_one(type& out, const RegisterFile<P, Elements>& adjoint) const {
-    if constexpr (P::template analysis<SavedOutput>.reached[L])
-      if (leaf == L) out = type(get<L>(adjoint));
-  }
-  template <int... L>
-  TAPER_INLINE TAPER_HD void choose(type& out, const RegisterFile<P, Elements>& adjoint, std::integer_sequence<int, L...>) const {
-    (choose_one<L>(out, adjoint), ...);
   }
 };
 
@@ -87,37 +47,15 @@ struct StoreResult {
   }
 };
 
-/// A gradient that is stored, or added to what is there, in the dtype of its leaf.
+/// A gradient that is stored, or added to what is there.
+template <class T>
 struct StoreGradient {
-  std::byte* out;
-  DType dtype;
+  T* out;
   bool fresh;
-
   template <class Acc>
   TAPER_INLINE TAPER_HD void operator()(std::int64_t i, const Acc& acc) const {
-    if constexpr (Complex<Acc>) {
-      if (dtype == DType::complex64) return add<std::complex<float>>(i, acc);
-      if (dtype == DType::complex128) return add<std::complex<double>>(i, acc);
-      real(i, acc.real());
-    } else {
-      real(i, acc);
-    }
-  }
-
- private:
-  TAPER_INLINE TAPER_HD void real(std::int64_t i, double acc) const {
-    switch (dtype) {
-      case DType::float64: return add<double>(i, acc);
-      case DType::float16: return add<float16>(i, acc);
-      case DType::bfloat16: return add<bfloat16>(i, acc);
-      default: return add<float>(i, acc);
-    }
-  }
-  template <class T, class Acc>
-  TAPER_INLINE TAPER_HD void add(std::int64_t i, const Acc& acc) const {
-    T* p = reinterpret_cast<T*>(out) + i;
     const auto value = narrow_result<compute_t<T>>(acc, 1);
-    *p = static_cast<T>(fresh ? value : static_cast<compute_t<T>>(*p) + value);
+    out[i] = static_cast<T>(fresh ? value : static_cast<compute_t<T>>(out[i]) + value);
   }
 };
 
@@ -220,22 +158,23 @@ void device_reduce(const DeviceJob& job, std::uint32_t mask, const Value& value,
   int inner = job.shape.size() - 1;
   while (inner > 0 && job.shape[inner] == 1) --inner;
   const bool rows = inner < 0 || (mask >> inner & 1);
-  if (kept.wide || reduced.wide || kept.elements * reduced.elements >= std::int64_t{1} << 31)
+  if (kept.wide || reduced.wide || kept.elements * reduced.elements >= device_reach)
     launch_reduce<D, R, std::uint64_t>(kept, reduced, value, store, rows);
   else launch_reduce<D, R, std::uint32_t>(kept, reduced, value, store, rows);
 }
 
 /// Sum over the axes that a leaf was broadcast along.
-template <class D, class P, bool SavedOutput>
-void device_vjp_sum(const DeviceJob& job, int leaf, const TensorRecord& target, bool fresh) {
-  using Value = GradientValue<P, SavedOutput>;
-  Value value{{}, settings_of<P>(job), job.factor, leaf};
-  for (int k = 0; k < Value::operands; ++k) value.data[k] = job.operands[k].data;
+template <class D, class T>
+void device_sum_to(const TensorRecord& whole, const TensorRecord& target, bool fresh) {
+  const DeviceOperand operand{whole.data, whole.strides};
   std::uint32_t mask = 0;
-  const int lead = job.shape.size() - target.shape.size();
-  for (int i = 0; i < job.shape.size(); ++i)
-    if (i < lead || (target.shape[i - lead] == 1 && job.shape[i] != 1)) mask |= 1u << i;
-  device_reduce<D, SumReducer<typename Value::type>>(job, mask, value, StoreGradient{target.data, target.dtype, fresh});
+  const int lead = whole.shape.size() - target.shape.size();
+  for (int i = 0; i < whole.shape.size(); ++i)
+    if (i < lead || (target.shape[i - lead] == 1 && whole.shape[i] != 1)) mask |= 1u << i;
+  using P = Program<T, List<T>, List<>, List<>, leaf_code>;
+  const ProgramValue<P> value{{whole.data}, {}};
+  DeviceJob job{nullptr, whole.shape, const_cast<DeviceOperand*>(&operand)};
+  device_reduce<D, SumReducer<compute_t<T>>>(job, mask, value, StoreGradient<T>{reinterpret_cast<T*>(target.data), fresh});
 }
 
 template <class D, class P, class R, class Out>

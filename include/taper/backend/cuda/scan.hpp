@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Scans along lines on a device: each thread runs through a part of a line; what the parts before it come to is a scan of
-// its own. Parts follow from sizes alone.
+// Scans along lines on a device: each thread runs through a part of a line; what the parts before it come to is a scan
+// of its own. Parts follow from sizes alone.
 #pragma once
 
 #include <taper/backend/cpu/scan.hpp>
@@ -101,8 +101,10 @@ void device_scan(const ScanLines& lines, const M& scan) {
   const std::size_t bytes = static_cast<std::size_t>(parts.items()) * sizeof(State);
   auto* totals = static_cast<State*>(D::allocate(bytes));
   System::for_each(parts.items(), ScanTotals<M>{parts, scan, totals});
-  if constexpr (of_totals<M>) device_scan<D>(parts.totals(), M{totals, scan.scan});
-  else device_scan<D>(parts.totals(), ScanOfTotals<M>{totals, scan});
+  if constexpr (of_totals<M>)
+    device_scan<D>(parts.totals(), M{totals, scan.scan});
+  else
+    device_scan<D>(parts.totals(), ScanOfTotals<M>{totals, scan});
   System::for_each(parts.items(), ScanApply<M>{parts, scan, totals});
   D::deallocate(totals, bytes);
 }
@@ -113,7 +115,9 @@ struct FoldScan {
   using State = running_t<Out>;
   const stored_t<T>* x;
   Out* y;
-  TAPER_INLINE TAPER_HD State load(std::int64_t at, std::int64_t, std::int64_t) const { return static_cast<State>(widen<T>(x[at])); }
+  TAPER_INLINE TAPER_HD State load(std::int64_t at, std::int64_t, std::int64_t) const {
+    return static_cast<State>(widen<T>(x[at]));
+  }
   TAPER_INLINE TAPER_HD void store(std::int64_t at, const State& state) const { y[at] = static_cast<Out>(state); }
   TAPER_INLINE TAPER_HD void combine(State& state, const State& next) const { state = Op::step(state, next); }
 };
@@ -156,9 +160,12 @@ struct RecurrenceScan {
   T* y;
   TAPER_INLINE TAPER_HD State load(std::int64_t at, std::int64_t k, std::int64_t step) const {
     // Backwards the factor is that of the element behind, the one just left.
-    return {k == 0 ? 0.0 : static_cast<double>(widen<T>(a[step < 0 ? at - step : at])), static_cast<double>(widen<T>(b[at]))};
+    return {k == 0 ? 0.0 : static_cast<double>(widen<T>(a[step < 0 ? at - step : at])),
+            static_cast<double>(widen<T>(b[at]))};
   }
-  TAPER_INLINE TAPER_HD void store(std::int64_t at, const State& state) const { y[at] = narrow<T>(static_cast<compute_t<T>>(state.summand)); }
+  TAPER_INLINE TAPER_HD void store(std::int64_t at, const State& state) const {
+    y[at] = narrow<T>(static_cast<compute_t<T>>(state.summand));
+  }
   TAPER_INLINE TAPER_HD void combine(State& state, const State& next) const {
     state.summand = next.summand + next.factor * state.summand;
     state.factor *= next.factor;

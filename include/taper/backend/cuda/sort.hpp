@@ -7,20 +7,22 @@
 
 namespace taper::inline TAPER_CODE::detail {
 
-/// Stable sorts of a system: static void by_key(keys, values, n). Declared here and defined in backend/cuda/thrust.hpp, so that
-/// only what sorts waits for Thrust to compile.
+/// Stable sorts of a system: static void by_key(keys, values, n). Declared here and defined in backend/cuda/thrust.hpp,
+/// so that only what sorts waits for Thrust to compile.
 template <class System>
 struct DeviceSort;
 template <class System>
-concept Sorting = requires { sizeof(DeviceSort<System>); };
+concept Sorting = requires {
+  sizeof(DeviceSort<System>);
+};
 
 /// The lines of a dense (outer, size, inner), one behind another: element k of line l is number l * size + k.
 template <class T, class Key>
 struct SortKeysKernel {
   const stored_t<T>* x;
   std::int64_t size, inner;
-  Key turn;        // flips keys for a descending order
-  bool numbered;   // the line's number stands in front of the key
+  Key turn;       // flips keys for a descending order
+  bool numbered;  // the line's number stands in front of the key
   Key* keys;
   std::int64_t* order;
 
@@ -36,8 +38,10 @@ struct SortKeysKernel {
 
  private:
   TAPER_INLINE TAPER_HD static T same(const stored_t<T>& x) {
-    if constexpr (std::same_as<T, bool>) return x != 0;
-    else return x;
+    if constexpr (std::same_as<T, bool>)
+      return x != 0;
+    else
+      return x;
   }
 };
 struct SortLinesKernel {
@@ -61,7 +65,8 @@ struct TakeOrderKernel {
 template <class D, class T>
 class DeviceScratch {
  public:
-  explicit DeviceScratch(std::int64_t n) : bytes_(static_cast<std::size_t>(n) * sizeof(T)), p_(static_cast<T*>(D::allocate(bytes_))) {}
+  explicit DeviceScratch(std::int64_t n)
+      : bytes_(static_cast<std::size_t>(n) * sizeof(T)), p_(static_cast<T*>(D::allocate(bytes_))) {}
   DeviceScratch(const DeviceScratch&) = delete;
   DeviceScratch& operator=(const DeviceScratch&) = delete;
   ~DeviceScratch() { D::deallocate(p_, bytes_); }
@@ -81,9 +86,10 @@ void device_order_as(const SortLines& lines, const SortRequest& want, const T* x
   const DeviceScratch<D, std::int64_t> order(n);
   constexpr int free_bits = 8 * static_cast<int>(sizeof(Key) - sizeof(T));
   const bool numbered = count > 1 && free_bits > 0 && (count - 1) >> free_bits == 0;
-  constexpr Key mask = static_cast<Key>(sizeof(T) == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * sizeof(T) % 64)) - 1);
-  System::for_each(n, SortKeysKernel<T, Key>{reinterpret_cast<const stored_t<T>*>(x), lines.size, lines.inner, want.descending ? mask : Key{0},
-                                             numbered, keys.get(), order.get()});
+  constexpr Key mask =
+      static_cast<Key>(sizeof(T) == 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * sizeof(T) % 64)) - 1);
+  System::for_each(n, SortKeysKernel<T, Key>{reinterpret_cast<const stored_t<T>*>(x), lines.size, lines.inner,
+                                             want.descending ? mask : Key{0}, numbered, keys.get(), order.get()});
   DeviceSort<System>::by_key(keys.get(), order.get(), n);
   if constexpr (sizeof(Key) == 8) {
     if (count > 1 && !numbered) {
@@ -91,8 +97,8 @@ void device_order_as(const SortLines& lines, const SortRequest& want, const T* x
       DeviceSort<System>::by_key(keys.get(), order.get(), n);
     }
   }
-  System::for_each(count * lines.results,
-                   TakeOrderKernel{order.get(), lines.size, lines.inner, lines.results, want.only_kth ? want.k : 0, indices});
+  System::for_each(count * lines.results, TakeOrderKernel{order.get(), lines.size, lines.inner, lines.results,
+                                                          want.only_kth ? want.k : 0, indices});
 }
 
 /// As sort_lines on the host.

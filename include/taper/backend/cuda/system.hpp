@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/backend/cuda/block.hpp>
+#include <taper/backend/cuda/copy.hpp>
 #include <taper/backend/cuda/device.hpp>
 #include <taper/backend/cuda/indexing.hpp>
 #include <taper/backend/cuda/lists.hpp>
@@ -27,6 +28,20 @@ struct FillKernel {
   }
 };
 
+/// A program's sums of leaves' gradients.
+template <class D, class P>
+struct DeviceSums;
+template <class D, class R, class... L, class C, class I, int Root>
+struct DeviceSums<D, Program<R, List<L...>, C, I, Root>> {
+  using Sum = void (*)(const TensorRecord&, const TensorRecord&, bool);
+  template <class T>
+  static constexpr Sum of() {
+    if constexpr (Differentiable<T>) return &device_sum_to<D, T>;
+    else return nullptr;
+  }
+  static constexpr Sum table[] = {of<L>()..., nullptr};
+};
+
 template <class S>
 struct Accelerator<BasicThrust<S>> : DeviceIndexing<BasicThrust<S>>,
                                      DeviceLists<BasicThrust<S>>,
@@ -42,22 +57,14 @@ struct Accelerator<BasicThrust<S>> : DeviceIndexing<BasicThrust<S>>,
     DeviceProgram out{&make_dense<D>, &copy, &device_forward<S, P>, nullptr, nullptr};
     if constexpr (Differentiable<typename P::result> && !inference_only) {
       out.vjp = &device_vjp<S, P, !Reduced>;
-      out.vjp_sum = &device_vjp_sum<D, P, !Reduced>;
+      out.sums = DeviceSums<D, P>::table;
     }
     return out;
   }
   template <class P, bool Reduced>
   static constexpr DeviceProgram program = make<P, Reduced>();
 
-  static void copy(const TensorRecord& from, const TensorRecord& to) {
-    switch (size_of(from.dtype)) {
-      case 1: return copy_as<std::uint8_t>(from, to);
-      case 2: return copy_as<std::int16_t>(from, to);
-      case 4: return copy_as<std::int32_t>(from, to);
-      case 8: return copy_as<std::int64_t>(from, to);
-      default: return copy_as<std::complex<double>>(from, to);
-    }
-  }
+  static void copy(const TensorRecord& from, const TensorRecord& to) { device_copy<S>(from, to); }
   template <class P, class R, class Out>
   static void reduce(const DeviceJob& job, std::uint32_t mask, Out* out, double factor) {
     device_reduce_program<D, P, R>(job, mask, out, factor);
@@ -68,15 +75,6 @@ struct Accelerator<BasicThrust<S>> : DeviceIndexing<BasicThrust<S>>,
     const JobAxes axes(target.shape, &operand, 1);
     count_pass();
     if (axes.elements > 0) S::for_each(axes.elements, FillKernel<T>{reinterpret_cast<T*>(target.data), value, Offsets<1, std::uint64_t>(axes)});
-  }
-
- private:
-  template <class T>
-  static void copy_as(const TensorRecord& from, const TensorRecord& to) {
-    using P = Program<T, List<T>, List<>, List<>, leaf_code>;
-    DeviceOperand operands[] = {{from.data, from.strides}, {to.data, to.strides}};
-    const typename P::Data data;
-    device_forward<S, P>({&data, to.shape, operands});
   }
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Thrust's algorithms as the backend uses them: the only header that includes them. They are a quarter of a .cu's compile time.
+// Thrust's algorithms as the backend uses them: the only header that includes them. They are a quarter of a .cu's
+// compile time.
 #pragma once
 
 #include <taper/backend/cuda/sort.hpp>
@@ -22,21 +23,18 @@ struct ThrustMemory {
   void deallocate(char* p, std::size_t n) { System::deallocate(p, n); }
 };
 
-/// The system's policy; CUDA's, whose kernels are Taper's own, has none but here.
-template <class System>
-auto thrust_policy(ThrustMemory<System>& memory) {
-  if constexpr (requires { System::policy(); }) return System::policy()(memory);
-#if TAPER_NVCC
-  else if constexpr (requires { System::stream(); }) return thrust::cuda::par_nosync(memory).on(System::stream());
-  else return thrust::cuda::par_nosync(memory);
-#endif
-}
-
 /// Keys in order, each with its value; equal ones stay in theirs. Both lie in the memory of the system's device.
 template <class System, class K, class V>
 void sort_by_key(K* keys, V* values, std::int64_t n) {
-  ThrustMemory<System> memory;
-  thrust::stable_sort_by_key(thrust_policy<System>(memory), keys, keys + n, values);
+  // A policy is made in the call: it may open the system's memory for as long as it lives.
+  if constexpr (requires { System::policy(); }) {
+    thrust::stable_sort_by_key(System::policy(), keys, keys + n, values);
+  } else {
+#if TAPER_NVCC
+    ThrustMemory<System> memory;
+    thrust::stable_sort_by_key(thrust::cuda::par_nosync(memory).on(System::stream()), keys, keys + n, values);
+#endif
+  }
 }
 
 template <class System>

@@ -12,10 +12,13 @@ struct InOrder {
   const stored_t<T>* x;
   const std::int64_t* order;
   TAPER_INLINE TAPER_HD std::int64_t place(std::int64_t i) const { return order ? order[i] : i; }
-  TAPER_INLINE TAPER_HD bool starts(std::int64_t i) const { return i == 0 || !(widen<T>(x[place(i)]) == widen<T>(x[place(i - 1)])); }
+  TAPER_INLINE TAPER_HD bool starts(std::int64_t i) const {
+    return i == 0 || !(widen<T>(x[place(i)]) == widen<T>(x[place(i - 1)]));
+  }
 };
 
-/// Numbers the runs: each element's run, each run's first element, and behind the places for these how many runs there are.
+/// Numbers the runs: each element's run, each run's first element, and behind the places for these how many runs there
+/// are.
 template <class T>
 struct RunScan {
   using State = std::int64_t;
