@@ -110,9 +110,11 @@ RecordPtr evaluate(const N& node, const Shape& shape) {
   static_assert(!N::open, "the variable of a let() has no value outside the function given to let()");
   using D = typename N::device_type;
   using P = typename Lowering<N>::P;
+  static_assert(on_host<D> || Accelerated<D>, "evaluating a pointwise expression on this device needs its backend: compile this file as .cu");
   Lowering<N> low(node, on_host<D> && shape.numel() >= least_finished);
   RecordPtr held;
-  if constexpr (inference_only) return run_program<D>(InfoFor<P, D>::info, low.leaves, low.settings(), shape, held);
+  if constexpr (!on_host<D> && !Accelerated<D>) return held;
+  else if constexpr (inference_only) return run_program<D>(InfoFor<P, D>::info, low.leaves, low.settings(), shape, held);
   else return evaluate_program<D>(InfoFor<P, D>::info, low.leaves, low.settings(), shape, grad_ops_for<P, typename N::value_type, D>());
 }
 /// A producer alone is its own value.
