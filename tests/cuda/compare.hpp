@@ -6,6 +6,7 @@
 #include <taper/ops.hpp>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "tests/support/catch.hpp"
@@ -37,14 +38,16 @@ bool same(const Tensor<T, D>& device, const Tensor<T>& host, double ulp = 0, dou
   return true;
 }
 
-/// f of a tensor on both sides: its value, the gradient of a weighted sum of squares, and the gradient of that.
-template <class F>
-void check_gradients(const Tensor<double>& x, const F& f) {
+/// A function of a tensor on both sides: its value, the gradient of a weighted sum of squares, and the gradient of
+/// that.
+inline void check_gradients_of(const Tensor<double>& x,
+                               const std::function<Tensor<double>(const Tensor<double>&)>& here,
+                               const std::function<Tensor<double, D>(const Tensor<double, D>&)>& there) {
   constexpr double ulp = 64;
   auto host = x.detach().clone().requires_grad_();
   auto device = to<D>(x.detach()).clone().requires_grad_();
-  const Tensor<double> y = f(host);
-  const Tensor<double, D> z = f(device);
+  const Tensor<double> y = here(host);
+  const Tensor<double, D> z = there(device);
   REQUIRE(same(z.detach(), y.detach(), ulp, 1));
   const Tensor<double> weights = reshape(sin(arange<double>(0, y.numel(), 1)), y.shape());
   sum(square(y) * weights).backward({.retain_graph = true});
@@ -57,6 +60,11 @@ void check_gradients(const Tensor<double>& x, const F& f) {
   sum(square(first)).backward();
   sum(square(second)).backward();
   CHECK(same(device.grad(), host.grad(), ulp * 16, 1));
+}
+
+template <class F>
+void check_gradients(const Tensor<double>& x, const F& f) {
+  check_gradients_of(x, f, f);
 }
 
 }  // namespace device_test

@@ -64,16 +64,19 @@ TAPER_HD constexpr std::uint32_t word_of_32(std::uint64_t i) { return static_cas
 TAPER_HD constexpr std::uint64_t block_of_64(std::uint64_t i) { return i / 32 * lanes + i % lanes; }
 TAPER_HD constexpr std::uint32_t half_of_64(std::uint64_t i) { return static_cast<std::uint32_t>(i / lanes % 2); }
 
+TAPER_HD TAPER_INLINE constexpr std::uint32_t word(const PhiloxState& s, std::uint32_t w) {
+  return w == 0 ? s.c0 : w == 1 ? s.c1 : w == 2 ? s.c2 : s.c3;
+}
+TAPER_HD TAPER_INLINE constexpr std::uint64_t half(const PhiloxState& s, std::uint32_t h) {
+  return h ? s.c2 | std::uint64_t{s.c3} << 32 : s.c0 | std::uint64_t{s.c1} << 32;
+}
 /// The 32 bits of output i.
 TAPER_HD constexpr std::uint32_t bits32(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) {
-  const PhiloxState s = philox_rounds(philox_start(seed, offset, block_of_32(i)));
-  const std::uint32_t w = word_of_32(i);
-  return w == 0 ? s.c0 : w == 1 ? s.c1 : w == 2 ? s.c2 : s.c3;
+  return word(philox_rounds(philox_start(seed, offset, block_of_32(i))), word_of_32(i));
 }
 /// The 64 bits of output i.
 TAPER_HD constexpr std::uint64_t bits64(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) {
-  const PhiloxState s = philox_rounds(philox_start(seed, offset, block_of_64(i)));
-  return half_of_64(i) ? s.c2 | std::uint64_t{s.c3} << 32 : s.c0 | std::uint64_t{s.c1} << 32;
+  return half(philox_rounds(philox_start(seed, offset, block_of_64(i))), half_of_64(i));
 }
 
 /// In [0, 1), with 24 bits.

@@ -21,8 +21,8 @@ struct Dense {
   Dense(T* p, std::int64_t f, std::int64_t count) : out(reinterpret_cast<R*>(p)), first(f * parts), n(count * parts) {}
 };
 
-// A fill writes numbers [first, first + n) of the stream s on the host. numbers().at(seed, offset, i) is number i alone, in
-// plain data: what a device runs.
+// A fill writes numbers [first, first + n) of the stream s on the host. numbers() is what a device's threads pick them from
+// (random_fill.hpp).
 template <Scalar T, class A = Abi>
 struct UniformFill {
   GeneratorState s;

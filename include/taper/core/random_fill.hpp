@@ -90,8 +90,8 @@ TAPER_KERNEL void make_blocks(Blocks& out, const Stream<A>& stream, std::uint64_
   }
 }
 
-// What a distribution does with one group of blocks: `outputs` numbers, written to out. at(seed, offset, i) is output i alone,
-// as a device's thread computes it: the same number, normals but for the compiler's choice of fused multiply-adds.
+// What a distribution does with one group of blocks: `outputs` numbers, written to out. pick(s, k) is the k-th number of one
+// block, as a device's thread computes it: the same, normals but for the compiler's choice of fused multiply-adds.
 
 /// Uniform in [low, high): as many random bits as T has digits, and never `high` by rounding.
 template <class T, bool Wide = std::is_same_v<T, double>>
@@ -117,10 +117,7 @@ struct Uniform<T, false> {
         for (int l = 0; l < lanes; ++l) out[w * lanes + l] = scaled(bits.word[w][l]);
     }
   }
-  TAPER_HD T at(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) const {
-    const std::uint32_t bits = bits32(seed, offset, i);
-    return unit ? plain(bits) : scaled(bits);
-  }
+  TAPER_HD T pick(const PhiloxState& s, std::uint32_t k) const { return unit ? plain(word(s, k)) : scaled(word(s, k)); }
 
  private:
   static constexpr int digits = std::numeric_limits<T>::digits;
@@ -179,9 +176,8 @@ struct Uniform<double, true> {
       for (int l = 0; l < lanes; ++l) out[h * lanes + l] = scaled(out[h * lanes + l]);
     }
   }
-  TAPER_HD double at(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) const {
-    const std::uint64_t bits = bits64(seed, offset, i);
-    const double u = unit_double(static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32));
+  TAPER_HD double pick(const PhiloxState& s, std::uint32_t k) const {
+    const double u = unit_double(word(s, 2 * k), word(s, 2 * k + 1));
     return unit ? u : scaled(u);
   }
 
@@ -226,17 +222,9 @@ struct Normal {
       }
     }
   }
-  TAPER_HD T at(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) const {
-    if constexpr (sizeof(C) == 4) {
-      const PhiloxState s = philox_rounds(philox_start(seed, offset, block_of_32(i)));
-      const std::uint32_t word = word_of_32(i);
-      return T(random::normal<C>(word < 2 ? s.c0 : s.c2, word < 2 ? s.c1 : s.c3, word & 1) * deviation + mean);
-    } else {
-      const PhiloxState s = philox_rounds(philox_start(seed, offset, block_of_64(i)));
-      return T(random::normal<C>(s.c0 | std::uint64_t{s.c1} << 32, s.c2 | std::uint64_t{s.c3} << 32, half_of_64(i) != 0) *
-                   deviation +
-               mean);
-    }
+  TAPER_HD T pick(const PhiloxState& s, std::uint32_t k) const {
+    if constexpr (sizeof(C) == 4) return T(random::normal<C>(word(s, k & 2), word(s, k | 1), k & 1) * deviation + mean);
+    else return T(random::normal<C>(half(s, 0), half(s, 1), k != 0) * deviation + mean);
   }
 };
 
@@ -254,8 +242,8 @@ struct Bernoulli {
     for (int w = 0; w < 4; ++w)
       for (int l = 0; l < lanes; ++l) out[w * lanes + l] = bits.word[w][l] <= last ? one : zero;
   }
-  TAPER_HD T at(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) const {
-    return !never && bits32(seed, offset, i) <= last ? T(1.0f) : T(0.0f);
+  TAPER_HD T pick(const PhiloxState& s, std::uint32_t k) const {
+    return !never && word(s, k) <= last ? T(1.0f) : T(0.0f);
   }
 };
 
@@ -283,9 +271,7 @@ struct Integers {
         out[h * lanes + l] = converted(static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + value[l]));
     }
   }
-  TAPER_HD T at(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) const {
-    return converted(bounded(bits64(seed, offset, i), low, high));
-  }
+  TAPER_HD T pick(const PhiloxState& s, std::uint32_t k) const { return converted(bounded(half(s, k), low, high)); }
 
  private:
   TAPER_HD TAPER_INLINE static T converted(std::int64_t x) {

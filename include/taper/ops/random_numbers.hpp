@@ -9,9 +9,7 @@ namespace taper::inline TAPER_CODE::detail {
 /// Bits of a stream as they are.
 struct Words {
   static constexpr int outputs = 64;
-  TAPER_HD std::uint32_t at(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) const {
-    return random::bits32(seed, offset, i);
-  }
+  TAPER_HD std::uint32_t pick(const PhiloxState& s, std::uint32_t k) const { return random::word(s, k); }
   TAPER_INLINE void operator()(const random::Blocks& bits, std::uint32_t* out) const {
     std::memcpy(out, bits.word, sizeof bits.word);
   }
@@ -32,19 +30,20 @@ struct StandardExponential {
         out[w * lanes + l] = random::minus_log_unit<C>(b);
       }
   }
-  TAPER_HD C at(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) const {
-    if constexpr (sizeof(C) == 4) return random::minus_log_unit<C>(random::bits32(seed, offset, i));
-    else return random::minus_log_unit<C>(random::bits64(seed, offset, i));
+  TAPER_HD C pick(const PhiloxState& s, std::uint32_t k) const {
+    if constexpr (sizeof(C) == 4) return random::minus_log_unit<C>(random::word(s, k));
+    else return random::minus_log_unit<C>(random::half(s, k));
   }
 };
 
 /// f of a number that Base makes, and of its index.
 template <class Base, class F>
 struct MappedNumbers {
+  static constexpr int outputs = Base::outputs;
   Base base;
   F f;
-  TAPER_HD auto at(std::uint64_t seed, std::uint64_t offset, std::uint64_t i) const {
-    return f(base.at(seed, offset, i), static_cast<std::int64_t>(i));
+  TAPER_HD auto pick(const PhiloxState& s, std::uint32_t k, std::uint64_t i) const {
+    return f(base.pick(s, k), static_cast<std::int64_t>(i));
   }
 };
 /// f of the numbers that Base makes, one by one, rounded once to T.

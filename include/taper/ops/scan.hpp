@@ -23,8 +23,10 @@ Tensor<sum_t<T>, D> running(const Tensor<T, D>& x, int axis, bool reverse) {
   const ScanLines lines = scan_lines(x.shape(), axis, reverse);
   Tensor<sum_t<T>, D> out = empty_tensor<sum_t<T>, D>(x.shape());
   count_pass();
-  if constexpr (on_host<D>) scan<Op>(lines, reinterpret_cast<const T*>(dense_record(x.handle())->data), out.data_ptr());
-  else Accelerator<D>::template scan<Op>(lines, dense(x).data_ptr(), out.data_ptr());
+  const RecordPtr from = dense_record_on<D>(x.handle());
+  const T* p = reinterpret_cast<const T*>(from->data);
+  if constexpr (on_host<D>) scan<Op>(lines, p, out.data_ptr());
+  else Accelerator<D>::template scan<Op>(lines, p, out.data_ptr());
   return out;
 }
 
@@ -58,13 +60,10 @@ Tensor<T, D> recurrence(const Tensor<T, D>& a, const Tensor<T, D>& b, int axis, 
   Tensor<T, D> out = empty_tensor<T, D>(b.shape());
   const ScanLines lines = scan_lines(b.shape(), axis, reverse);
   count_pass();
-  if constexpr (on_host<D>) {
-    const RecordPtr factors = dense_record(a.handle()), summands = dense_record(b.handle());
-    scan_recurrence(lines, reinterpret_cast<const T*>(factors->data), reinterpret_cast<const T*>(summands->data), out.data_ptr());
-  } else {
-    const Tensor<T, D> factors = dense(a), summands = dense(b);
-    Accelerator<D>::scan_recurrence(lines, factors.data_ptr(), summands.data_ptr(), out.data_ptr());
-  }
+  const RecordPtr factors = dense_record_on<D>(a.handle()), summands = dense_record_on<D>(b.handle());
+  const T *p = reinterpret_cast<const T*>(factors->data), *q = reinterpret_cast<const T*>(summands->data);
+  if constexpr (on_host<D>) scan_recurrence(lines, p, q, out.data_ptr());
+  else Accelerator<D>::scan_recurrence(lines, p, q, out.data_ptr());
   auto backward = [a = Saved<T, D>(a), axis, reverse](const autograd::BackwardContext& ctx) {
     const Tensor<T, D> u = recurrence(a.get(), ctx.grad<T, D>(), axis, !reverse);
     const Tensor<T, D> y = ctx.output<T, D>();
@@ -86,9 +85,10 @@ ValuesIndices<tensor_t<X>, device_t<X>> cumulative_extreme(std::string_view op, 
   Tensor<std::int64_t, D> indices = empty_tensor<std::int64_t, D>(t.shape());
   const ScanLines lines = scan_lines(t.shape(), axis, false);
   count_pass();
-  if constexpr (on_host<D>)
-    scan_extreme<Max>(lines, reinterpret_cast<const T*>(dense_record(t.handle())->data), values.data_ptr(), indices.data_ptr());
-  else Accelerator<D>::template scan_extreme<Max>(lines, dense(t).data_ptr(), values.data_ptr(), indices.data_ptr());
+  const RecordPtr from = dense_record_on<D>(t.handle());
+  const T* p = reinterpret_cast<const T*>(from->data);
+  if constexpr (on_host<D>) scan_extreme<Max>(lines, p, values.data_ptr(), indices.data_ptr());
+  else Accelerator<D>::template scan_extreme<Max>(lines, p, values.data_ptr(), indices.data_ptr());
   if constexpr (Differentiable<T>) {
     auto backward = [axis, indices = Saved<std::int64_t, D>(indices),
                      shape = t.shape()](const autograd::BackwardContext& ctx) {

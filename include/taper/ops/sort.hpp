@@ -19,8 +19,10 @@ Tensor<std::int64_t, D> order_along(const Tensor<T, D>& x, int axis, const SortR
   Tensor<std::int64_t, D> out = empty_tensor<std::int64_t, D>(shape);
   const AxisSplit s(at_least_1d(x.shape()), axis);
   const SortLines lines{s.outer, s.size, s.inner, results};
-  if constexpr (on_host<D>) sort_lines<T>(lines, want, reinterpret_cast<const T*>(dense_record(x.handle())->data), out.data_ptr());
-  else Accelerator<D>::template sort_lines<T>(lines, want, dense(x).data_ptr(), out.data_ptr());
+  const RecordPtr from = dense_record_on<D>(x.handle());
+  const T* p = reinterpret_cast<const T*>(from->data);
+  if constexpr (on_host<D>) sort_lines<T>(lines, want, p, out.data_ptr());
+  else Accelerator<D>::sort_lines(lines, want, p, out.data_ptr());
   return out;
 }
 /// The elements that a request chooses, with their indices.

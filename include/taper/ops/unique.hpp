@@ -20,7 +20,7 @@ namespace detail {
 /// The same on a device, which is waited for: it counts the runs.
 template <Scalar T, Device D>
 UniqueResult<Tensor<T, D>, D> device_unique_runs(const Tensor<T, D>& given, const std::int64_t* order) {
-  const Tensor<T, D> x = dense(given);
+  const Tensor<T, D> x(dense_record_on<D>(given.handle()));
   const std::int64_t n = x.numel();
   Tensor<std::int64_t, D> first = empty_tensor<std::int64_t, D>({n + 1});
   UniqueResult<Tensor<T, D>, D> out;
