@@ -35,7 +35,8 @@ TAPER_INLINE TAPER_HD void stage_rows(const Block& block, const T* x, std::int64
   }
 }
 
-/// tile = the products of n rows of x with m rows of y, each of `size` elements. Whole once the block has met a barrier.
+/// tile = the products of n rows of x with m rows of y, each of `size` elements; what lies beyond is not set. Whole once the block
+/// has met a barrier.
 template <class T, class Block, class S>
 TAPER_HD void tile_product(const Block& block, std::int64_t size, const T* x, std::int64_t x_row, std::int64_t n, const T* y, std::int64_t y_row,
                            std::int64_t m, S tile) {
@@ -51,6 +52,7 @@ TAPER_HD void tile_product(const Block& block, std::int64_t size, const T* x, st
     block.sync();
     for (std::int64_t t = block.thread(); t < Tile::tasks; t += block.threads()) {
       const std::int64_t r = t / quarter * task, c = t % quarter;
+      if (r >= n || c >= m) continue;
       T sum[task][task];
       for (int i = 0; i < task; ++i)
         for (int j = 0; j < task; ++j) sum[i][j] = k0 == 0 ? T(0) : T(tile[(r + i) * Tile::pitch + c + j * quarter]);
