@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Scaled dot-product attention against PyTorch's goldens and sums in long double, at the edges of its blocks, in
 // memory.
+// Devices
 #include <taper/core/random.hpp>
 #include <taper/core/stats.hpp>
 #include <taper/ops/attention.hpp>
@@ -13,13 +14,14 @@ using Options = ScaledDotProductAttentionFuncOptions;
 
 namespace {
 
-template <class T>
-Tensor<T> attend(const std::vector<Tensor<T>>& x, const Options& options = {}) {
+template <class T, class D = Cpu>
+Tensor<T, D> attend(const std::vector<Tensor<T, D>>& x, const Options& options = {}) {
   return scaled_dot_product_attention(x[0], x[1], x[2], options);
 }
-template <class T, class M>
-Tensor<T> attend(const std::vector<Tensor<T>>& x, const Tensor<M>& mask, const Options& options = {}) {
-  return scaled_dot_product_attention(x[0], x[1], x[2], mask, options);
+/// The mask goes where the operands are.
+template <class T, class D, class M, class From>
+Tensor<T, D> attend(const std::vector<Tensor<T, D>>& x, const Tensor<M, From>& mask, const Options& options = {}) {
+  return scaled_dot_product_attention(x[0], x[1], x[2], mask.defined() ? to<D>(mask) : Tensor<M, D>(), options);
 }
 
 template <class T>
@@ -29,12 +31,12 @@ void check_golden(const golden::File& file, const std::string& name) {
                         .scale = name == "scale" ? std::optional<double>(-0.75) : std::nullopt,
                         .enable_gqa = is("gqa")};
   if (!file.has(name + "/mask"))
-    return golden::check_case<T>(file, name, {"q", "k", "v"}, [&](const auto& x) { return attend(x, options); });
+    return golden::check_case<T>(file, name, {"q", "k", "v"}, device::run_there<T>([&](const auto& x) { return attend(x, options); }));
   if (file.dtype(name + "/mask") == DType::boolean) {
     const Tensor<bool> mask = file.tensor<bool>(name + "/mask");
-    return golden::check_case<T>(file, name, {"q", "k", "v"}, [&](const auto& x) { return attend(x, mask, options); });
+    return golden::check_case<T>(file, name, {"q", "k", "v"}, device::run_there<T>([&](const auto& x) { return attend(x, mask, options); }));
   }
-  golden::check_case<T>(file, name, {"q", "k", "v", "mask"}, [&](const auto& x) { return attend(x, x[3], options); });
+  golden::check_case<T>(file, name, {"q", "k", "v", "mask"}, device::run_there<T>([&](const auto& x) { return attend(x, x[3], options); }));
 }
 
 /// Attention and its gradients by their definition, summed in long double, for matrices.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Losses against PyTorch's goldens and central differences.
+// Devices
 #include <taper/ops/loss.hpp>
 
 #include "tests/ops/golden_case.hpp"
 
 using namespace taper;
 using Catch::Matchers::StartsWith;
+using device::there;
 using golden::irregular;
 
 namespace {
@@ -31,11 +33,13 @@ void check_class_case(const golden::File& file, const std::string& name) {
   const Tensor<T> weight = file.has(name + "/weight") ? file.tensor<T>(name + "/weight") : Tensor<T>();
   if (file.dtype(name + "/target") == DType::int64) {
     const auto target = file.tensor<std::int64_t>(name + "/target");
-    golden::check_case<T>(file, name, {"x"}, [&](const auto& x) {
-      return kind == "nll" ? nll_loss(x[0], target, weight, {o.ignore_index, o.reduction}) : cross_entropy(x[0], target, weight, o);
-    });
+    golden::check_case<T>(file, name, {"x"}, device::run_there<T>([&](const auto& x) {
+      const auto t = there(target);
+      const auto w = there(weight);
+      return kind == "nll" ? nll_loss(x[0], t, w, {o.ignore_index, o.reduction}) : cross_entropy(x[0], t, w, o);
+    }));
   } else {
-    golden::check_case<T>(file, name, {"x", "target"}, [&](const auto& x) { return cross_entropy(x[0], x[1], weight, o); });
+    golden::check_case<T>(file, name, {"x", "target"}, device::run_there<T>([&](const auto& x) { return cross_entropy(x[0], x[1], there(weight), o); }));
   }
 }
 
@@ -45,15 +49,15 @@ void check_pointwise_case(const golden::File& file, const std::string& name) {
   const Reduction r = reduction_of(name);
   const Tensor<T> weight = file.has(name + "/weight") ? file.tensor<T>(name + "/weight") : Tensor<T>();
   const Tensor<T> positive = file.has(name + "/pos_weight") ? file.tensor<T>(name + "/pos_weight") : Tensor<T>();
-  golden::check_case<T>(file, name, {"x", "target"}, [&](const auto& x) {
+  golden::check_case<T>(file, name, {"x", "target"}, device::run_there<T>([&](const auto& x) {
     if (kind == "mse") return mse_loss(x[0], x[1], {r});
     if (kind == "l1") return l1_loss(x[0], x[1], {r});
     if (kind == "smooth_l1") return smooth_l1_loss(x[0], x[1], {r, variant == "beta" ? 2.5 : variant == "beta_0" ? 0.0 : 1.0});
     if (kind == "huber") return huber_loss(x[0], x[1], {r, variant == "delta" ? 2.5 : 1.0});
-    if (kind == "bce") return binary_cross_entropy(x[0], x[1], weight, {r});
-    if (kind == "bce_with_logits") return binary_cross_entropy_with_logits(x[0], x[1], weight, {r, positive});
+    if (kind == "bce") return binary_cross_entropy(x[0], x[1], there(weight), {r});
+    if (kind == "bce_with_logits") return binary_cross_entropy_with_logits(x[0], x[1], there(weight), {r, there(positive)});
     return kl_div(x[0], x[1], {r, variant == "log_target"});
-  });
+  }));
 }
 
 }  // namespace
@@ -87,9 +91,9 @@ TEST_CASE("losses meet central differences, also of second order") {
     check_gradients({x, y, w}, [r](const auto& in) { return binary_cross_entropy_with_logits(in[0], in[1], {.reduction = r, .pos_weight = in[2]}); });
     check_gradients({x, p}, [r](const auto& in) { return kl_div(in[0], in[1], {r}); });
     check_gradients({x, y}, [r](const auto& in) { return kl_div(in[0], in[1], {r, true}); });
-    check_gradients({x}, [&](const auto& in) { return cross_entropy(in[0], t, w, {.ignore_index = 3, .reduction = r, .label_smoothing = 0.2}); });
-    check_gradients({x, p}, [&](const auto& in) { return cross_entropy(in[0], in[1], w, {.reduction = r, .label_smoothing = 0.2}); });
-    check_gradients({x}, [&](const auto& in) { return nll_loss(log_softmax(in[0], 1), t, w, {.reduction = r}); });
+    check_gradients({x}, [&](const auto& in) { return cross_entropy(in[0], there(t), there(w), {.ignore_index = 3, .reduction = r, .label_smoothing = 0.2}); });
+    check_gradients({x, p}, [&](const auto& in) { return cross_entropy(in[0], in[1], there(w), {.reduction = r, .label_smoothing = 0.2}); });
+    check_gradients({x}, [&](const auto& in) { return nll_loss(log_softmax(in[0], 1), there(t), there(w), {.reduction = r}); });
   }
 }
 

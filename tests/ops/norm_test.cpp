@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Normalisation against PyTorch's goldens and central differences.
+// Devices
 #include <taper/ops/layer_norm.hpp>
 
 #include "tests/ops/golden_case.hpp"
@@ -17,15 +18,15 @@ void check_batch_norm(const golden::File& file, const std::string& name) {
   const bool affine = file.has(name + "/weight"), stats = file.has(name + "/running_mean");
   std::vector<std::string> inputs{"x"};
   if (affine) inputs.push_back("weight"), inputs.push_back("bias");
-  Tensor<T> mean, var;
-  golden::check_case<T>(file, name, inputs, [&](const auto& x) {
-    if (stats) mean = file.tensor<T>(name + "/running_mean"), var = file.tensor<T>(name + "/running_var");
-    const Tensor<T> none;
+  Tensor<T, device::D> mean, var;
+  golden::check_case<T>(file, name, inputs, device::run_there<T>([&](const auto& x) {
+    if (stats) mean = device::there(file.tensor<T>(name + "/running_mean")), var = device::there(file.tensor<T>(name + "/running_var"));
+    const Tensor<T, device::D> none;
     return batch_norm(x[0], mean, var, affine ? x[1] : none, affine ? x[2] : none, training, custom ? 0.5 : 0.1, custom ? 0.125 : 1e-5).eval();
-  });
+  }));
   if (!training || !stats) return;
-  check_close(mean, file.tensor<T>(name + "/after_running_mean"), golden::rtol<T>, golden::atol<T>);
-  check_close(var, file.tensor<T>(name + "/after_running_var"), golden::rtol<T>, golden::atol<T>);
+  check_close(device::back(mean), file.tensor<T>(name + "/after_running_mean"), golden::rtol<T>, golden::atol<T>);
+  check_close(device::back(var), file.tensor<T>(name + "/after_running_var"), golden::rtol<T>, golden::atol<T>);
 }
 
 }  // namespace
@@ -60,7 +61,7 @@ TEST_CASE("norms meet central differences, also of second order") {
   for (const Shape& shape : {Shape{4, 2}, Shape{3, 2, 3}})
     for (const bool training : {true, false})
       check_gradients({irregular(shape), irregular({2}, 2), irregular({2}, 3)}, [&](const auto& x) {
-        const Tensor<double> m = clone(mean), v = clone(var);
+        const auto m = clone(device::there(mean)), v = clone(device::there(var));
         return batch_norm(x[0], m, v, x[1], x[2], training, 0.1, 0.01).eval();
       });
   check_gradients({irregular({3, 2, 2}), irregular({2, 2}, 2), irregular({2, 2}, 3)},

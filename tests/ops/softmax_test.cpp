@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // softmax and its relatives against PyTorch's goldens, long rows against long double, central differences.
+// Devices
 #include <taper/ops/softmax.hpp>
 
 #include "tests/ops/golden_case.hpp"

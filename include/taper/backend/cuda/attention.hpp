@@ -9,7 +9,8 @@
 
 namespace taper::inline TAPER_CODE::detail {
 
-/// The matrices (rows, columns) of a tensor that is broadcast to leading sizes; `group` neighbours along the last share one.
+/// The matrices (rows, columns) of a tensor that is broadcast to leading sizes; `group` neighbours along the last share
+/// one.
 template <class T>
 struct DeviceMatrices {
   const T* data = nullptr;
@@ -17,7 +18,9 @@ struct DeviceMatrices {
 
   DeviceMatrices() = default;
   DeviceMatrices(const TensorRecord& x, const Shape& lead, std::int64_t g)
-      : data(reinterpret_cast<const T*>(x.data)), row(x.shape.at(-2) > 1 ? x.strides.at(-2) : x.shape.at(-1)), group(g) {
+      : data(reinterpret_cast<const T*>(x.data)),
+        row(x.shape.at(-2) > 1 ? x.strides.at(-2) : x.shape.at(-1)),
+        group(g) {
     Shape sizes = x.shape;
     Strides own = x.strides;
     for (int i = 0; i < 2; ++i) sizes.erase(sizes.size() - 1), own.erase(own.size() - 1);
@@ -38,12 +41,25 @@ struct DeviceAttentionArgs {
   DeviceMatrices<std::uint8_t> keep;
 
   template <class S>
-  DeviceAttentionArgs(const S& s, const TensorRecord& query, const TensorRecord& key, const TensorRecord& value, const TensorRecord* mask)
-      : rank(s.lead.size()), lead(), items(s.lead.numel()), queries(s.queries), keys(s.keys), features(s.features), values(s.values),
-        scale(static_cast<T>(s.scale)), causal(s.causal), q(query, s.lead, 1), k(key, s.lead, s.key_group), v(value, s.lead, s.value_group) {
+  DeviceAttentionArgs(const S& s, const TensorRecord& query, const TensorRecord& key, const TensorRecord& value,
+                      const TensorRecord* mask)
+      : rank(s.lead.size()),
+        lead(),
+        items(s.lead.numel()),
+        queries(s.queries),
+        keys(s.keys),
+        features(s.features),
+        values(s.values),
+        scale(static_cast<T>(s.scale)),
+        causal(s.causal),
+        q(query, s.lead, 1),
+        k(key, s.lead, s.key_group),
+        v(value, s.lead, s.value_group) {
     for (int i = 0; i < rank; ++i) lead[i] = s.lead[i];
-    if (mask && mask->dtype == DType::boolean) keep = {*mask, s.lead, 1};
-    else if (mask) add = {*mask, s.lead, 1};
+    if (mask && mask->dtype == DType::boolean)
+      keep = {*mask, s.lead, 1};
+    else if (mask)
+      add = {*mask, s.lead, 1};
   }
 
   /// The matrix of an item; null where there is none.
@@ -70,7 +86,12 @@ struct ItemMasks {
   T scale;
 
   TAPER_INLINE TAPER_HD ItemMasks(const DeviceAttentionArgs<T>& a, std::int64_t item)
-      : add(a.of(a.add, item)), keep(a.of(a.keep, item)), add_row(a.add.row), keep_row(a.keep.row), causal(a.causal), scale(a.scale) {}
+      : add(a.of(a.add, item)),
+        keep(a.of(a.keep, item)),
+        add_row(a.add.row),
+        keep_row(a.keep.row),
+        causal(a.causal),
+        scale(a.scale) {}
   /// The score of query i and key j from their product; -infinity where it does not count.
   TAPER_INLINE TAPER_HD T operator()(std::int64_t i, std::int64_t j, T product) const {
     constexpr T low = -std::numeric_limits<T>::infinity();
@@ -101,7 +122,8 @@ struct AttentionKernel {
   template <class Block>
   TAPER_HD void operator()(const Block& block, std::int64_t index) const {
     constexpr T low = -std::numeric_limits<T>::infinity();
-    const std::int64_t item = index / tiles, i0 = index % tiles * Tile::rows, left = a.queries - i0, n = left < Tile::rows ? left : Tile::rows;
+    const std::int64_t item = index / tiles, i0 = index % tiles * Tile::rows, left = a.queries - i0,
+                       n = left < Tile::rows ? left : Tile::rows;
     const T *q = a.of(a.q, item) + i0 * a.q.row, *k = a.of(a.k, item), *v = a.of(a.v, item);
     const ItemMasks<T> masks(a, item);
     T* o = out + (item * a.queries + i0) * a.values;
@@ -170,7 +192,9 @@ struct AttentionKernel {
     return top;
   }
   /// Where no key has counted yet the maximum is no number to subtract.
-  TAPER_INLINE TAPER_HD static T shift_of(T maximum) { return maximum == -std::numeric_limits<T>::infinity() ? T(0) : maximum; }
+  TAPER_INLINE TAPER_HD static T shift_of(T maximum) {
+    return maximum == -std::numeric_limits<T>::infinity() ? T(0) : maximum;
+  }
 };
 
 }  // namespace taper::inline TAPER_CODE::detail

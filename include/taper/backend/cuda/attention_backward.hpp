@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The gradients of attention on a device: tiles of probabilities are made again from the sums that were kept; one kernel for
-// queries, one for keys and values, so that nothing is added to by two blocks.
+// The gradients of attention on a device: tiles of probabilities are made again from the sums that were kept; one
+// kernel for queries, one for keys and values, so that nothing is added to by two blocks.
 #pragma once
 
 #include <taper/backend/cuda/attention.hpp>
@@ -45,11 +45,13 @@ struct AttentionQueryGradient : AttentionGradientArgs<T> {
     const auto& a = this->a;
     const std::int64_t item = index / this->tiles, i0 = index % this->tiles * Tile::rows, left = a.queries - i0,
                        n = left < Tile::rows ? left : Tile::rows;
-    const T *q = a.of(a.q, item) + i0 * a.q.row, *k = a.of(a.k, item), *v = a.of(a.v, item), *g = a.of(this->g, item) + i0 * this->g.row;
+    const T *q = a.of(a.q, item) + i0 * a.q.row, *k = a.of(a.k, item), *v = a.of(a.v, item),
+            *g = a.of(this->g, item) + i0 * this->g.row;
     const T *lse = this->lse + item * a.queries + i0, *delta = this->delta + item * a.queries + i0;
     const ItemMasks<T> masks(a, item);
     T* out = dq + (item * a.queries + i0) * a.features;
-    const auto tile = block.template shared<FirstTile, T, Tile::elements>(), second = block.template shared<SecondTile, T, Tile::elements>();
+    const auto tile = block.template shared<FirstTile, T, Tile::elements>(),
+               second = block.template shared<SecondTile, T, Tile::elements>();
     clear_rows(block, n * a.features, out);
     const std::int64_t end = a.causal && i0 + n < a.keys ? i0 + n : a.keys;
     for (std::int64_t j0 = 0; j0 < end; j0 += Tile::columns) {
@@ -80,11 +82,14 @@ struct AttentionKeyGradient : AttentionGradientArgs<T> {
     const auto& a = this->a;
     const std::int64_t item = index / this->tiles, j0 = index % this->tiles * Tile::rows, left = a.keys - j0,
                        n = left < Tile::rows ? left : Tile::rows;
-    const T *q = a.of(a.q, item), *k = a.of(a.k, item) + j0 * a.k.row, *v = a.of(a.v, item) + j0 * a.v.row, *g = a.of(this->g, item);
+    const T *q = a.of(a.q, item), *k = a.of(a.k, item) + j0 * a.k.row, *v = a.of(a.v, item) + j0 * a.v.row,
+            *g = a.of(this->g, item);
     const T *lse = this->lse + item * a.queries, *delta = this->delta + item * a.queries;
     const ItemMasks<T> masks(a, item);
-    T *k_out = dk ? dk + (item * a.keys + j0) * a.features : nullptr, *v_out = dv ? dv + (item * a.keys + j0) * a.values : nullptr;
-    const auto tile = block.template shared<FirstTile, T, Tile::elements>(), second = block.template shared<SecondTile, T, Tile::elements>();
+    T *k_out = dk ? dk + (item * a.keys + j0) * a.features : nullptr,
+      *v_out = dv ? dv + (item * a.keys + j0) * a.values : nullptr;
+    const auto tile = block.template shared<FirstTile, T, Tile::elements>(),
+               second = block.template shared<SecondTile, T, Tile::elements>();
     if (dk) clear_rows(block, n * a.features, k_out);
     if (dv) clear_rows(block, n * a.values, v_out);
     // With a causal mask no query before the first of these keys looks at them.
@@ -111,19 +116,20 @@ template <class D>
 struct DeviceAttention {
   using System = typename D::System;
 
-  /// out (items, queries, values) = softmax(scale q k^T + mask) v, and lse (items, queries) for the gradient. Shape: ops/'s
-  /// AttentionShape; mask: bool or T, or null.
+  /// out (items, queries, values) = softmax(scale q k^T + mask) v, and lse (items, queries) for the gradient. Shape:
+  /// ops/'s AttentionShape; mask: bool or T, or null.
   template <class T, class Shape>
-  static void attention(const Shape& s, const TensorRecord& q, const TensorRecord& k, const TensorRecord& v, const TensorRecord* mask, T* out,
-                        T* lse) {
+  static void attention(const Shape& s, const TensorRecord& q, const TensorRecord& k, const TensorRecord& v,
+                        const TensorRecord* mask, T* out, T* lse) {
     const DeviceAttentionArgs<T> args(s, q, k, v, mask);
     const std::int64_t tiles = tiles_of<T>(args.queries);
     if (args.items * tiles > 0) System::for_each_block(args.items * tiles, AttentionKernel<T>{args, tiles, out, lse});
   }
   /// The gradients of q, k and v, dense per item, from the dense result and its gradient g. Null ones are not made.
   template <class T, class Shape>
-  static void attention_backward(const Shape& s, const TensorRecord& q, const TensorRecord& k, const TensorRecord& v, const TensorRecord* mask,
-                                 const T* out, const TensorRecord& g, const T* lse, T* dq, T* dk, T* dv) {
+  static void attention_backward(const Shape& s, const TensorRecord& q, const TensorRecord& k, const TensorRecord& v,
+                                 const TensorRecord* mask, const T* out, const TensorRecord& g, const T* lse, T* dq,
+                                 T* dk, T* dv) {
     const DeviceAttentionArgs<T> args(s, q, k, v, mask);
     const DeviceMatrices<T> up(g, s.lead, 1);
     const std::int64_t rows = args.items * args.queries;
@@ -131,9 +137,11 @@ struct DeviceAttention {
     T* delta = rows > 0 ? static_cast<T*>(D::allocate(bytes)) : nullptr;
     for_each_line<D>({rows, args.values, 1}, AttentionDelta<T>{args, up, out, delta});
     AttentionGradientArgs<T> both{args, up, lse, delta, tiles_of<T>(args.queries)};
-    if (dq && args.items * both.tiles > 0) System::for_each_block(args.items * both.tiles, AttentionQueryGradient<T>{both, dq});
+    if (dq && args.items * both.tiles > 0)
+      System::for_each_block(args.items * both.tiles, AttentionQueryGradient<T>{both, dq});
     both.tiles = tiles_of<T>(args.keys);
-    if ((dk || dv) && args.items * both.tiles > 0) System::for_each_block(args.items * both.tiles, AttentionKeyGradient<T>{both, dk, dv});
+    if ((dk || dv) && args.items * both.tiles > 0)
+      System::for_each_block(args.items * both.tiles, AttentionKeyGradient<T>{both, dk, dv});
     if (delta) D::deallocate(delta, bytes);
   }
 

@@ -47,7 +47,9 @@ struct ClassLossArgs {
   T* mass;
 
   TAPER_INLINE TAPER_HD Lines lines() const { return {a.outer, a.classes, a.inner}; }
-  TAPER_INLINE TAPER_HD compute_t<T> weight(std::int64_t c) const { return a.weight ? static_cast<compute_t<T>>(a.weight[c]) : compute_t<T>(1); }
+  TAPER_INLINE TAPER_HD compute_t<T> weight(std::int64_t c) const {
+    return a.weight ? static_cast<compute_t<T>>(a.weight[c]) : compute_t<T>(1);
+  }
 };
 
 /// As the host's sample_loss: a block for each sample.
@@ -107,7 +109,10 @@ struct LikelihoodKernel : ClassLossArgs<T> {
   TAPER_HD void operator()(std::int64_t sample) const {
     using C = compute_t<T>;
     const std::int64_t t = this->a.target[sample];
-    this->a.loss[sample] = t == this->a.ignore ? C(0) : -this->weight(t) * static_cast<C>(this->a.x[this->lines().first(sample) + t * this->a.inner]);
+    this->a.loss[sample] =
+        t == this->a.ignore
+            ? C(0)
+            : -this->weight(t) * static_cast<C>(this->a.x[this->lines().first(sample) + t * this->a.inner]);
   }
 };
 /// One element of its gradient.
@@ -127,10 +132,12 @@ struct DeviceClassLosses {
 
   /// The sum of the weights of n targets, and which is the first that is no class: they have arrived on the host.
   template <class T>
-  static ClassCount count_classes(std::int64_t n, const std::int64_t* target, const T* weight, std::int64_t classes, std::int64_t ignore) {
+  static ClassCount count_classes(std::int64_t n, const std::int64_t* target, const T* weight, std::int64_t classes,
+                                  std::int64_t ignore) {
     DeviceOperand operand{reinterpret_cast<std::byte*>(const_cast<std::int64_t*>(target)), Strides{1}};
     auto* out = static_cast<ClassCount*>(D::allocate(sizeof(ClassCount)));
-    device_reduce<D, ClassCountReducer>({nullptr, Shape{n}, &operand}, 1, CountClass<T>{target, weight, classes, ignore}, StoreClassCount{out});
+    device_reduce<D, ClassCountReducer>({nullptr, Shape{n}, &operand}, 1,
+                                        CountClass<T>{target, weight, classes, ignore}, StoreClassCount{out});
     ClassCount count;
     D::to_host(&count, out, sizeof count);
     D::deallocate(out, sizeof(ClassCount));

@@ -62,7 +62,8 @@ struct LayerNormBackwardKernel {
       sums.b += v * ((static_cast<C>(x[row * n + k]) - m) * scale);
     }
     sums = block.template reduce<TwoSumsReducer>(sums);
-    const C plain = static_cast<C>(sums.a / static_cast<double>(n)), along = static_cast<C>(sums.b / static_cast<double>(n));
+    const C plain = static_cast<C>(sums.a / static_cast<double>(n)),
+            along = static_cast<C>(sums.b / static_cast<double>(n));
     for (std::int64_t k = block.thread(); k < n; k += block.threads()) {
       const C normal = (static_cast<C>(x[row * n + k]) - m) * scale;
       dx[row * n + k] = static_cast<T>((up(row, k) - plain - normal * along) * scale);
@@ -96,18 +97,19 @@ template <class D>
 struct DeviceLayerNorm {
   /// As the host's functions of these names, over the rows of dense (m, n).
   template <class T>
-  static void layer_norm_rows(std::int64_t m, std::int64_t n, double eps, const T* x, const T* weight, const T* bias, compute_t<T>* mean,
-                              compute_t<T>* inverse, T* y) {
+  static void layer_norm_rows(std::int64_t m, std::int64_t n, double eps, const T* x, const T* weight, const T* bias,
+                              compute_t<T>* mean, compute_t<T>* inverse, T* y) {
     for_each_line<D>({m, n, 1}, LayerNormKernel<T>{n, eps, x, weight, bias, mean, inverse, y});
   }
   template <class T>
-  static void layer_norm_rows_backward(std::int64_t m, std::int64_t n, const T* g, const T* x, const T* weight, const compute_t<T>* mean,
-                                       const compute_t<T>* inverse, T* dx, T* dw, T* db) {
+  static void layer_norm_rows_backward(std::int64_t m, std::int64_t n, const T* g, const T* x, const T* weight,
+                                       const compute_t<T>* mean, const compute_t<T>* inverse, T* dx, T* dw, T* db) {
     if (dx) for_each_line<D>({m, n, 1}, LayerNormBackwardKernel<T>{n, g, x, weight, mean, inverse, dx});
     if (!dw && !db) return;
     auto* any = reinterpret_cast<std::byte*>(dw ? dw : db);  // operands are there; the kernel knows where
     DeviceOperand operands[] = {{any, Strides{n, 1}}, {any, Strides{1, 0}}};
-    device_reduce<D, TwoSumsReducer>({nullptr, Shape{m, n}, operands}, 1, LayerNormColumn<T>{g, x, mean, inverse}, StoreLayerNormColumn<T>{dw, db});
+    device_reduce<D, TwoSumsReducer>({nullptr, Shape{m, n}, operands}, 1, LayerNormColumn<T>{g, x, mean, inverse},
+                                     StoreLayerNormColumn<T>{dw, db});
   }
 };
 

@@ -73,7 +73,8 @@ struct StoreMoment {
     const C now = static_cast<C>(sum / count);
     if (running.data) {
       T& r = running.data[c * running.stride];
-      r = static_cast<T>(static_cast<C>((1 - momentum) * static_cast<double>(static_cast<C>(r)) + momentum * factor * static_cast<double>(now)));
+      r = static_cast<T>(static_cast<C>((1 - momentum) * static_cast<double>(static_cast<C>(r)) +
+                                        momentum * factor * static_cast<double>(now)));
     }
     out[c] = inverse ? static_cast<C>(1 / math::sqrt(static_cast<double>(now) + eps)) : now;
   }
@@ -168,28 +169,33 @@ template <class D>
 struct DeviceNorms {
   using System = typename D::System;
 
-  /// mean[c] and 1 / sqrt(var[c] + eps) of the channels of x (n, c, inner), moved into the running ones (null where there are none).
+  /// mean[c] and 1 / sqrt(var[c] + eps) of the channels of x (n, c, inner), moved into the running ones (null where
+  /// there are none).
   template <class T>
-  static void channel_moments(const Channels& s, const T* x, double eps, compute_t<T>* mean, compute_t<T>* inverse, const TensorRecord* running_mean,
-                              const TensorRecord* running_var, double momentum) {
+  static void channel_moments(const Channels& s, const T* x, double eps, compute_t<T>* mean, compute_t<T>* inverse,
+                              const TensorRecord* running_mean, const TensorRecord* running_var, double momentum) {
     using C = compute_t<T>;
     const double count = static_cast<double>(s.count());
     DeviceOperand operands[] = {elements(s, x), channels(mean)};
     const DeviceJob job = job_of(s, operands);
-    device_reduce<D, SumReducer<C>>(job, reduced, ChannelElement<T>{x}, StoreMoment<T>{mean, count, false, 0, PerChannel<T>(running_mean), momentum, 1});
+    device_reduce<D, SumReducer<C>>(job, reduced, ChannelElement<T>{x},
+                                    StoreMoment<T>{mean, count, false, 0, PerChannel<T>(running_mean), momentum, 1});
     // The running variance is the unbiased one.
-    device_reduce<D, SumReducer<C>>(job, reduced, ChannelDistance<T>{x, mean},
-                                    StoreMoment<T>{inverse, count, true, eps, PerChannel<T>(running_var), momentum, count / (count - 1)});
+    device_reduce<D, SumReducer<C>>(
+        job, reduced, ChannelDistance<T>{x, mean},
+        StoreMoment<T>{inverse, count, true, eps, PerChannel<T>(running_var), momentum, count / (count - 1)});
   }
   template <class T>
-  static void running_stats(std::int64_t channels, const TensorRecord* mean, const TensorRecord* var, double eps, compute_t<T>* out_mean,
-                            compute_t<T>* inverse) {
-    if (channels > 0) System::for_each(channels, RunningStatsKernel<T>{PerChannel<T>(mean), PerChannel<T>(var), eps, out_mean, inverse});
+  static void running_stats(std::int64_t channels, const TensorRecord* mean, const TensorRecord* var, double eps,
+                            compute_t<T>* out_mean, compute_t<T>* inverse) {
+    if (channels > 0)
+      System::for_each(channels,
+                       RunningStatsKernel<T>{PerChannel<T>(mean), PerChannel<T>(var), eps, out_mean, inverse});
   }
   /// y = (x - mean[c]) inverse[c] weight[c] + bias[c]; weight and bias may be null.
   template <class T>
-  static void batch_norm(const Channels& s, const T* x, const compute_t<T>* mean, const compute_t<T>* inverse, const TensorRecord* weight,
-                         const TensorRecord* bias, T* y) {
+  static void batch_norm(const Channels& s, const T* x, const compute_t<T>* mean, const compute_t<T>* inverse,
+                         const TensorRecord* weight, const TensorRecord* bias, T* y) {
     using C = compute_t<T>;
     if (s.c == 0) return;
     const std::size_t bytes = static_cast<std::size_t>(2 * s.c) * sizeof(C);
@@ -202,17 +208,20 @@ struct DeviceNorms {
   }
   /// Its gradients; dx, dw and db may be null.
   template <class T>
-  static void batch_norm_backward(const Channels& s, const T* g, const T* x, const compute_t<T>* mean, const compute_t<T>* inverse,
-                                  const TensorRecord* weight, bool training, T* dx, T* dw, T* db) {
+  static void batch_norm_backward(const Channels& s, const T* g, const T* x, const compute_t<T>* mean,
+                                  const compute_t<T>* inverse, const TensorRecord* weight, bool training, T* dx, T* dw,
+                                  T* db) {
     using C = compute_t<T>;
     if (s.c == 0) return;
     const std::size_t bytes = static_cast<std::size_t>(3 * s.c) * sizeof(C);
     C *a = static_cast<C*>(D::allocate(bytes)), *b = a + s.c, *c = b + s.c;
     DeviceOperand sums[] = {elements(s, x), channels(mean)};
     device_reduce<D, TwoSumsReducer>(job_of(s, sums), reduced, ChannelCovariance<T>{g, x, mean},
-                                     StoreNormGradient<T>{PerChannel<T>(weight), inverse, static_cast<double>(s.count()), training, a, b, c, dw, db});
+                                     StoreNormGradient<T>{PerChannel<T>(weight), inverse,
+                                                          static_cast<double>(s.count()), training, a, b, c, dw, db});
     if (dx) {
-      DeviceOperand operands[] = {elements(s, x), elements(s, dx), channels(mean), channels(a), channels(c), elements(s, g), channels(b)};
+      DeviceOperand operands[] = {elements(s, x), elements(s, dx), channels(mean), channels(a),
+                                  channels(c),    elements(s, g),  channels(b)};
       constexpr std::size_t sizes[] = {sizeof(T), sizeof(T), sizeof(C), sizeof(C), sizeof(C), sizeof(T), sizeof(C)};
       launch_map<System, 7, 16 / sizeof(C)>(job_of(s, operands), sizes, MakeAffine<T, true>());
     }
@@ -222,7 +231,9 @@ struct DeviceNorms {
  private:
   static constexpr std::uint32_t reduced = 0b101;  // of (n, c, inner)
 
-  static DeviceJob job_of(const Channels& s, DeviceOperand* operands) { return {nullptr, Shape{s.n, s.c, s.inner}, operands}; }
+  static DeviceJob job_of(const Channels& s, DeviceOperand* operands) {
+    return {nullptr, Shape{s.n, s.c, s.inner}, operands};
+  }
   template <class T>
   static DeviceOperand elements(const Channels& s, const T* x) {
     return {bytes_of(x), Strides{s.c * s.inner, s.inner, 1}};
