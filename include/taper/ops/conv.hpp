@@ -58,8 +58,8 @@ Tensor<T, D> conv_bias_gradient(const ConvGeometry& geometry, ConvPart part, con
   const Conv2dShape& s = geometry.s;
   const bool result = part == ConvPart::result;
   const std::int64_t channels = result ? s.oc : s.c, pixels = result ? s.oh() * s.ow() : s.h * s.w;
-  if constexpr (!first_order_only)
-    if (recorded) return reshape(sum_to(reshape(g, {s.n, channels, pixels}), {1, channels, 1}), {channels});
+  if constexpr (!first_order_only || !on_host<D>)
+    if (recorded || !on_host<D>) return reshape(sum_to(reshape(g, {s.n, channels, pixels}), {1, channels, 1}), {channels});
   Tensor<T, D> out = empty_tensor<T, D>({channels});
   count_pass();
   if (s.channels_last) sum_rows<T>(s.n * pixels, channels, g.data_ptr(), out.data_ptr(), false);
@@ -119,7 +119,12 @@ Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T
   Tensor<T, D> out = empty_tensor<T, D>(Part == ConvPart::result ? g.result : Part == ConvPart::image ? g.image : g.weight,
                                          last && Part != ConvPart::weight);
   count_pass();
-  if constexpr (Part == ConvPart::result) {
+  if constexpr (!on_host<D>) {
+    const base::ConvCall<T> call{s, x.data_ptr(), y.data_ptr(), bias_data, out.data_ptr()};
+    if constexpr (Part == ConvPart::result) Accelerator<D>::conv_forward(call);
+    else if constexpr (Part == ConvPart::image) Accelerator<D>::conv_data_gradient(call);
+    else Accelerator<D>::conv_weight_gradient(call);
+  } else if constexpr (Part == ConvPart::result) {
     conv2d_forward<T>(s, x.data_ptr(), y.data_ptr(), bias_data, out.data_ptr(), epilogue);
   } else if constexpr (Part == ConvPart::image) {
     conv2d_data_gradient<T>(s, y.data_ptr(), x.data_ptr(), out.data_ptr());
@@ -136,6 +141,7 @@ Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T
 /// Runs a convolution, or a transposed one. skip drops rows and columns in front: padding that differs on the two sides.
 template <ConvPart Part, Scalar T, Device D>
 struct ConvProducer : ProducerBase<T, D> {
+  static constexpr bool finishes = Part == ConvPart::result && on_host<D>;  // what follows, part by part
   std::string_view op;
   ConvGeometry geometry;
   Pair skip;
@@ -145,7 +151,7 @@ struct ConvProducer : ProducerBase<T, D> {
   ConvProducer(const Shape& shape, std::string_view name, const ConvGeometry& g, const Pair& front, const Tensor<T, D>& image,
                const Tensor<T, D>& w, const Tensor<T, D>& b)
       : ProducerBase<T, D>{shape}, op(name), geometry(g), skip(front), x(image), weight(w), bias(b), last(has_channels_last(image)) {
-    geometry.s.channels_last = last && convolution::runs_channels_last<T>();
+    if constexpr (on_host<D>) geometry.s.channels_last = last && convolution::runs_channels_last<T>();
   }
   Tensor<T, D> operator()() const
     requires(Part == ConvPart::image)
@@ -154,26 +160,35 @@ struct ConvProducer : ProducerBase<T, D> {
     return arranged(convolve<Part>(op, geometry, weight.get(), x.get(), bias.get()), last);
   }
   std::int64_t columns() const
-    requires(Part == ConvPart::result)
+    requires finishes
   {
     if (last) return geometry.s.channels_last ? geometry.s.oc : -1;
     return skips() ? this->result.back() : geometry.s.oh() * geometry.s.ow();
   }
   AxisOrder order() const { return last ? channels_last_order : 0; }
+  Tensor<T, D> operator()() const
+    requires(Part == ConvPart::result && !finishes)
+  {
+    const GradMode mode(this->record != 0);
+    return arranged(kept(convolve<Part>(op, geometry, x.get(), weight.get(), bias.get())), last);
+  }
   Tensor<T, D> operator()(const Epilogue* epilogue = nullptr) const
-    requires(Part == ConvPart::result)
+    requires finishes
   {
     const GradMode mode(this->record != 0);
     Tensor<T, D> y = convolve<Part>(op, geometry, x.get(), weight.get(), bias.get(), skips() ? nullptr : epilogue);
     if (!skips()) return arranged(y, last);
-    if (skip.h > 0) y = narrow(y, -2, skip.h, y.size(-2) - skip.h);
-    if (skip.w > 0) y = narrow(y, -1, skip.w, y.size(-1) - skip.w);
-    y = arranged(y, last);
+    y = arranged(kept(std::move(y)), last);
     Finish<T>{epilogue, y.data_ptr(), columns()}.all(y.numel() / columns());
     return y;
   }
 
  private:
+  Tensor<T, D> kept(Tensor<T, D> y) const {
+    if (skip.h > 0) y = narrow(y, -2, skip.h, y.size(-2) - skip.h);
+    if (skip.w > 0) y = narrow(y, -1, skip.w, y.size(-1) - skip.w);
+    return y;
+  }
   bool skips() const { return skip.h > 0 || skip.w > 0; }
 };
 
