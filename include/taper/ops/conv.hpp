@@ -138,7 +138,8 @@ Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T
   else return record_op(op, std::move(out), false, ConvBackward<Part, T, D>{g, Activation<T, D>(x), Saved<T, D>(y)}, x, y, bias);
 }
 
-/// Runs a convolution, or a transposed one. skip drops rows and columns in front: padding that differs on the two sides.
+/// Runs a convolution, or a transposed one. skip: rows and columns of a convolution's result to drop in front, where padding differs
+/// on the two sides; of a transposed one's to add behind, which nothing reaches but the bias.
 template <ConvPart Part, Scalar T, Device D>
 struct ConvProducer : ProducerBase<T, D> {
   static constexpr bool finishes = Part == ConvPart::result && on_host<D>;  // what follows, part by part
@@ -157,7 +158,14 @@ struct ConvProducer : ProducerBase<T, D> {
     requires(Part == ConvPart::image)
   {
     const GradMode mode(this->record != 0);
-    return arranged(convolve<Part>(op, geometry, weight.get(), x.get(), bias.get()), last);
+    if (!skips()) return arranged(convolve<Part>(op, geometry, weight.get(), x.get(), bias.get()), last);
+    Shape channels{geometry.s.c};
+    while (channels.size() + 1 < geometry.weight.size()) channels.push_back(1);
+    Tensor<T, D> y = bias.get().defined() ? copy_of(expand(view(bias.get(), channels), this->result)) : Tensor<T, D>(full_record<T, D>(this->result, T{}));
+    Tensor<T, D> reached = narrow(y, -1, 0, geometry.s.w);
+    if (skip.h > 0) reached = narrow(reached, -2, 0, geometry.s.h);
+    reached.copy_(convolve<Part>(op, geometry, weight.get(), x.get(), bias.get()));
+    return arranged(y, last);
   }
   std::int64_t columns() const
     requires finishes
@@ -266,8 +274,10 @@ auto make_transposed_convolution(std::string_view op, X&& x, W&& weight, const t
   if (output_padding.h < 0 || output_padding.w < 0 || (output_padding.h >= s.sh && output_padding.h >= s.dh && two) ||
       (output_padding.w >= s.sw && output_padding.w >= s.dw))
     raise<ValueError>(op, "output_padding ", output_padding, " must be smaller than stride ", stride, " or dilation ", dilation);
-  s.h = two ? (xs.at(-2) - 1) * s.sh - 2 * s.ph + s.dh * (s.kh - 1) + output_padding.h + 1 : 1;
-  s.w = (xs.at(-1) - 1) * s.sw - 2 * s.pw + s.dw * (s.kw - 1) + output_padding.w + 1;
+  // Padding as large as a step and more makes room for another window: a convolution of that size would give more than x.
+  const Pair behind{output_padding.h < s.sh ? 0 : output_padding.h - s.sh + 1, output_padding.w < s.sw ? 0 : output_padding.w - s.sw + 1};
+  s.h = two ? (xs.at(-2) - 1) * s.sh - 2 * s.ph + s.dh * (s.kh - 1) + output_padding.h - behind.h + 1 : 1;
+  s.w = (xs.at(-1) - 1) * s.sw - 2 * s.pw + s.dw * (s.kw - 1) + output_padding.w - behind.w + 1;
   if (s.h < 1 || s.w < 1)
     raise<ShapeError>(op, "the result of input ", xs, " and weight ", ws, " with padding ", padding, " would be empty: ", s.h, " x ", s.w);
   if (xs.size() == Rank + 2) g.image.push_back(s.n);
@@ -275,7 +285,10 @@ auto make_transposed_convolution(std::string_view op, X&& x, W&& weight, const t
   if (two) g.image.push_back(s.h);
   g.image.push_back(s.w);
   g.weight = ws, g.result = xs;
-  return produce(ConvProducer<ConvPart::image, value_t<X>, device_t<X>>(g.image, op, g, 0, eval(std::forward<X>(x)),
+  Shape shape = g.image;
+  shape[shape.size() - 1] += behind.w;
+  if (two) shape[shape.size() - 2] += behind.h;
+  return produce(ConvProducer<ConvPart::image, value_t<X>, device_t<X>>(shape, op, g, behind, eval(std::forward<X>(x)),
                                                                         eval(std::forward<W>(weight)), bias));
 }
 
