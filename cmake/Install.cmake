@@ -18,5 +18,5 @@ endif()
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/taperConfigVersion.cmake" COMPATIBILITY SameMinorVersion
                                  ${any_architecture})
 install(FILES "${PROJECT_BINARY_DIR}/taperConfig.cmake" "${PROJECT_BINARY_DIR}/taperConfigVersion.cmake"
-              cmake/taperComponents.cmake DESTINATION "${package_dir}")
+              cmake/taperComponents.cmake cmake/FindcuDNN.cmake DESTINATION "${package_dir}")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/taper")

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Convolutions against PyTorch's goldens and central differences.
+// Devices
+#include <taper/core/factory.hpp>
+#include <taper/core/literal.hpp>
+#include <taper/ops/arithmetic.hpp>
 #include <taper/ops/conv.hpp>
+#include <taper/ops/eager.hpp>
 
 #include "tests/ops/golden_case.hpp"
 
@@ -15,9 +20,9 @@ std::vector<std::string> operands(const golden::File& file, const std::string& n
   if (file.has(name + "/bias")) out.push_back("bias");
   return out;
 }
-template <class T>
-Tensor<T> bias_of(const std::vector<Tensor<T>>& x) {
-  return x.size() > 2 ? x[2] : Tensor<T>();
+template <class X>
+X bias_of(const std::vector<X>& x) {
+  return x.size() > 2 ? x[2] : X();
 }
 Pair pair(const golden::File& file, const std::string& key) {
   const auto v = file.values<std::int64_t>(key);
@@ -71,6 +76,30 @@ TEST_CASE("convolutions meet central differences, also of second order") {
   check_gradients({irregular({1, 2, 2, 3}), irregular({2, 1, 2, 2}), irregular({1})}, [](const auto& x) {
     return conv_transpose2d(x[0], x[1], x[2], {.stride = 2, .padding = 1, .output_padding = {1, 0}}).eval();
   });
+}
+
+// By the definition: kernel taps 1, 10, 100 two apart over 1, 2, 3, 4, and one more element that only the bias reaches.
+TEST_CASE("output padding as large as the stride adds what nothing reaches") {
+  Tensor<double> x = tensor<double>({{{1, 2, 3, 4}}}).requires_grad_(), w = tensor<double>({{{1, 10, 100}}}).requires_grad_();
+  Tensor<double> bias = tensor<double>({0.5}).requires_grad_();
+  const Tensor<double> y = conv_transpose1d(x, w, bias, {.output_padding = 1, .dilation = 2});
+  check_equal(detach(y), tensor<double>({{{1.5, 2.5, 13.5, 24.5, 130.5, 240.5, 300.5, 400.5, 0.5}}}));
+  y.backward(tensor<double>({{{1, 2, 3, 4, 5, 6, 7, 8, 9}}}));
+  check_equal(x.grad(), tensor<double>({{{531, 642, 753, 864}}}));
+  check_equal(w.grad(), tensor<double>({{{30, 50, 70}}}));
+  check_equal(bias.grad(), tensor<double>({45}));
+  check_gradients({irregular({1, 2, 3, 2}), irregular({2, 1, 2, 3}), irregular({1})}, [](const auto& t) {
+    return conv_transpose2d(t[0], t[1], t[2], {.stride = {1, 2}, .output_padding = {2, 2}, .dilation = 3}).eval();
+  });
+}
+
+// Rows dropped in front of a single plane leave a view of it. Sums of four ones at a time: PyTorch's, as by hand.
+TEST_CASE("gradients pass a convolution whose result is a view") {
+  Tensor<double> x = irregular({1, 1, 5, 4}).requires_grad_();
+  const Tensor<double> w = tensor<double>({{{{1}, {1}, {1}, {1}}}});
+  const Tensor<double> y = conv2d(x, w, {}, {.padding = "same"}) * 2.0;
+  y.backward(full<double>({1, 1, 5, 4}, 1));
+  check_equal(x.grad(), tensor<double>({{{{4, 4, 4, 4}, {6, 6, 6, 6}, {8, 8, 8, 8}, {8, 8, 8, 8}, {6, 6, 6, 6}}}}));
 }
 
 TEST_CASE("operands of a convolution need not be dense, and an empty batch stays empty") {

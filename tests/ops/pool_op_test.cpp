@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Pooling against PyTorch's goldens and central differences.
+// Devices
 #include <taper/ops/pool.hpp>
 
 #include <limits>
@@ -33,7 +34,7 @@ struct Settings {
 };
 
 template <class X>
-ValuesIndices<X> max_pool(bool one, const X& x, const Settings& s) {
+ValuesIndices<X, device_t<X>> max_pool(bool one, const X& x, const Settings& s) {
   if (one)
     return max_pool1d_with_indices(x, s.kernel.w, {.stride = s.stride.w, .padding = s.padding.w, .dilation = s.dilation.w, .ceil_mode = s.ceil_mode});
   return max_pool2d_with_indices(x, s.kernel, {.stride = s.stride, .padding = s.padding, .dilation = s.dilation, .ceil_mode = s.ceil_mode});

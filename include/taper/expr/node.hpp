@@ -59,6 +59,13 @@ struct Produced {
   Shape shape() const { return producer.shape(); }
 };
 
+/// A producer's result. Where it is a view, its record says only from here on whether gradients flow into it.
+template <Scalar T, Device D>
+const Tensor<T, D>& ask_gradient(const Tensor<T, D>& made) {
+  if constexpr (Differentiable<T> && !inference_only) (void)made.requires_grad();
+  return made;
+}
+
 /// The argument of a let-body: stands for the register that holds the bound value. F tells the variables apart.
 template <class F, class T, class D>
 struct Variable {

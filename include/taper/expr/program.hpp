@@ -351,14 +351,14 @@ void collect(const Produced<P>& p, LeafRef* leaves, Data&) {
       leaves[L].run = [](const void* produced, const Epilogue* epilogue, bool keep) {
         const auto& self = *static_cast<const Produced<P>*>(produced);
         Tensor<typename P::value_type, typename P::device_type> y = std::as_const(self.producer)(epilogue);
-        if (!keep) return y.handle();
+        if (!keep) return ask_gradient(y).handle();
         self.made = std::move(y);
-        return self.made.handle();
+        return ask_gradient(self.made).handle();
       };
       return;
     }
   if (!p.made.defined()) p.made = std::move(p.producer)();
-  leaves[L].set(p.made.record());
+  leaves[L].set(ask_gradient(p.made).record());
 }
 template <int L, int C, int I, class F, class T, class D, class Data>
 void collect(const Variable<F, T, D>&, LeafRef*, Data&) {}

@@ -58,8 +58,8 @@ Tensor<T, D> conv_bias_gradient(const ConvGeometry& geometry, ConvPart part, con
   const Conv2dShape& s = geometry.s;
   const bool result = part == ConvPart::result;
   const std::int64_t channels = result ? s.oc : s.c, pixels = result ? s.oh() * s.ow() : s.h * s.w;
-  if constexpr (!first_order_only)
-    if (recorded) return reshape(sum_to(reshape(g, {s.n, channels, pixels}), {1, channels, 1}), {channels});
+  if constexpr (!first_order_only || !on_host<D>)
+    if (recorded || !on_host<D>) return reshape(sum_to(reshape(g, {s.n, channels, pixels}), {1, channels, 1}), {channels});
   Tensor<T, D> out = empty_tensor<T, D>({channels});
   count_pass();
   if (s.channels_last) sum_rows<T>(s.n * pixels, channels, g.data_ptr(), out.data_ptr(), false);
@@ -119,7 +119,12 @@ Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T
   Tensor<T, D> out = empty_tensor<T, D>(Part == ConvPart::result ? g.result : Part == ConvPart::image ? g.image : g.weight,
                                          last && Part != ConvPart::weight);
   count_pass();
-  if constexpr (Part == ConvPart::result) {
+  if constexpr (!on_host<D>) {
+    const base::ConvCall<T> call{s, x.data_ptr(), y.data_ptr(), bias_data, out.data_ptr()};
+    if constexpr (Part == ConvPart::result) Accelerator<D>::conv_forward(call);
+    else if constexpr (Part == ConvPart::image) Accelerator<D>::conv_data_gradient(call);
+    else Accelerator<D>::conv_weight_gradient(call);
+  } else if constexpr (Part == ConvPart::result) {
     conv2d_forward<T>(s, x.data_ptr(), y.data_ptr(), bias_data, out.data_ptr(), epilogue);
   } else if constexpr (Part == ConvPart::image) {
     conv2d_data_gradient<T>(s, y.data_ptr(), x.data_ptr(), out.data_ptr());
@@ -133,9 +138,11 @@ Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T
   else return record_op(op, std::move(out), false, ConvBackward<Part, T, D>{g, Activation<T, D>(x), Saved<T, D>(y)}, x, y, bias);
 }
 
-/// Runs a convolution, or a transposed one. skip drops rows and columns in front: padding that differs on the two sides.
+/// Runs a convolution, or a transposed one. skip: rows and columns of a convolution's result to drop in front, where padding differs
+/// on the two sides; of a transposed one's to add behind, which nothing reaches but the bias.
 template <ConvPart Part, Scalar T, Device D>
 struct ConvProducer : ProducerBase<T, D> {
+  static constexpr bool finishes = Part == ConvPart::result && on_host<D>;  // what follows, part by part
   std::string_view op;
   ConvGeometry geometry;
   Pair skip;
@@ -145,35 +152,51 @@ struct ConvProducer : ProducerBase<T, D> {
   ConvProducer(const Shape& shape, std::string_view name, const ConvGeometry& g, const Pair& front, const Tensor<T, D>& image,
                const Tensor<T, D>& w, const Tensor<T, D>& b)
       : ProducerBase<T, D>{shape}, op(name), geometry(g), skip(front), x(image), weight(w), bias(b), last(has_channels_last(image)) {
-    geometry.s.channels_last = last && convolution::runs_channels_last<T>();
+    if constexpr (on_host<D>) geometry.s.channels_last = last && convolution::runs_channels_last<T>();
   }
   Tensor<T, D> operator()() const
     requires(Part == ConvPart::image)
   {
     const GradMode mode(this->record != 0);
-    return arranged(convolve<Part>(op, geometry, weight.get(), x.get(), bias.get()), last);
+    if (!skips()) return arranged(convolve<Part>(op, geometry, weight.get(), x.get(), bias.get()), last);
+    Shape channels{geometry.s.c};
+    while (channels.size() + 1 < geometry.weight.size()) channels.push_back(1);
+    Tensor<T, D> y = bias.get().defined() ? copy_of(expand(view(bias.get(), channels), this->result)) : Tensor<T, D>(full_record<T, D>(this->result, T{}));
+    Tensor<T, D> reached = narrow(y, -1, 0, geometry.s.w);
+    if (skip.h > 0) reached = narrow(reached, -2, 0, geometry.s.h);
+    reached.copy_(convolve<Part>(op, geometry, weight.get(), x.get(), bias.get()));
+    return arranged(y, last);
   }
   std::int64_t columns() const
-    requires(Part == ConvPart::result)
+    requires finishes
   {
     if (last) return geometry.s.channels_last ? geometry.s.oc : -1;
     return skips() ? this->result.back() : geometry.s.oh() * geometry.s.ow();
   }
   AxisOrder order() const { return last ? channels_last_order : 0; }
+  Tensor<T, D> operator()() const
+    requires(Part == ConvPart::result && !finishes)
+  {
+    const GradMode mode(this->record != 0);
+    return arranged(kept(convolve<Part>(op, geometry, x.get(), weight.get(), bias.get())), last);
+  }
   Tensor<T, D> operator()(const Epilogue* epilogue = nullptr) const
-    requires(Part == ConvPart::result)
+    requires finishes
   {
     const GradMode mode(this->record != 0);
     Tensor<T, D> y = convolve<Part>(op, geometry, x.get(), weight.get(), bias.get(), skips() ? nullptr : epilogue);
     if (!skips()) return arranged(y, last);
-    if (skip.h > 0) y = narrow(y, -2, skip.h, y.size(-2) - skip.h);
-    if (skip.w > 0) y = narrow(y, -1, skip.w, y.size(-1) - skip.w);
-    y = arranged(y, last);
+    y = arranged(kept(std::move(y)), last);
     Finish<T>{epilogue, y.data_ptr(), columns()}.all(y.numel() / columns());
     return y;
   }
 
  private:
+  Tensor<T, D> kept(Tensor<T, D> y) const {
+    if (skip.h > 0) y = narrow(y, -2, skip.h, y.size(-2) - skip.h);
+    if (skip.w > 0) y = narrow(y, -1, skip.w, y.size(-1) - skip.w);
+    return y;
+  }
   bool skips() const { return skip.h > 0 || skip.w > 0; }
 };
 
@@ -251,8 +274,10 @@ auto make_transposed_convolution(std::string_view op, X&& x, W&& weight, const t
   if (output_padding.h < 0 || output_padding.w < 0 || (output_padding.h >= s.sh && output_padding.h >= s.dh && two) ||
       (output_padding.w >= s.sw && output_padding.w >= s.dw))
     raise<ValueError>(op, "output_padding ", output_padding, " must be smaller than stride ", stride, " or dilation ", dilation);
-  s.h = two ? (xs.at(-2) - 1) * s.sh - 2 * s.ph + s.dh * (s.kh - 1) + output_padding.h + 1 : 1;
-  s.w = (xs.at(-1) - 1) * s.sw - 2 * s.pw + s.dw * (s.kw - 1) + output_padding.w + 1;
+  // Padding as large as a step and more makes room for another window: a convolution of that size would give more than x.
+  const Pair behind{output_padding.h < s.sh ? 0 : output_padding.h - s.sh + 1, output_padding.w < s.sw ? 0 : output_padding.w - s.sw + 1};
+  s.h = two ? (xs.at(-2) - 1) * s.sh - 2 * s.ph + s.dh * (s.kh - 1) + output_padding.h - behind.h + 1 : 1;
+  s.w = (xs.at(-1) - 1) * s.sw - 2 * s.pw + s.dw * (s.kw - 1) + output_padding.w - behind.w + 1;
   if (s.h < 1 || s.w < 1)
     raise<ShapeError>(op, "the result of input ", xs, " and weight ", ws, " with padding ", padding, " would be empty: ", s.h, " x ", s.w);
   if (xs.size() == Rank + 2) g.image.push_back(s.n);
@@ -260,7 +285,10 @@ auto make_transposed_convolution(std::string_view op, X&& x, W&& weight, const t
   if (two) g.image.push_back(s.h);
   g.image.push_back(s.w);
   g.weight = ws, g.result = xs;
-  return produce(ConvProducer<ConvPart::image, value_t<X>, device_t<X>>(g.image, op, g, 0, eval(std::forward<X>(x)),
+  Shape shape = g.image;
+  shape[shape.size() - 1] += behind.w;
+  if (two) shape[shape.size() - 2] += behind.h;
+  return produce(ConvProducer<ConvPart::image, value_t<X>, device_t<X>>(shape, op, g, behind, eval(std::forward<X>(x)),
                                                                         eval(std::forward<W>(weight)), bias));
 }
 

@@ -124,7 +124,6 @@ struct Resampling {
     }
   }
 
- private:
   template <bool Transposed>
   Taps taps(int axis) const {
     Taps t = TapsOf(mode, align_corners, axes[axis]).take();
@@ -138,7 +137,9 @@ Tensor<T, D> resampled(const Resampling& r, const Tensor<T, D>& input) {
   const Tensor<T, D> x = contiguous(input);
   Tensor<T, D> y = empty_tensor<T, D>(Transposed ? r.in : r.out);
   count_pass();
-  r.run<Transposed>(x.data_ptr(), y.data_ptr());
+  if constexpr (on_host<D>) r.run<Transposed>(x.data_ptr(), y.data_ptr());
+  else
+    Accelerator<D>::resample(r.in[0] * r.in[1], r.taps<Transposed>(0), r.taps<Transposed>(1), r.taps<Transposed>(2), x.data_ptr(), y.data_ptr());
   auto backward = [r](const autograd::BackwardContext& ctx) {
     if (ctx.wants(0)) ctx.give(0, resampled<!Transposed>(r, dense_gradient<T, D>(ctx)));
   };

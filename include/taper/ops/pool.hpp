@@ -86,6 +86,13 @@ struct PlanePicks {
   const LastPools* last = nullptr;  // of images whose channels are last, and what works on them
 };
 
+/// The same where a device other than the host works on them, which looks for an element among the windows around it.
+struct WindowPicks : PlanePicks {
+  PoolWindows windows;
+};
+template <class D>
+using PicksOn = std::conditional_t<on_host<D>, PlanePicks, WindowPicks>;
+
 /// y[p, i] = x[p, index[p, i]].
 template <class T, class A = Abi>
 TAPER_KERNEL void pick_in_planes(const PlanePicks& p, const T* x, const std::int32_t* index, T* y) {
@@ -94,12 +101,12 @@ TAPER_KERNEL void pick_in_planes(const PlanePicks& p, const T* x, const std::int
 }
 
 template <bool Gather, Scalar T, Device D>
-Tensor<T, D> move_picks(const PlanePicks& picks, const Tensor<T, D>& x, const Tensor<std::int32_t, D>& index);
+Tensor<T, D> move_picks(const PicksOn<D>& picks, const Tensor<T, D>& x, const Tensor<std::int32_t, D>& index);
 
 /// Gathering what the maxima's indices name and scattering to it are each other's gradients.
 template <bool Gather, Scalar T, Device D>
 struct PicksBackward {
-  PlanePicks picks;
+  PicksOn<D> picks;
   Tensor<std::int32_t, D> index;
   void operator()(const autograd::BackwardContext& ctx) const {
     if (ctx.wants(0)) ctx.give(0, move_picks<!Gather>(picks, dense_gradient<T, D>(ctx), index));
@@ -107,25 +114,28 @@ struct PicksBackward {
 };
 
 template <bool Gather, Scalar T, Device D>
-Tensor<T, D> move_picks(const PlanePicks& picks, const Tensor<T, D>& x, const Tensor<std::int32_t, D>& index) {
+Tensor<T, D> move_picks(const PicksOn<D>& picks, const Tensor<T, D>& x, const Tensor<std::int32_t, D>& index) {
   const Tensor<T, D> from = arranged(x, picks.last != nullptr);
   Tensor<T, D> out = empty_tensor<T, D>(Gather ? picks.out_shape : picks.in_shape, picks.last != nullptr);
   count_pass();
-  if constexpr (std::same_as<T, float>)
+  if constexpr (std::same_as<T, float> && on_host<D>)
     if (picks.last) {
       const Shape& s = picks.in_shape;
       (Gather ? picks.last->gather : picks.last->scatter)(s[0], picks.in, picks.out, s[1], from.data_ptr(), std::as_const(index).data_ptr(), out.data_ptr());
       return record_op("max_pool", std::move(out), false, PicksBackward<Gather, T, D>{picks, index}, from);
     }
-  if constexpr (Gather) pick_in_planes<T>(picks, from.data_ptr(), std::as_const(index).data_ptr(), out.data_ptr());
-  else max_pool2d_backward<T>(picks.planes, picks.in, picks.out, from.data_ptr(), std::as_const(index).data_ptr(), out.data_ptr());
+  const std::int32_t* at = std::as_const(index).data_ptr();
+  if constexpr (on_host<D> && Gather) pick_in_planes<T>(picks, from.data_ptr(), at, out.data_ptr());
+  else if constexpr (on_host<D>) max_pool2d_backward<T>(picks.planes, picks.in, picks.out, from.data_ptr(), at, out.data_ptr());
+  else if constexpr (Gather) Accelerator<D>::max_pool_gather(picks.windows, from.data_ptr(), at, out.data_ptr());
+  else Accelerator<D>::max_pool_scatter(picks.windows, from.data_ptr(), at, out.data_ptr());
   return arranged(record_op("max_pool", std::move(out), false, PicksBackward<Gather, T, D>{picks, index}, from), has_channels_last(x));
 }
 
 /// Runs a max pooling; `kernel(last, x, y, indices)` fills the results. Indices are made where somebody needs them: for the
 /// caller in 64 bits, for backward in 32.
 template <bool Indices, Scalar T, Device D, class Kernel>
-ValuesIndices<Tensor<T, D>, D> max_pool(std::string_view op, const Tensor<T, D>& input, const PlanePicks& picks, const Kernel& kernel) {
+ValuesIndices<Tensor<T, D>, D> max_pool(std::string_view op, const Tensor<T, D>& input, const PicksOn<D>& picks, const Kernel& kernel) {
   const bool last = has_channels_last(input);
   const Tensor<T, D> x = picks.last ? input : contiguous(input);
   bool recorded = false;
@@ -172,12 +182,24 @@ struct AdaptiveMaxPoolKernel {
   void operator()(const LastPools*, const T* x, T* y, Index* indices) const { adaptive_max_pool2d<T>(p.planes, p.h, p.w, oh, ow, x, y, indices); }
 };
 
+template <Device D>
+struct DeviceMaxPool {
+  PoolWindows windows;
+  template <class T, class Index>
+  void operator()(const LastPools*, const T* x, T* y, Index* indices) const { Accelerator<D>::max_pool(windows, x, y, indices); }
+};
+template <bool Indices, Scalar T, Device D>
+ValuesIndices<Tensor<T, D>, D> max_pool_on_device(std::string_view op, const Tensor<T, D>& x, const PlanePicks& picks, const PoolWindows& windows) {
+  return max_pool<Indices>(op, x, WindowPicks{picks, windows}, DeviceMaxPool<D>{windows});
+}
+
 template <bool Indices, Scalar T, Device D>
 ValuesIndices<Tensor<T, D>, D> max_pool_windows(std::string_view op, int rank, const Tensor<T, D>& x, const Pool2dShape& s) {
   PlanePicks picks{s.planes, s.h * s.w, s.oh() * s.ow(), x.shape(), PoolPlanes(op, rank, x.shape()).shape(rank, s.oh(), s.ow())};
-  if constexpr (!Indices && std::same_as<T, float>)
+  if constexpr (on_host<D> && !Indices && std::same_as<T, float>)
     if (has_channels_last(x)) picks.last = last_pools<Abi>.load(std::memory_order_acquire);
-  return max_pool<Indices>(op, x, picks, MaxPoolKernel<T>{s, x.shape()[0]});
+  if constexpr (on_host<D>) return max_pool<Indices>(op, x, picks, MaxPoolKernel<T>{s, x.shape()[0]});
+  else return max_pool_on_device<Indices>(op, x, picks, {s, false, s.oh(), s.ow()});
 }
 
 inline Pair adaptive_size(std::string_view op, const PoolPlanes& p, Pair size) {
@@ -192,7 +214,8 @@ ValuesIndices<Tensor<T, D>, D> adaptive_max_pool(std::string_view op, int rank, 
   const PoolPlanes p(op, rank, x.shape());
   const Pair size = adaptive_size(op, p, output_size);
   const PlanePicks picks{p.planes, p.h * p.w, size.h * size.w, x.shape(), p.shape(rank, size.h, size.w)};
-  return max_pool<Indices>(op, x, picks, AdaptiveMaxPoolKernel<T>{p, size.h, size.w});
+  if constexpr (on_host<D>) return max_pool<Indices>(op, x, picks, AdaptiveMaxPoolKernel<T>{p, size.h, size.w});
+  else return max_pool_on_device<Indices>(op, x, picks, {{.planes = p.planes, .h = p.h, .w = p.w}, true, size.h, size.w});
 }
 
 /// An average pooling, plain or adaptive, as a linear map and its transpose.
@@ -214,6 +237,8 @@ struct AveragePool {
     if (adaptive) adaptive_avg_pool2d_backward<T>(s.planes, s.h, s.w, size.h, size.w, dy, dx);
     else avg_pool2d_backward<T>(s, count_include_pad, divisor, dy, dx);
   }
+  /// As a device runs it.
+  PoolWindows windows() const { return {s, adaptive, adaptive ? size.h : s.oh(), adaptive ? size.w : s.ow()}; }
 };
 
 template <bool Forward, Scalar T, Device D>
@@ -232,8 +257,10 @@ Tensor<T, D> average_pool(std::string_view op, const AveragePool& pool, const Te
   const Tensor<T, D> x = contiguous(input);
   Tensor<T, D> y = empty_tensor<T, D>(Forward ? pool.out_shape : pool.in_shape);
   count_pass();
-  if constexpr (Forward) pool.forward(x.data_ptr(), y.data_ptr());
-  else pool.backward(x.data_ptr(), y.data_ptr());
+  if constexpr (on_host<D> && Forward) pool.forward(x.data_ptr(), y.data_ptr());
+  else if constexpr (on_host<D>) pool.backward(x.data_ptr(), y.data_ptr());
+  else if constexpr (Forward) Accelerator<D>::average_pool(pool.windows(), pool.count_include_pad, pool.divisor, x.data_ptr(), y.data_ptr());
+  else Accelerator<D>::average_pool_backward(pool.windows(), pool.count_include_pad, pool.divisor, x.data_ptr(), y.data_ptr());
   return arranged(record_op(op, std::move(y), false, AveragePoolBackward<Forward, T, D>{pool}, x), has_channels_last(input));
 }
 

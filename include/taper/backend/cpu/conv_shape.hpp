@@ -31,4 +31,13 @@ struct Conv2dShape {
   }
 };
 
+/// A convolution or one of its gradients, as a device other than the host runs it: from two of image, weight and result, in this
+/// order, to the third. The bias, which may be null, has an element for each channel of a result or an image that is made.
+template <class T>
+struct ConvCall {
+  Conv2dShape s;
+  const T *first, *second, *bias;
+  T* out;
+};
+
 }  // namespace taper::inline TAPER_ABI::base

@@ -28,6 +28,14 @@ struct Pool2dShape {
   }
 };
 
+/// A pooling as a device other than the host runs it: windows of a kernel, or (of `s` only the planes count then) as many as the
+/// result has elements, which cover the planes evenly.
+struct PoolWindows {
+  Pool2dShape s;
+  bool adaptive = false;
+  std::int64_t oh = 1, ow = 1;
+};
+
 namespace pooling {
 
 struct Range {

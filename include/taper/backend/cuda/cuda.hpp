@@ -7,6 +7,7 @@
 #include <taper/backend/cuda/memory.hpp>
 #if TAPER_NVCC
 #include <taper/backend/cuda/cublas.hpp>
+#include <taper/backend/cuda/cudnn_conv.hpp>
 #include <taper/backend/cuda/system.hpp>
 #endif
 
@@ -98,6 +99,9 @@ struct CudaSystem {
   static void gemm(const base::GemmCall<T>& call, const base::BlasCall& blas) {
     base::cublas_gemm(call, blas, stream());
   }
+#if TAPER_CUDNN
+  static auto convolutions() { return base::CudnnConvolutions<CudaSystem>{stream(), !cuda::tf32_allowed()}; }
+#endif
 #endif
 
  private:

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Whether convolutions go through cuDNN: where its header is found, unless TAPER_CUDNN is 0, in all units of a program
+// alike.
+#pragma once
+
+#include <taper/backend/cuda/errors.hpp>
+
+#if !defined(TAPER_CUDNN)
+#if __has_include(<cudnn.h>)
+#define TAPER_CUDNN 1
+#else
+#define TAPER_CUDNN 0
+#endif
+#endif
+
+#if TAPER_CUDNN
+#include <cudnn.h>
+#include <vector>
+
+namespace taper::inline TAPER_ABI::base {
+
+inline void check_cudnn(std::string_view op, cudnnStatus_t status) {
+  if (status != CUDNN_STATUS_SUCCESS) raise<DeviceError>(op, "cuDNN says ", cudnnGetErrorString(status));
+}
+/// False for what cuDNN has no kernel for, which is no fault.
+inline bool cudnn_supports(std::string_view op, cudnnStatus_t status) {
+  if (CUDNN_STATUS_CATEGORY(static_cast<int>(status)) == CUDNN_STATUS_NOT_SUPPORTED) return false;
+  check_cudnn(op, status);
+  return true;
+}
+
+/// A thing of cuDNN's that is made and destroyed.
+template <class T, cudnnStatus_t (*Create)(T*), cudnnStatus_t (*Destroy)(T)>
+class CudnnOwned {
+ public:
+  CudnnOwned() { check_cudnn("cudnn", Create(&it_)); }
+  ~CudnnOwned() { (void)Destroy(it_); }
+  CudnnOwned(const CudnnOwned&) = delete;
+  CudnnOwned& operator=(const CudnnOwned&) = delete;
+  operator T() const { return it_; }
+
+ private:
+  T it_{};
+};
+
+/// The handles of a thread, one per device, each with the stream that it was told last.
+struct CudnnHandles {
+  struct Handle {
+    cudnnHandle_t handle = nullptr;
+    cudaStream_t stream = nullptr;
+  };
+  std::vector<Handle> of_device;
+
+  CudnnHandles() = default;
+  CudnnHandles(const CudnnHandles&) = delete;
+  CudnnHandles& operator=(const CudnnHandles&) = delete;
+  ~CudnnHandles() {
+    for (const Handle& h : of_device)
+      if (h.handle) (void)cudnnDestroy(h.handle);
+  }
+};
+
+/// The calling thread's handle for the current device.
+inline cudnnHandle_t cudnn_handle(std::string_view op, cudaStream_t stream) {
+  static thread_local CudnnHandles handles;
+  int device = 0;
+  check_cuda(op, cudaGetDevice(&device));
+  if (handles.of_device.size() <= static_cast<std::size_t>(device))
+    handles.of_device.resize(static_cast<std::size_t>(device) + 1);
+  auto& [handle, last] = handles.of_device[static_cast<std::size_t>(device)];
+  if (!handle) check_cudnn(op, cudnnCreate(&handle));
+  if (last != stream) {
+    check_cudnn(op, cudnnSetStream(handle, stream));
+    last = stream;
+  }
+  return handle;
+}
+
+}  // namespace taper::inline TAPER_ABI::base
+#endif

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+// Convolutions through cuDNN, by algorithms that give the same bits every time.
+#pragma once
+
+#include <taper/backend/cpu/conv_shape.hpp>
+#include <taper/backend/cuda/cudnn.hpp>
+#include <taper/core/dtype.hpp>
+
+#if TAPER_CUDNN
+namespace taper::inline TAPER_ABI::base {
+
+/// What cuDNN calls a dtype. Sums are of the compute type.
+template <class T>
+struct CudnnType;
+template <>
+struct CudnnType<float> {
+  static constexpr cudnnDataType_t data = CUDNN_DATA_FLOAT;
+};
+template <>
+struct CudnnType<double> {
+  static constexpr cudnnDataType_t data = CUDNN_DATA_DOUBLE;
+};
+template <>
+struct CudnnType<float16> {
+  static constexpr cudnnDataType_t data = CUDNN_DATA_HALF;
+};
+template <>
+struct CudnnType<bfloat16> {
+  static constexpr cudnnDataType_t data = CUDNN_DATA_BFLOAT16;
+};
+
+template <class T>
+concept OfCudnn = requires {
+  CudnnType<T>::data;
+};
+
+/// Whether the sizes of a convolution fit cuDNN's, and there is something to do.
+inline bool cudnn_takes(const Conv2dShape& s) {
+  constexpr std::int64_t most = (std::int64_t{1} << 31) - 1;
+  const auto fits = [](auto... n) { return ((n <= most) && ...); };
+  return !s.empty() && s.group_in() > 0 && s.h > 0 && s.w > 0 &&
+         fits(s.n * s.c * s.h * s.w, s.n * s.oc * s.oh() * s.ow(), s.oc * s.group_in() * s.taps()) &&
+         fits(s.ph, s.pw, s.sh, s.sw, s.dh, s.dw);
+}
+
+/// A convolution as cuDNN is told of it.
+class CudnnConv {
+ public:
+  CudnnOwned<cudnnTensorDescriptor_t, &cudnnCreateTensorDescriptor, &cudnnDestroyTensorDescriptor> image, result, bias;
+  CudnnOwned<cudnnFilterDescriptor_t, &cudnnCreateFilterDescriptor, &cudnnDestroyFilterDescriptor> weight;
+  CudnnOwned<cudnnConvolutionDescriptor_t, &cudnnCreateConvolutionDescriptor, &cudnnDestroyConvolutionDescriptor> conv;
+
+  /// With exact, products of float are not rounded to fewer bits. biases: how many channels a bias is for.
+  CudnnConv(const Conv2dShape& s, cudnnDataType_t type, bool exact, std::int64_t biases) {
+    const bool wide = type == CUDNN_DATA_DOUBLE, half = type == CUDNN_DATA_HALF || type == CUDNN_DATA_BFLOAT16;
+    tensor(image, type, s.n, s.c, s.h, s.w);
+    tensor(result, type, s.n, s.oc, s.oh(), s.ow());
+    tensor(bias, type, 1, biases, 1, 1);
+    check(cudnnSetFilter4dDescriptor(weight, type, CUDNN_TENSOR_NCHW, size(s.oc), size(s.group_in()), size(s.kh),
+                                     size(s.kw)));
+    check(cudnnSetConvolution2dDescriptor(conv, size(s.ph), size(s.pw), size(s.sh), size(s.sw), size(s.dh), size(s.dw),
+                                          CUDNN_CROSS_CORRELATION, wide ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT));
+    check(cudnnSetConvolutionGroupCount(conv, size(s.groups)));
+    check(cudnnSetConvolutionMathType(conv, half ? CUDNN_TENSOR_OP_MATH : exact ? CUDNN_FMA_MATH : CUDNN_DEFAULT_MATH));
+  }
+
+ private:
+  static void check(cudnnStatus_t status) { check_cudnn("conv", status); }
+  static int size(std::int64_t n) { return static_cast<int>(n); }
+  static void tensor(cudnnTensorDescriptor_t t, cudnnDataType_t type, std::int64_t n, std::int64_t c, std::int64_t h,
+                     std::int64_t w) {
+    check(cudnnSetTensor4dDescriptor(t, CUDNN_TENSOR_NCHW, type, size(n), size(c), size(h), size(w)));
+  }
+};
+
+/// Runs convolutions on a stream, with Memory's allocate and deallocate for what an algorithm needs beside its
+/// operands. Each function returns false, with nothing done, where cuDNN does not do such a call.
+template <class Memory>
+struct CudnnConvolutions {
+  cudaStream_t stream;
+  bool exact;
+
+  template <OfCudnn T>
+  bool forward(const ConvCall<T>& call) const {
+    if (!cudnn_takes(call.s)) return false;
+    constexpr auto algorithm = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
+    const CudnnConv c(call.s, CudnnType<T>::data, exact, call.s.oc);
+    const cudnnHandle_t handle = cudnn_handle("conv", stream);
+    Workspace space;
+    if (!cudnn_supports("conv", cudnnGetConvolutionForwardWorkspaceSize(handle, c.image, c.weight, c.conv, c.result,
+                                                                        algorithm, &space.bytes)))
+      return false;
+    space.take();
+    const Scale<T> one = 1, zero = 0;
+    if (!cudnn_supports(
+            "conv", cudnnConvolutionForward(handle, &one, c.image, call.first, c.weight, call.second, c.conv, algorithm,
+                                            space.data, space.bytes, &zero, c.result, call.out)))
+      return false;
+    add_bias(call, handle, c, c.result);
+    return true;
+  }
+  template <OfCudnn T>
+  bool data_gradient(const ConvCall<T>& call) const {
+    if (!cudnn_takes(call.s)) return false;
+    constexpr auto algorithm = CUDNN_CONVOLUTION_BWD_DATA_ALGO_1;
+    const CudnnConv c(call.s, CudnnType<T>::data, exact, call.s.c);
+    const cudnnHandle_t handle = cudnn_handle("conv", stream);
+    Workspace space;
+    if (!cudnn_supports("conv", cudnnGetConvolutionBackwardDataWorkspaceSize(handle, c.weight, c.result, c.conv,
+                                                                             c.image, algorithm, &space.bytes)))
+      return false;
+    space.take();
+    const Scale<T> one = 1, zero = 0;
+    if (!cudnn_supports("conv",
+                        cudnnConvolutionBackwardData(handle, &one, c.weight, call.first, c.result, call.second, c.conv,
+                                                     algorithm, space.data, space.bytes, &zero, c.image, call.out)))
+      return false;
+    add_bias(call, handle, c, c.image);
+    return true;
+  }
+  template <OfCudnn T>
+  bool weight_gradient(const ConvCall<T>& call) const {
+    if (!cudnn_takes(call.s)) return false;
+    constexpr auto algorithm = CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1;
+    const CudnnConv c(call.s, CudnnType<T>::data, exact, call.s.oc);
+    const cudnnHandle_t handle = cudnn_handle("conv", stream);
+    Workspace space;
+    if (!cudnn_supports("conv", cudnnGetConvolutionBackwardFilterWorkspaceSize(handle, c.image, c.result, c.conv,
+                                                                               c.weight, algorithm, &space.bytes)))
+      return false;
+    space.take();
+    const Scale<T> one = 1, zero = 0;
+    return cudnn_supports(
+        "conv", cudnnConvolutionBackwardFilter(handle, &one, c.image, call.first, c.result, call.second, c.conv,
+                                               algorithm, space.data, space.bytes, &zero, c.weight, call.out));
+  }
+
+ private:
+  template <class T>
+  using Scale = compute_t<T>;
+
+  struct Workspace {
+    std::size_t bytes = 0;
+    void* data = nullptr;
+    void take() {
+      if (bytes > 0) data = Memory::allocate(bytes);
+    }
+    Workspace() = default;
+    Workspace(const Workspace&) = delete;
+    Workspace& operator=(const Workspace&) = delete;
+    ~Workspace() {
+      if (data) Memory::deallocate(data, bytes);
+    }
+  };
+
+  template <class T>
+  static void add_bias(const ConvCall<T>& call, cudnnHandle_t handle, const CudnnConv& c, cudnnTensorDescriptor_t to) {
+    const Scale<T> one = 1;
+    if (call.bias) check_cudnn("conv", cudnnAddTensor(handle, &one, c.bias, call.bias, &one, to, call.out));
+  }
+};
+
+}  // namespace taper::inline TAPER_ABI::base
+#endif
