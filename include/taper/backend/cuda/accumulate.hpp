@@ -5,12 +5,9 @@
 
 #include <taper/backend/cpu/index.hpp>
 #include <taper/backend/cuda/places.hpp>
+#include <taper/backend/cuda/sort.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
-
-/// Stable sorts of a system: backend/cuda/thrust.hpp.
-template <class System>
-struct DeviceSort;
 
 template <class Places>
 struct KeysKernel {
