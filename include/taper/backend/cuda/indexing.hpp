@@ -283,20 +283,29 @@ struct DeviceIndexing {
   static void add_blocks(const BlockAxes& axes, const Places& places, TensorRecord& x, const TensorRecord& values,
                          bool one_value, bool distinct, std::int64_t skip = -1) {
     if (axes.total == 0) return;
-    RecordPtr sorted;
-    std::int64_t *keys = nullptr, *order = nullptr;
-    if (!distinct) {
-      sorted = make_dense<D>(DType::int64, {2, places.count});
-      keys = reinterpret_cast<std::int64_t*>(sorted->data), order = keys + places.count;
-      System::for_each(places.count, KeysKernel<Places>{places, keys, order});
-      static_assert(Sorting<System>,
-                    "adding at places that may repeat needs Thrust: #include <taper/backend/cuda/thrust.hpp>");
-      DeviceSort<System>::by_key(keys, order, places.count);
+    T* const to = reinterpret_cast<T*>(x.data);
+    const T* const from = reinterpret_cast<const T*>(values.data);
+    if (distinct) {
+      axes.with(places, [&]<class Blocks>(const Blocks& blocks) {
+        System::for_each(axes.total, AddApartKernel<T, Blocks>{blocks, to, from, one_value});
+      });
+      return;
     }
+    static_assert(Sorting<System>,
+                  "adding at places that may repeat needs Thrust: #include <taper/backend/cuda/thrust.hpp>");
+    const RecordPtr sorted = make_dense<D>(DType::int64, {2, places.count});
+    auto *keys = reinterpret_cast<std::int64_t*>(sorted->data), *order = keys + places.count;
+    System::for_each(places.count, KeysKernel<Places>{places, keys, order});
+    DeviceSort<System>::by_key(keys, order, places.count);
+    const std::int64_t runs = (places.count + added_run - 1) / added_run, each = axes.total / places.count;
+    const RecordPtr sums = make_dense<D>(dtype_of<compute_t<T>>, {runs > 1 ? each * runs : 0});
+    auto* partial = reinterpret_cast<compute_t<T>*>(sums->data);
     axes.with(places, [&]<class Blocks>(const Blocks& blocks) {
-      System::for_each(axes.total,
-                       AccumulateKernel<T, Blocks>{blocks, keys, order, reinterpret_cast<T*>(x.data),
-                                                   reinterpret_cast<const T*>(values.data), one_value, skip});
+      const SortedValues<T, Blocks> inputs{blocks, keys, order, from, one_value};
+      Blocks by_run = blocks;
+      by_run.count = decltype(by_run.count)(runs);
+      if (runs > 1) System::for_each(each * runs, PartialSumsKernel<T, Blocks>{inputs, by_run, partial});
+      System::for_each(axes.total, AccumulateKernel<T, Blocks>{inputs, by_run, partial, to, skip});
     });
   }
 };
