@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Runs a function of a tensor on the host and on a device: values, gradients and gradients of gradients must agree.
+// Runs a function of a tensor on the host and on a device whose memory the host cannot touch: values, gradients and
+// gradients of gradients must agree.
 #pragma once
 
-#include "tests/support/catch.hpp"
-
-#include <taper/backend/cuda/thrust_host.hpp>
 #include <taper/taper.hpp>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/guarded_system.hpp"
 
 namespace both {
 
 using namespace taper;
 
-using D = ThrustCpp;
+using D = Guarded;
 
 template <class T>
 bool same(const Tensor<T>& a, const Tensor<T>& b) {
@@ -36,7 +37,9 @@ bool same(const Tensor<T, D>& a, const Tensor<T>& b) {
 template <class Device_>
 struct Mover {
   template <class X>
-  auto operator()(const X& x) const { return to<Device_>(x); }
+  auto operator()(const X& x) const {
+    return to<Device_>(x);
+  }
 };
 
 /// f(mover, x) on both sides: its value, the gradient of a weighted sum of it, and the gradient of that.

@@ -43,7 +43,8 @@ TEST_CASE("gather and scatter") {
   check(values({6, 1, 4}), [&](auto on, const auto& x) { return take_along_dim(x, on(reshape(index, {1, 6, 5})), 2); });
   check(values({5, 4}), [&](auto on, const auto& x) { return take(x, on(index) - std::int64_t{3}); });
   check(values({}), [&](auto on, const auto& x) { return gather(x, 0, on(zeros<std::int64_t>({3}))); });
-  check(values({}), [&](auto on, const auto& x) { return scatter_add(x, 0, on(zeros<std::int64_t>({})), on(values({}))); });
+  check(values({}),
+        [&](auto on, const auto& x) { return scatter_add(x, 0, on(zeros<std::int64_t>({})), on(values({}))); });
 }
 
 TEST_CASE("index tensors, masks, slices") {
@@ -76,7 +77,9 @@ TEST_CASE("index tensors, masks, slices") {
     check(values({6}), [&](auto on, const auto& v) { return index_put(on(x), {on(i), on(j)}, v, accumulate); });
     check(values({1}), [&](auto on, const auto& v) { return index_put(on(x), {on(i), on(j)}, v, accumulate); });
     check(x, [&](auto on, const auto& x) { return index_put(x, {on(m45)}, 3.0, accumulate); });
-    check(x, [&](auto on, const auto& x) { return index_put(x, {Slice{1, 3}, on(j), Slice{0, 6, 2}}, 3.0, accumulate); });
+    check(x, [&](auto on, const auto& x) {
+      return index_put(x, {Slice{1, 3}, on(j), Slice{0, 6, 2}}, 3.0, accumulate);
+    });
   }
   check(x, [&](auto on, const auto& x) {
     auto t = clone(x);

@@ -6,9 +6,10 @@
 using namespace taper;
 using both::D;
 
-TEMPLATE_TEST_CASE("every dtype", "", float, double, bfloat16, float16, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t,
-                   bool, std::complex<float>, std::complex<double>) {
-  using T = TestType;
+namespace {
+
+template <class T>
+void check_moves() {
   manual_seed(6);
   const auto index = randint(0, 5, {40, 3});
   const Tensor<T> x = cast<T>(randint(0, 100, {5, 3})), source = cast<T>(randint(0, 100, {40, 3}));
@@ -32,4 +33,30 @@ TEMPLATE_TEST_CASE("every dtype", "", float, double, bfloat16, float16, std::int
   bits(pad(x, {1, 2, 3, 0}, {.mode = PadMode::reflect}), pad(X, {1, 2, 3, 0}, {.mode = PadMode::reflect}));
   bits(flip(x, {0, 1}), flip(X, {0, 1}));
   bits(tril(x), tril(X));
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("every dtype", "", float, double, bfloat16, float16, std::int8_t, std::int16_t, std::int32_t,
+                   std::int64_t, std::uint8_t, bool, std::complex<float>, std::complex<double>) {
+  check_moves<TestType>();
+}
+
+TEST_CASE("with indices of 64 bits") {
+  const std::int64_t reach = std::exchange(detail::device_reach, 4);
+  check_moves<float>();
+  detail::device_reach = reach;
+}
+
+TEST_CASE("many values at few places") {
+  manual_seed(7);
+  const auto index = randint(0, 3, {3000, 2});
+  const auto source = cast<float>(randint(-100, 100, {3000, 2}));  // sums are exact in any order
+  const auto x = zeros<float>({3, 2});
+  CHECK(both::same(scatter_add(to<D>(x), 0, to<D>(index), to<D>(source)), scatter_add(x, 0, index, source)));
+  const auto rows = index.select(1, 0);
+  CHECK(both::same(index_add(to<D>(x), 0, to<D>(rows), to<D>(source)), index_add(x, 0, rows, source)));
+  const auto one = zeros<std::int64_t>({1024});
+  CHECK(both::same(index_add(to<D>(x), 0, to<D>(one), to<D>(source.narrow(0, 0, 1024))),
+                   index_add(x, 0, one, source.narrow(0, 0, 1024))));
 }

@@ -31,7 +31,8 @@ TEST_CASE("slices along an axis") {
 TEST_CASE("masks") {
   manual_seed(4);
   const auto x = values({4, 5});
-  const Tensor<bool> m = rand<float>({4, 5}) > 0.5f, row = rand<float>({5}) > 0.5f, more = rand<float>({3, 4, 5}) > 0.5f;
+  const Tensor<bool> m = rand<float>({4, 5}) > 0.5f, row = rand<float>({5}) > 0.5f,
+                     more = rand<float>({3, 4, 5}) > 0.5f;
   const Tensor<bool> all = rand<float>({4, 5}) > -1.f, empty_mask = rand<float>({0, 5}) > 0.f;
   for (const auto& mask : {m, row, more, all}) {
     check(x, [&](auto on, const auto& x) { return eval(masked_fill(x, on(mask), 2.0)); });

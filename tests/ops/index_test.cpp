@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Indexing with integers, slices, index tensors and masks, read and written, against PyTorch and by hand.
+// Devices
 #include <taper/core/factory.hpp>
 #include <taper/ops/eager.hpp>
 #include <taper/ops/index.hpp>

@@ -20,19 +20,20 @@ inline constexpr bool is_index<I> = std::same_as<value_t<I>, std::int64_t>;
 inline Shape at_least_1d(const Shape& s) { return s.empty() ? Shape{1} : s; }
 inline Strides steps_of(const TensorRecord& r) { return r.shape.empty() ? Strides{1} : r.strides; }
 
-/// An index along an axis, checked against the tensor that it indexes: a device other than the host is waited for.
+/// An index along an axis, checked against the tensor that it indexes: a device other than the host is waited for, unless the
+/// index is `known` to be good.
 template <Device D = Cpu>
 struct AxisIndex {
   int axis = 0;
   Saved<std::int64_t, D> index;
 
-  AxisIndex(std::string_view op, const Shape& shape, std::int64_t given_axis, const Tensor<std::int64_t, D>& given)
+  AxisIndex(std::string_view op, const Shape& shape, std::int64_t given_axis, const Tensor<std::int64_t, D>& given, bool known = false)
       : axis(wrap_axis(op, given_axis, shape.size())), index(Tensor<std::int64_t, D>(dense_record_on<D>(given.handle()))) {
     const Shape x = at_least_1d(shape), i = at_least_1d(given.shape());
     if (x.size() != i.size())
       raise<ShapeError>(op, "the index ", given.shape(), " and the tensor ", shape,
                         " must have the same number of dimensions: ", i.size(), " != ", x.size());
-    if (given.numel() == 0) return;
+    if (given.numel() == 0 || known) return;
     for (int d = 0; d < x.size(); ++d)
       if (d != axis && i[d] > x[d])
         raise<ShapeError>(op, "the index ", given.shape(), " must not be larger than the tensor ", shape,

@@ -30,7 +30,7 @@ template <Scalar T, Device D>
 ValuesIndices<Tensor<T, D>, D> ordered_along(std::string_view op, const Tensor<T, D>& x, int axis,
                                              const SortRequest& want, std::int64_t results) {
   Tensor<std::int64_t, D> indices = order_along(x, axis, want, results);
-  return {gather_at(op, x, AxisIndex(op, x.shape(), axis, indices)), std::move(indices)};
+  return {gather_at(op, x, AxisIndex(op, x.shape(), axis, indices, true)), std::move(indices)};
 }
 
 inline std::int64_t axis_size(const Shape& shape, int axis) { return shape.empty() ? 1 : shape[axis]; }

@@ -94,7 +94,8 @@ struct TriangleKernel {
   TAPER_HD void operator()(std::int64_t e) const {
     const Index row = n(static_cast<Index>(e)), matrix = m(row);
     const std::int64_t c = e - static_cast<std::int64_t>(row) * static_cast<std::int64_t>(n.divisor);
-    const std::int64_t r = static_cast<std::int64_t>(row) - static_cast<std::int64_t>(matrix) * static_cast<std::int64_t>(m.divisor);
+    const std::int64_t r =
+        static_cast<std::int64_t>(row) - static_cast<std::int64_t>(matrix) * static_cast<std::int64_t>(m.divisor);
     const bool kept = lower ? c <= r + offset : c >= r + offset;
     y[e] = kept ? x[e] : U{};
   }

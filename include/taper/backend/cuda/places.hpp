@@ -14,7 +14,9 @@ struct PlanPlaces {
   int axes = 0;
   std::int64_t step[max_rank] = {}, key_step[max_rank] = {};  // of the tensor, of the table
 
-  void push(std::int64_t tensor_step, std::int64_t table_step) { step[axes] = tensor_step, key_step[axes++] = table_step; }
+  void push(std::int64_t tensor_step, std::int64_t table_step) {
+    step[axes] = tensor_step, key_step[axes++] = table_step;
+  }
   TAPER_INLINE TAPER_HD std::int64_t offset(std::int64_t b) const { return along(b, step); }
   TAPER_INLINE TAPER_HD std::int64_t key(std::int64_t b) const { return along(b, key_step); }
 
@@ -46,8 +48,8 @@ struct AxisPlaces {
   }
 };
 
-/// A block of elements at every place: element (o, b, i) of the dense other side belongs to place b, at the outer and inner
-/// coordinates.
+/// A block of elements at every place: element (o, b, i) of the dense other side belongs to place b, at the outer and
+/// inner coordinates.
 template <class Places, class Index>
 struct PlacedBlocks {
   Places places;
@@ -59,7 +61,8 @@ struct PlacedBlocks {
   };
   TAPER_INLINE TAPER_HD At at(std::int64_t e) const {
     const Index row = inner_size(static_cast<Index>(e)), o = count(row);
-    return {o, row - o * static_cast<Index>(count.divisor), static_cast<Index>(e) - row * static_cast<Index>(inner_size.divisor)};
+    return {o, row - o * static_cast<Index>(count.divisor),
+            static_cast<Index>(e) - row * static_cast<Index>(inner_size.divisor)};
   }
   /// In the tensor.
   TAPER_INLINE TAPER_HD std::int64_t offset(const At& a) const {
@@ -81,17 +84,21 @@ struct BlockAxes {
   JobAxes outer, inner;
   std::int64_t count, total;
 
-  BlockAxes(const Shape& outer_shape, const Strides& outer_strides, const Shape& inner_shape, const Strides& inner_strides,
-            std::int64_t places)
-      : outer(axes(outer_shape, outer_strides)), inner(axes(inner_shape, inner_strides)), count(places),
+  BlockAxes(const Shape& outer_shape, const Strides& outer_strides, const Shape& inner_shape,
+            const Strides& inner_strides, std::int64_t places)
+      : outer(axes(outer_shape, outer_strides)),
+        inner(axes(inner_shape, inner_strides)),
+        count(places),
         total(outer.elements * places * inner.elements) {}
 
   /// Calls f(blocks), with indices of 32 bits where these suffice.
   template <class Places, class F>
   void with(const Places& places, const F& f) const {
     if (total == 0) return;
-    if (outer.wide || inner.wide || total >= std::int64_t{1} << 31) f(blocks<std::uint64_t>(places));
-    else f(blocks<std::uint32_t>(places));
+    if (outer.wide || inner.wide || total >= device_reach)
+      f(blocks<std::uint64_t>(places));
+    else
+      f(blocks<std::uint32_t>(places));
   }
 
  private:
@@ -102,7 +109,8 @@ struct BlockAxes {
   }
   template <class Index, class Places>
   PlacedBlocks<Places, Index> blocks(const Places& places) const {
-    return {places, FastDivide<Index>(count), FastDivide<Index>(inner.elements), Offsets<1, Index>(outer), Offsets<1, Index>(inner)};
+    return {places, FastDivide<Index>(count), FastDivide<Index>(inner.elements), Offsets<1, Index>(outer),
+            Offsets<1, Index>(inner)};
   }
 };
 

@@ -117,8 +117,15 @@ RecordPtr list_true(const TensorRecord& mask, bool coordinates_first) {
   RecordPtr out = make_dense<D>(DType::int64, coordinates_first ? Shape{rank, total} : Shape{total, rank});
   if (total == 0) return out;
   D::from_host(device, host, bytes);
-  ListTrueKernel kernel{p, n, length, device, static_cast<int>(rank), {}, reinterpret_cast<std::int64_t*>(out->data),
-                        coordinates_first ? 1 : rank, coordinates_first ? total : 1};
+  ListTrueKernel kernel{p,
+                        n,
+                        length,
+                        device,
+                        static_cast<int>(rank),
+                        {},
+                        reinterpret_cast<std::int64_t*>(out->data),
+                        coordinates_first ? 1 : rank,
+                        coordinates_first ? total : 1};
   for (int j = 0; j < rank; ++j) kernel.size[j] = mask.shape[j];
   System::for_each(chunks, kernel);
   return out;

@@ -12,7 +12,8 @@ TAPER_INLINE TAPER_HD void atomic_max(std::int64_t* to, std::int64_t value) {
   atomicMax(reinterpret_cast<long long*>(to), static_cast<long long>(value));
 #else
   std::int64_t old = __atomic_load_n(to, __ATOMIC_RELAXED);
-  while (old < value && !__atomic_compare_exchange_n(to, &old, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+  while (old < value && !__atomic_compare_exchange_n(to, &old, value, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  }
 #endif
 }
 
@@ -24,11 +25,16 @@ struct alignas(16) Moved16 {
 template <class F>
 void dispatch_moved(std::size_t size, const F& f) {
   switch (size) {
-    case 1: return f.template operator()<std::uint8_t>();
-    case 2: return f.template operator()<std::uint16_t>();
-    case 4: return f.template operator()<std::uint32_t>();
-    case 8: return f.template operator()<std::uint64_t>();
-    default: return f.template operator()<Moved16>();
+    case 1:
+      return f.template operator()<std::uint8_t>();
+    case 2:
+      return f.template operator()<std::uint16_t>();
+    case 4:
+      return f.template operator()<std::uint32_t>();
+    case 8:
+      return f.template operator()<std::uint64_t>();
+    default:
+      return f.template operator()<Moved16>();
   }
 }
 
@@ -40,8 +46,10 @@ struct TakeKernel {
   std::int64_t skip;  // the key of a place that reads as 0, or -1
   TAPER_HD void operator()(std::int64_t e) const {
     const auto at = blocks.at(e);
-    if (skip >= 0 && blocks.places.key(static_cast<std::int64_t>(at.place)) == skip) out[e] = U{};
-    else out[e] = x[blocks.offset(at)];
+    if (skip >= 0 && blocks.places.key(static_cast<std::int64_t>(at.place)) == skip)
+      out[e] = U{};
+    else
+      out[e] = x[blocks.offset(at)];
   }
 };
 
@@ -86,7 +94,8 @@ struct LaunchTake {
   std::int64_t skip;
   template <class U>
   void operator()() const {
-    System::for_each(total, TakeKernel<U, Blocks>{blocks, reinterpret_cast<const U*>(x), reinterpret_cast<U*>(out), skip});
+    System::for_each(total,
+                     TakeKernel<U, Blocks>{blocks, reinterpret_cast<const U*>(x), reinterpret_cast<U*>(out), skip});
   }
 };
 template <class System, class Blocks>
@@ -99,7 +108,8 @@ struct LaunchPut {
   bool one_value;
   template <class U>
   void operator()() const {
-    System::for_each(total, PutKernel<U, Blocks>{blocks, table, reinterpret_cast<U*>(x), reinterpret_cast<const U*>(values), one_value});
+    System::for_each(total, PutKernel<U, Blocks>{blocks, table, reinterpret_cast<U*>(x),
+                                                 reinterpret_cast<const U*>(values), one_value});
   }
 };
 
