@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Matrix products against PyTorch's goldens and central differences.
+// Devices
 #include <taper/ops/activation.hpp>
 #include <taper/ops/linear.hpp>
 #include <taper/ops/matmul.hpp>
