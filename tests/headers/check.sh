@@ -27,7 +27,7 @@ available() {
   case $1 in
     interop/eigen.hpp) printf '#include <Eigen/Core>\n' | g++ -std=c++20 -x c++ "${taper_includes[@]}" -fsyntax-only - 2>/dev/null ;;
     cuda.hpp | backend/cuda/choice.hpp | backend/cuda/cuda.hpp) printf '#include <cuda_runtime_api.h>\n' | g++ -x c++ "${taper_includes[@]}" -fsyntax-only - 2>/dev/null ;;
-    backend/cuda/thrust_host.hpp) printf '#include <thrust/for_each.h>\n' | g++ -x c++ "${taper_includes[@]}" -fsyntax-only - 2>/dev/null ;;
+    backend/cuda/thrust.hpp | backend/cuda/thrust_host.hpp) printf '#include <thrust/for_each.h>\n' | g++ -x c++ "${taper_includes[@]}" -fsyntax-only - 2>/dev/null ;;
     interop/dlpack.hpp) printf '#include <dlpack/dlpack.h>\n' | g++ -x c++ -fsyntax-only - 2>/dev/null ;;
     io/gzip.hpp) printf '#include <zlib.h>\n' | g++ -x c++ -fsyntax-only - 2>/dev/null ;;
   esac

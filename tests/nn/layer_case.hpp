@@ -3,12 +3,14 @@
 #pragma once
 
 #include <taper/core/any_tensor.hpp>
+#include <taper/nn/convert.hpp>
 #include <taper/nn/state_dict.hpp>
 
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include "tests/support/device.hpp"
 #include "tests/support/golden.hpp"
 
 namespace layer_case {
@@ -79,21 +81,22 @@ void check_gradients(const std::string& name, const M& module, const std::string
     INFO(key);
     const std::string full = name + "/" + folder + "/" + key;
     REQUIRE(file().has(full));
-    golden::check_close(p.grad(), file().tensor<double>(full), relative, absolute);
+    golden::check_close(device::back(p.grad()), file().tensor<double>(full), relative, absolute);
   });
 }
 
-/// y = module(x) with its gradients, that of x to a tolerance.
+/// y = module(x) on the device under test, with its gradients, that of x to a tolerance.
 template <class M>
 void check(const std::string& name, M&& module, double tolerance = relative) {
   INFO(name);
   load(name, module);
   const taper::Tensor<double> x = input(name + "/x");
-  const taper::Tensor<double> y = module(x);
+  const auto moved = taper::to<device::D>(module);
+  const taper::Tensor<double> y = device::back(moved(device::there(x)));
   golden::check_close(y, file().tensor<double>(name + "/y"), relative, absolute);
   y.backward(file().tensor<double>(name + "/gy"));
   check_gradient(x, name + "/gx", tolerance);
-  check_gradients(name, module);
+  check_gradients(name, moved);
 }
 
 }  // namespace layer_case

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Linear, convolutions, pools and reshaping layers against PyTorch's goldens.
 // Build: -DTAPER_FIRST_ORDER_ONLY
+// Devices
 #include <taper/nn/layers/conv.hpp>
 #include <taper/nn/layers/conv_transpose.hpp>
 #include <taper/nn/layers/flatten.hpp>

@@ -15,12 +15,12 @@ TEST_CASE("embedding equals PyTorch's") {
   for (const std::string& name : file.cases()) {
     if (name.rfind("embedding.", 0) != 0) continue;
     ++cases;
-    const auto index = file.tensor<std::int64_t>(name + "/index");
+    const auto index = device::there(file.tensor<std::int64_t>(name + "/index"));
     std::optional<std::int64_t> padding;
     if (name == "embedding.padding_idx") padding = 1;
     if (name == "embedding.negative_padding_idx") padding = -1;
     check_both(file, name, {"weight"}, [&](const auto& x) { return embedding(index, x[0], padding); });
-    const auto narrow_index = file.tensor<std::int32_t>(name + "/index");
+    const auto narrow_index = device::there(file.tensor<std::int32_t>(name + "/index"));
     check_both(file, name, {"weight"}, [&](const auto& x) { return embedding(narrow_index, x[0], padding); });
   }
   CHECK(cases == 5);
@@ -49,7 +49,7 @@ TEST_CASE("embedding meets central differences, also of second order") {
   Tensor<std::int64_t> index(detail::make_dense<Cpu>(DType::int64, {4}));
   const std::int64_t values[] = {2, 0, 2, 1};
   std::copy(values, values + 4, index.data_ptr());
-  check_gradients({irregular({3, 2})}, [&](const auto& x) { return square(embedding(index, x[0])).eval(); });
+  check_gradients({irregular({3, 2})}, [&](const auto& x) { return square(embedding(device::there(index), x[0])).eval(); });
 
 }
 

@@ -24,24 +24,24 @@ const golden::File& file() {
   static const golden::File f("structural");
   return f;
 }
-Index index_of(const std::string& name) { return file().tensor<std::int64_t>(name + "/index"); }
-Tensor<bool> given_mask(const std::string& name) { return file().tensor<bool>(name + "/mask"); }
+auto index_of(const std::string& name) { return device::there(file().tensor<std::int64_t>(name + "/index")); }
+auto given_mask(const std::string& name) { return device::there(file().tensor<bool>(name + "/mask")); }
 
 /// Runs f(x, index) on a case whose only differentiable input is x.
 template <class F>
 void check_indexed(const std::string& name, const F& f) {
-  const Index index = index_of(name);
+  const auto index = index_of(name);
   check_both(file(), name, {"x"}, [&](const auto& x) { return f(x[0], index); });
 }
 
 }  // namespace
 
 TEST_CASE("gather and scatter equal PyTorch's") {
-  check_indexed("gather.d0", [](const auto& x, const Index& i) { return gather(x, 0, i); });
-  check_indexed("gather.d1", [](const auto& x, const Index& i) { return gather(x, 1, i); });
-  check_indexed("gather.3d", [](const auto& x, const Index& i) { return gather(x, -1, i); });
-  check_indexed("gather.smaller_index", [](const auto& x, const Index& i) { return gather(x, 1, i); });
-  check_indexed("scatter.value", [](const auto& x, const Index& i) { return scatter(x, 1, i, 1.5); });
+  check_indexed("gather.d0", [](const auto& x, const auto& i) { return gather(x, 0, i); });
+  check_indexed("gather.d1", [](const auto& x, const auto& i) { return gather(x, 1, i); });
+  check_indexed("gather.3d", [](const auto& x, const auto& i) { return gather(x, -1, i); });
+  check_indexed("gather.smaller_index", [](const auto& x, const auto& i) { return gather(x, 1, i); });
+  check_indexed("scatter.value", [](const auto& x, const auto& i) { return scatter(x, 1, i, 1.5); });
   for (const char* name : {"scatter.d0", "scatter.d1"}) {
     const std::string key = name;
     const int axis = key.back() - '0';
@@ -61,10 +61,10 @@ TEST_CASE("gather and scatter equal PyTorch's") {
 }
 
 TEST_CASE("index_select and index_add equal PyTorch's") {
-  check_indexed("index_select.d0", [](const auto& x, const Index& i) { return index_select(x, 0, i); });
-  check_indexed("index_select.d1", [](const auto& x, const Index& i) { return index_select(x, 1, i); });
-  check_indexed("index_select.dm1", [](const auto& x, const Index& i) { return index_select(x, -1, i); });
-  check_indexed("index_select.empty", [](const auto& x, const Index& i) { return index_select(x, 0, i); });
+  check_indexed("index_select.d0", [](const auto& x, const auto& i) { return index_select(x, 0, i); });
+  check_indexed("index_select.d1", [](const auto& x, const auto& i) { return index_select(x, 1, i); });
+  check_indexed("index_select.dm1", [](const auto& x, const auto& i) { return index_select(x, -1, i); });
+  check_indexed("index_select.empty", [](const auto& x, const auto& i) { return index_select(x, 0, i); });
   check_both(file(), "index_add", {"x", "source"},
              [&](const auto& x) { return index_add(x[0], 0, index_of("index_add"), x[1]); });
 }
@@ -182,7 +182,7 @@ TEST_CASE("take_along_dim, index_copy, index_fill, masked_scatter, nonzero") {
 }
 
 TEST_CASE("gradients meet central differences, also of second order") {
-  const Index i = tensor({{2, 0, 2}, {1, 1, 0}}), v = tensor({2, 0, 2});
+  const auto i = device::there(tensor({{2, 0, 2}, {1, 1, 0}})), v = device::there(tensor({2, 0, 2}));
   check_gradients({irregular({3, 3})}, [&](const auto& x) { return square(gather(x[0], 0, i)).eval(); });
   check_gradients({irregular({3, 3}), irregular({2, 3})},
                   [&](const auto& x) { return square(scatter_add(x[0], 1, i, square(x[1]))).eval(); });
@@ -190,22 +190,22 @@ TEST_CASE("gradients meet central differences, also of second order") {
   check_gradients({irregular({3, 3}), irregular({3, 4})},
                   [&](const auto& x) { return square(scatter(square(x[0]), 1, i, square(x[1]))).eval(); });
   check_gradients({irregular({3, 3}), irregular({2, 3})}, [&](const auto& x) {
-    Tensor<double> y = square(x[0]);
+    Tensor<double, device::D> y = square(x[0]);
     scatter_(y, 1, i, x[1]);
     scatter_add_(y, 0, i, square(x[1]));
     return square(y).eval();
   });
   // Sources larger than the index, and of another rank than it.
   check_gradients({irregular({3}), irregular({4})},
-                  [&](const auto& x) { return square(scatter_add(x[0], 0, tensor(1), square(x[1]))).eval(); });
+                  [&](const auto& x) { return square(scatter_add(x[0], 0, device::there(tensor(1)), square(x[1]))).eval(); });
   check_gradients({irregular({}), irregular({})},
-                  [&](const auto& x) { return square(scatter_add(x[0], 0, tensor({0}), square(x[1]))).eval(); });
+                  [&](const auto& x) { return square(scatter_add(x[0], 0, device::there(tensor({0})), square(x[1]))).eval(); });
   check_gradients({irregular({3, 2})}, [&](const auto& x) { return square(index_select(x[0], 0, v)).eval(); });
   check_gradients({irregular({3, 2}), irregular({3, 2})},
                   [&](const auto& x) { return square(index_add(x[0], 0, v, x[1], 2.0)).eval(); });
   check_gradients({irregular({3, 2}), irregular({3, 2})},
                   [&](const auto& x) { return square(index_copy(x[0], 0, v, x[1])).eval(); });
-  const Tensor<bool> mask = tensor({true, false, true});
+  const auto mask = device::there(tensor({true, false, true}));
   check_gradients({irregular({2, 3}), irregular({5})},
                   [&](const auto& x) { return square(masked_scatter(x[0], mask, x[1])).eval(); });
   check_gradients({irregular({3})}, [&](const auto& x) {

@@ -24,7 +24,7 @@ Tensor<float> counted(const Shape& shape) { return view(arange<float>(shape.nume
 
 TEST_CASE("indexing reads what PyTorch reads, with its gradients") {
   const golden::File file("structural");
-  const auto at = [&](const char* key) { return file.tensor<std::int64_t>(key); };
+  const auto at = [&](const char* key) { return device::there(file.tensor<std::int64_t>(key)); };
   check_both(file, "index.tensor", {"x"}, [&](const auto& x) { return x[0](at("index.tensor/index")).eval(); });
   for (const char* name : {"index.two_tensors", "index.two_broadcast"}) {
     const std::string key = name;
@@ -37,7 +37,7 @@ TEST_CASE("indexing reads what PyTorch reads, with its gradients") {
     return x[0](Slice{1, 3}, at("index.slice_tensor/i")).eval();
   });
   check_both(file, "index.mask", {"x"},
-             [&](const auto& x) { return x[0](file.tensor<bool>("index.mask/mask")).eval(); });
+             [&](const auto& x) { return x[0](device::there(file.tensor<bool>("index.mask/mask"))).eval(); });
   check_both(file, "index.steps", {"x"}, [&](const auto& x) {
     return x[0](ellipsis, Slice{1, open_end, 2}, none, -1);
   });
@@ -141,27 +141,27 @@ TEST_CASE("index_put accumulates, one after another") {
 }
 
 TEST_CASE("gradients of reading and writing meet central differences, also of second order") {
-  const Index i = tensor({2, 0, 2}), j = tensor({1, 1, 0});
+  const auto i = device::there(tensor({2, 0, 2})), j = device::there(tensor({1, 1, 0}));
   check_gradients({irregular({3, 2, 2})}, [&](const auto& x) { return (x[0](i, j) * x[0](i, j)).eval(); });
   check_gradients({irregular({3, 2, 2})}, [&](const auto& x) {
-    return square(x[0](Slice{1, 3}, ellipsis, tensor({1, 1, 0}))).eval();
+    return square(x[0](Slice{1, 3}, ellipsis, j)).eval();
   });
   check_gradients({irregular({3, 2}), irregular({3, 2})}, [&](const auto& x) {
-    Tensor<double> y = x[0] * 1.0;
+    Tensor<double, device::D> y = x[0] * 1.0;
     y(i) = square(x[1]);  // row 2 is written twice: the first value is lost
     return square(y).eval();
   });
   check_gradients({irregular({3, 2}), irregular({2})}, [&](const auto& x) {
-    Tensor<double> y = square(x[0]);
-    y(Slice{0, 2}, tensor({1, 0})) = x[1];  // broadcast, through a view
-    y(tensor({0, 1})) *= y(tensor({1, 2}));
+    Tensor<double, device::D> y = square(x[0]);
+    y(Slice{0, 2}, device::there(tensor({1, 0}))) = x[1];  // broadcast, through a view
+    y(device::there(tensor({0, 1}))) *= y(device::there(tensor({1, 2})));
     return square(y).eval();
   });
   check_gradients({irregular({3, 2}), irregular({3, 2})},
                   [&](const auto& x) { return square(index_put(square(x[0]), {i}, x[1], true)).eval(); });
   check_gradients({irregular({4})}, [&](const auto& x) {
-    Tensor<double> y = square(x[0]);
-    y(tensor({true, false, true, false})) = 0.0;
+    Tensor<double, device::D> y = square(x[0]);
+    y(device::there(tensor({true, false, true, false}))) = 0.0;
     return square(y).eval();
   });
 }

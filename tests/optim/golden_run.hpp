@@ -7,6 +7,7 @@
 
 #include <string>
 
+#include "tests/support/device.hpp"
 #include "tests/support/golden.hpp"
 
 namespace optim_test {
@@ -25,17 +26,17 @@ taper::Tensor<T> row(const golden::File& file, const std::string& key, std::int6
 template <class T>
 inline constexpr double rtol = std::is_same_v<T, double> ? 1e-12 : 2e-5;
 
-/// make(p0, p1) builds the optimizer.
+/// make(p0, p1) builds the optimizer, of parameters on the device under test.
 template <class T, class Make>
 void check(const golden::File& file, const std::string& name, const Make& make) {
   INFO(name << (std::is_same_v<T, double> ? " in double" : " in float"));
-  taper::Tensor<T> p[] = {file.tensor<T>(name + "/p0").requires_grad_(), file.tensor<T>(name + "/p1").requires_grad_()};
+  taper::Tensor<T, device::D> p[] = {device::there(file.tensor<T>(name + "/p0")).requires_grad_(), device::there(file.tensor<T>(name + "/p1")).requires_grad_()};
   auto optimizer = make(p[0], p[1]);
   for (std::int64_t step = 0; step < 10; ++step) {
     INFO("step " << step);
-    for (int i = 0; i < 2; ++i) p[i].set_grad(row<T>(file, name + "/g" + std::to_string(i), step));
+    for (int i = 0; i < 2; ++i) p[i].set_grad(device::there(row<T>(file, name + "/g" + std::to_string(i), step)));
     optimizer.step();
-    for (int i = 0; i < 2; ++i) check_close(p[i], row<T>(file, name + "/after" + std::to_string(i), step), rtol<T>, rtol<T>);
+    for (int i = 0; i < 2; ++i) check_close(device::back(p[i]), row<T>(file, name + "/after" + std::to_string(i), step), rtol<T>, rtol<T>);
   }
   const taper::StateDict state = optimizer.state_dict();
   std::size_t found = 0;

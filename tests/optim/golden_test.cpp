@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Ten steps of every optimizer, with every option, against PyTorch.
 // Build: -DTAPER_FIRST_ORDER_ONLY
+// Devices
 #include <taper/ops/eager.hpp>
 #include <taper/optim/adagrad.hpp>
 #include <taper/optim/adam.hpp>
@@ -21,7 +22,7 @@ const golden::File& file() {
 
 template <template <class...> class O, class Options>
 void run(const std::string& name, const Options& options) {
-  check_both(file(), name, [&]<class T>(const Tensor<T>& a, const Tensor<T>& b) { return O<Tensor<T>>({a, b}, options); });
+  check_both(file(), name, [&]<class X>(const X& a, const X& b) { return O<X>({a, b}, options); });
 }
 
 }  // namespace
@@ -80,20 +81,20 @@ TEST_CASE("Adagrad equals PyTorch's") {
 }
 
 TEST_CASE("parameter groups with options of their own equal PyTorch's") {
-  struct Sgd : optim::SGD<Tensor<double>> {
-    Sgd(const Tensor<double>& a, const Tensor<double>& b) : SGD({a}, {.lr = 0.0625, .momentum = 0.875}) {
+  struct Sgd : optim::SGD<Tensor<double, device::D>> {
+    Sgd(const Tensor<double, device::D>& a, const Tensor<double, device::D>& b) : SGD({a}, {.lr = 0.0625, .momentum = 0.875}) {
       add_param_group({b}, {.lr = 0.25, .momentum = 0.875, .weight_decay = 0.125});
     }
   };
   optim_test::check<double>(file(), "groups.sgd", [](const auto& a, const auto& b) { return Sgd(a, b); });
-  struct AdamW : optim::AdamW<Tensor<double>> {
-    AdamW(const Tensor<double>& a, const Tensor<double>& b) : optim::AdamW<Tensor<double>>({a}, {.lr = 0.0625}) {
+  struct AdamW : optim::AdamW<Tensor<double, device::D>> {
+    AdamW(const Tensor<double, device::D>& a, const Tensor<double, device::D>& b) : optim::AdamW<Tensor<double, device::D>>({a}, {.lr = 0.0625}) {
       add_param_group({b}, {.lr = 0.25, .weight_decay = 0.5});
     }
   };
   optim_test::check<double>(file(), "groups.adamw", [](const auto& a, const auto& b) { return AdamW(a, b); });
-  struct Adagrad : optim::Adagrad<Tensor<double>> {
-    Adagrad(const Tensor<double>& a, const Tensor<double>& b) : optim::Adagrad<Tensor<double>>({a}, {.lr = 0.0625}) {
+  struct Adagrad : optim::Adagrad<Tensor<double, device::D>> {
+    Adagrad(const Tensor<double, device::D>& a, const Tensor<double, device::D>& b) : optim::Adagrad<Tensor<double, device::D>>({a}, {.lr = 0.0625}) {
       add_param_group({b}, {.lr = 0.0625, .lr_decay = 0.25});
     }
   };

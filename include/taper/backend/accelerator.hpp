@@ -44,4 +44,17 @@ struct DeviceProgram {
 template <Device D>
 struct Accelerator;
 
+/// A dense copy of a record in a device's memory.
+template <Device D>
+RecordPtr device_copy(const TensorRecord& x) {
+  RecordPtr out = make_dense<D>(x.dtype, x.shape);
+  if (x.numel > 0) Accelerator<D>::copy(x, *out);
+  return out;
+}
+/// The record where it is dense, otherwise a dense copy.
+template <Device D>
+RecordPtr device_dense(const RecordPtr& x) {
+  return x->contiguous ? x : device_copy<D>(*x);
+}
+
 }  // namespace taper::inline TAPER_CODE::detail

@@ -42,9 +42,15 @@ struct EmbeddingBackward {
       }
     }
     bool fresh = false;
-    T* table = gradient_memory<T>(ctx, 0, fresh);
     count_pass();
-    add_rows_at<T>(lookup.index.numel(), lookup.rows, lookup.width, g.data_ptr(), lookup.index.data_ptr(), lookup.skip, table, fresh);
+    if constexpr (on_host<D>) {
+      T* table = gradient_memory<T>(ctx, 0, fresh);
+      add_rows_at<T>(lookup.index.numel(), lookup.rows, lookup.width, g.data_ptr(), lookup.index.data_ptr(), lookup.skip, table, fresh);
+    } else {
+      TensorRecord& table = ctx.pass().buffer(ctx.node().input(0), fresh);
+      if (fresh) Accelerator<D>::template fill<T>(table, T{});
+      Accelerator<D>::template add_rows<T>(table, lookup.index.data_ptr(), lookup.index.numel(), g.record(), lookup.skip);
+    }
   }
 };
 
@@ -58,13 +64,18 @@ Tensor<T, D> look_up(const RowLookup<I, D>& l, const Tensor<T, D>& input, bool m
     Shape shape = l.index.shape();
     shape.push_back(l.width);
     out = empty_tensor<T, D>(shape);
-    take_rows<T>(count, l.width, x.data_ptr(), l.index.data_ptr(), out.data_ptr());
     // The gradient of a gradient: the row that got none gives none.
-    for (std::int64_t i = 0; masked && i < count; ++i)
-      for (std::int64_t k = 0; l.index.data_ptr()[i] == l.skip && k < l.width; ++k) out.data_ptr()[i * l.width + k] = T(0);
+    if constexpr (on_host<D>) {
+      take_rows<T>(count, l.width, x.data_ptr(), l.index.data_ptr(), out.data_ptr());
+      for (std::int64_t i = 0; masked && i < count; ++i)
+        for (std::int64_t k = 0; l.index.data_ptr()[i] == l.skip && k < l.width; ++k) out.data_ptr()[i * l.width + k] = T(0);
+    } else {
+      Accelerator<D>::take_rows(x.record(), l.index.data_ptr(), count, masked ? l.skip : -1, out.record());
+    }
   } else {
     out = Tensor<T, D>(GradOpsFor<T, D>::full({l.rows, l.width}, 0));
-    add_rows_at<T>(count, l.rows, l.width, x.data_ptr(), l.index.data_ptr(), l.skip, out.data_ptr());
+    if constexpr (on_host<D>) add_rows_at<T>(count, l.rows, l.width, x.data_ptr(), l.index.data_ptr(), l.skip, out.data_ptr());
+    else Accelerator<D>::template add_rows<T>(out.record(), l.index.data_ptr(), count, x.record(), l.skip);
   }
   return record_op("embedding", std::move(out), false, EmbeddingBackward<Take, T, I, D>{l, Saved<I, D>(l.index)}, x);
 }
@@ -74,7 +85,7 @@ Tensor<T, D> look_up(const RowLookup<I, D>& l, const Tensor<T, D>& input, bool m
 /// Rows of weight: y[i..] = weight[indices[i..]].
 /// Shapes: indices (..), weight (rows, width) -> (.., width). Dtypes: indices int64 or int32.
 /// Gradient: added to the rows that were taken, in order; the row padding_idx (negative: from the back) gets none.
-/// Throws: IndexError where an index is out of range.
+/// Throws: IndexError where an index is out of range; a device is waited for to know.
 template <TensorLike X, TensorLike W>
   requires detail::EmbeddingIndex<value_t<X>>
 tensor_t<W> embedding(X&& indices, W&& weight, std::optional<std::int64_t> padding_idx = {}) {
@@ -86,11 +97,14 @@ tensor_t<W> embedding(X&& indices, W&& weight, std::optional<std::int64_t> paddi
   if (padding_idx && (*padding_idx < -rows || *padding_idx >= rows))
     detail::raise<IndexError>("embedding", "padding_idx ", *padding_idx, " is out of range for the ", rows, " rows of weight");
   const Tensor<I, D> index = contiguous(std::forward<X>(indices));
-  const I* p = index.data_ptr();
-  for (std::int64_t i = 0; i < index.numel(); ++i)
-    if (p[i] < 0 || p[i] >= rows)
-      detail::raise<IndexError>("embedding", "index ", p[i], " (element ", i, " of indices ", index.shape(), ") is out of range for weight ",
-                                table.shape(), ": use 0 to ", rows - 1);
+  const auto check = [&](const I* p) {
+    for (std::int64_t i = 0; i < index.numel(); ++i)
+      if (p[i] < 0 || p[i] >= rows)
+        detail::raise<IndexError>("embedding", "index ", p[i], " (element ", i, " of indices ", index.shape(), ") is out of range for weight ",
+                                  table.shape(), ": use 0 to ", rows - 1);
+  };
+  if constexpr (detail::on_host<D>) check(index.data_ptr());
+  else detail::Accelerator<D>::check_range(index.data_ptr(), index.numel(), rows, check);
   const std::int64_t skip = !padding_idx ? -1 : *padding_idx < 0 ? *padding_idx + rows : *padding_idx;
   return detail::look_up<true>(detail::RowLookup<I, D>{index, rows, table.shape()[1], skip}, table, false);
 }

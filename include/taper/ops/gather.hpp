@@ -20,13 +20,14 @@ inline constexpr bool is_index<I> = std::same_as<value_t<I>, std::int64_t>;
 inline Shape at_least_1d(const Shape& s) { return s.empty() ? Shape{1} : s; }
 inline Strides steps_of(const TensorRecord& r) { return r.shape.empty() ? Strides{1} : r.strides; }
 
-/// An index along an axis, checked against the tensor that it indexes.
+/// An index along an axis, checked against the tensor that it indexes: a device other than the host is waited for.
+template <Device D = Cpu>
 struct AxisIndex {
   int axis = 0;
-  Saved<std::int64_t> index;
+  Saved<std::int64_t, D> index;
 
-  AxisIndex(std::string_view op, const Shape& shape, std::int64_t given_axis, const Tensor<std::int64_t>& given)
-      : axis(wrap_axis(op, given_axis, shape.size())), index(Tensor<std::int64_t>(dense_record(given.handle()))) {
+  AxisIndex(std::string_view op, const Shape& shape, std::int64_t given_axis, const Tensor<std::int64_t, D>& given)
+      : axis(wrap_axis(op, given_axis, shape.size())), index(Tensor<std::int64_t, D>(dense_record_on<D>(given.handle()))) {
     const Shape x = at_least_1d(shape), i = at_least_1d(given.shape());
     if (x.size() != i.size())
       raise<ShapeError>(op, "the index ", given.shape(), " and the tensor ", shape,
@@ -36,38 +37,56 @@ struct AxisIndex {
       if (d != axis && i[d] > x[d])
         raise<ShapeError>(op, "the index ", given.shape(), " must not be larger than the tensor ", shape,
                           " but along axis ", axis, ": ", i[d], " > ", x[d], " along axis ", d);
-    check_indices(op, index.get().data_ptr(), given.numel(), axis, x[axis], false);
+    if constexpr (on_host<D>) check_indices(op, data(), given.numel(), axis, x[axis], false);
+    else Accelerator<D>::check_indices(op, data(), given.numel(), axis, x[axis], false);
   }
   const Shape& shape() const { return index.get().shape(); }
   const std::int64_t* data() const { return index.get().data_ptr(); }
   AxisLoop loop(const Strides& x, const Strides& other) const { return AxisLoop(at_least_1d(shape()), axis, x, other); }
 };
 
-inline void check_source(std::string_view op, const AxisIndex& at, const Shape& source) {
-  const Shape i = at_least_1d(at.shape()), s = at_least_1d(source);
+inline void check_source(std::string_view op, const Shape& index, const Shape& source) {
+  const Shape i = at_least_1d(index), s = at_least_1d(source);
   bool fits = i.size() == s.size();
   for (int d = 0; d < i.size() && fits; ++d) fits = i[d] <= s[d];
   if (!fits && i.numel() > 0)
-    raise<ShapeError>(op, "the source ", source, " must be at least as large as the index ", at.shape(),
+    raise<ShapeError>(op, "the source ", source, " must be at least as large as the index ", index,
                       " along every axis");
 }
 
-inline RecordPtr gather_from(const TensorRecord& x, const AxisIndex& at) {
-  RecordPtr out = make_dense<Cpu>(x.dtype, at.shape());
+template <Device D>
+RecordPtr gather_from(const TensorRecord& x, const AxisIndex<D>& at) {
+  RecordPtr out = make_dense<D>(x.dtype, at.shape());
   count_pass();
+  if constexpr (!on_host<D>) {
+    Accelerator<D>::gather(x, at.axis, at.index.get().record(), *out);
+    return out;
+  }
   const AxisLoop loop = at.loop(steps_of(x), steps_of(*out));
   run_axis(loop, static_cast<std::int64_t>(size_of(x.dtype)), at.data(), x.data, out->data, false, row_gatherer(size_of(x.dtype)));
   return out;
 }
-inline void scatter_replace(TensorRecord& x, const AxisIndex& at, const RecordPtr& source, bool one_value) {
+/// A source as a device's kernels take it: dense, of the index's shape.
+template <Device D>
+RecordPtr device_source(const RecordPtr& source, const AxisIndex<D>& at) {
+  if (source->shape == at.shape()) return device_dense<D>(source);
+  const Strides strides = at.shape().empty() ? Strides() : steps_of(*source);
+  return device_dense<D>(make_alias(*source, {at.shape(), strides, geometry_of(*source).offset}));
+}
+template <Device D>
+void scatter_replace(TensorRecord& x, const AxisIndex<D>& at, const RecordPtr& source, bool one_value) {
   count_pass();
+  if constexpr (!on_host<D>)
+    return Accelerator<D>::scatter(x, at.axis, at.index.get().record(), one_value ? *source : *device_source(source, at), one_value);
   const AxisLoop loop = at.loop(steps_of(x), one_value ? steps_of(x) : steps_of(*source));
   run_axis(loop, static_cast<std::int64_t>(size_of(x.dtype)), at.data(), x.data, source->data, one_value, row_replacer(size_of(x.dtype)));
 }
-template <Scalar T>
-void scatter_accumulate(TensorRecord& x, const AxisIndex& at, const RecordPtr& source, bool one_value) {
+template <Scalar T, Device D>
+void scatter_accumulate(TensorRecord& x, const AxisIndex<D>& at, const RecordPtr& source, bool one_value) {
   using C = compute_t<T>;
   count_pass();
+  if constexpr (!on_host<D>)
+    return Accelerator<D>::template scatter_add<T>(x, at.axis, at.index.get().record(), *device_source(source, at));
   const Sums<T> sums(x);
   const RecordPtr values = summands<T>(sums_wide<T> ? dense_record(source) : source);
   const AxisLoop loop =
@@ -77,7 +96,9 @@ void scatter_accumulate(TensorRecord& x, const AxisIndex& at, const RecordPtr& s
 }
 
 /// Which elements of a scatter's source stay: those that are the last at their place.
-inline Tensor<bool> last_scattered(const Shape& shape, const AxisIndex& at) {
+template <Device D>
+Tensor<bool, D> last_scattered(const Shape& shape, const AxisIndex<D>& at) {
+  if constexpr (!on_host<D>) return Tensor<bool, D>(Accelerator<D>::last_scattered(shape, at.axis, at.index.get().record()));
   const RecordPtr numbers = make_dense<Cpu>(DType::int64, at.shape()), table = make_dense<Cpu>(DType::int64, shape);
   auto* n = reinterpret_cast<std::int64_t*>(numbers->data);
   for (std::int64_t i = 0; i < numbers->numel; ++i) n[i] = i;
@@ -85,21 +106,21 @@ inline Tensor<bool> last_scattered(const Shape& shape, const AxisIndex& at) {
   const RecordPtr left = gather_from(*table, at), out = make_dense<Cpu>(DType::boolean, at.shape());
   for (std::int64_t i = 0; i < numbers->numel; ++i)
     out->data[i] = static_cast<std::byte>(reinterpret_cast<std::int64_t*>(left->data)[i] == i);
-  return Tensor<bool>(out);
+  return Tensor<bool, D>(out);
 }
 
 template <Scalar T, Device D>
-Tensor<T, D> scatter_add_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex& at,
+Tensor<T, D> scatter_add_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex<D>& at,
                             const Tensor<T, D>& source);
 
 template <Scalar T, Device D>
-Tensor<T, D> gather_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex& at) {
+Tensor<T, D> gather_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex<D>& at) {
   auto backward = [at, shape = x.shape()](const autograd::BackwardContext& ctx) {
     if (!ctx.wants(0)) return;
     const Tensor<T, D> g = ctx.grad<T, D>();
     if constexpr (!first_order_only)
       if (ctx.create_graph()) return ctx.give(0, scatter_add_at("gather backward", zero_tensor<T, D>(shape), at, g));
-    scatter_accumulate<T>(gradient_sums(ctx, 0), at, g.handle(), false);
+    scatter_accumulate<T>(gradient_sums<T, D>(ctx, 0), at, g.handle(), false);
   };
   return record_op(name, Tensor<T, D>(gather_from(x.record(), at)), false, std::move(backward), x);
 }
@@ -117,7 +138,7 @@ Tensor<T, D> fit_source(const Tensor<T, D>& g, const Shape& source) {
 
 template <Scalar T, Device D>
 struct ScatterAddBackward {
-  AxisIndex at;
+  AxisIndex<D> at;
   Shape source;
   void operator()(const autograd::BackwardContext& ctx) const {
     const Tensor<T, D> g = ctx.grad<T, D>();
@@ -126,20 +147,20 @@ struct ScatterAddBackward {
   }
 };
 template <Scalar T, Device D>
-Tensor<T, D> scatter_add_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex& at,
+Tensor<T, D> scatter_add_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex<D>& at,
                             const Tensor<T, D>& source) {
-  Tensor<T, D> out(copy_of_record(x.record()));
+  Tensor<T, D> out(copy_of_record_on<D>(x.record()));
   scatter_accumulate<T>(out.record(), at, source.handle(), false);
   return record_op(name, std::move(out), false, ScatterAddBackward<T, D>{at, source.shape()}, x, source);
 }
 
 template <Scalar T, Device D>
-Tensor<T, D> scatter_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex& at, const Tensor<T, D>& source,
+Tensor<T, D> scatter_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex<D>& at, const Tensor<T, D>& source,
                         bool one_value);
 
 template <Scalar T, Device D>
 struct ScatterBackward {
-  AxisIndex at;
+  AxisIndex<D> at;
   Shape shape, source;
   void operator()(const autograd::BackwardContext& ctx) const {
     const Tensor<T, D> g = ctx.grad<T, D>();
@@ -150,19 +171,19 @@ struct ScatterBackward {
   }
 };
 template <Scalar T, Device D>
-Tensor<T, D> scatter_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex& at, const Tensor<T, D>& source,
+Tensor<T, D> scatter_at(std::string_view name, const Tensor<T, D>& x, const AxisIndex<D>& at, const Tensor<T, D>& source,
                         bool one_value) {
-  Tensor<T, D> out(copy_of_record(x.record()));
+  Tensor<T, D> out(copy_of_record_on<D>(x.record()));
   scatter_replace(out.record(), at, source.handle(), one_value);
   return record_op(name, std::move(out), false, ScatterBackward<T, D>{at, x.shape(), source.shape()}, x, source);
 }
 
 /// `value` as a source: a tensor as it is, a number as one element.
 template <Scalar T, Device D, class V>
-Tensor<T, D> source_of(std::string_view op, const AxisIndex& at, const V& value) {
+Tensor<T, D> source_of(std::string_view op, const AxisIndex<D>& at, const V& value) {
   if constexpr (TensorLike<V>) {
     const Tensor<T, D> source = eval(value);
-    check_source(op, at, source.shape());
+    check_source(op, at.shape(), source.shape());
     return source;
   } else {
     return value_tensor<T, D>(value);
@@ -278,7 +299,7 @@ tensor_t<X> take(X&& x, const I& index) {
   TAPER_REQUIRE_INDEX(I);
   const tensor_t<X> flat = reshape(std::forward<X>(x), {-1});
   const Tensor<std::int64_t, device_t<X>> i = eval(index);
-  return detail::index_at("take", flat, detail::plan_along("take", flat.shape(), 0, i.handle(), true));
+  return detail::index_at("take", flat, detail::plan_along<device_t<X>>("take", flat.shape(), 0, i.handle(), true));
 }
 
 }  // namespace taper::inline TAPER_CODE

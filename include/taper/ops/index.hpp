@@ -113,7 +113,7 @@ decltype(auto) Tensor<T, D>::operator()(const I&... indices) {
                 "an index is an integer, a Slice, ellipsis, none, an int64 tensor or a bool mask: write "
                 "cast<std::int64_t>(index)");
   const TensorIndex items[] = {TensorIndex(indices)..., TensorIndex(ellipsis)};
-  detail::Resolved r = detail::resolve_indices<(TensorLike<I> || ...)>(handle(), {items, sizeof...(I)});
+  detail::Resolved r = detail::resolve_indices<(TensorLike<I> || ...), D>(handle(), {items, sizeof...(I)});
   if constexpr ((TensorLike<I> || ...)) {
     detail::IndexProducer<T, D> producer(std::move(r));
     const Shape shape = producer.result;
@@ -128,7 +128,7 @@ decltype(auto) Tensor<T, D>::operator()(const I&... indices) const {
                 "an index is an integer, a Slice, ellipsis, none, an int64 tensor or a bool mask: write "
                 "cast<std::int64_t>(index)");
   const TensorIndex items[] = {TensorIndex(indices)..., TensorIndex(ellipsis)};
-  detail::Resolved r = detail::resolve_indices<(TensorLike<I> || ...)>(handle(), {items, sizeof...(I)});
+  detail::Resolved r = detail::resolve_indices<(TensorLike<I> || ...), D>(handle(), {items, sizeof...(I)});
   if constexpr ((TensorLike<I> || ...)) return produce(detail::IndexProducer<T, D>(std::move(r)));
   else return static_cast<const Tensor>(Tensor(std::move(r.view)));
 }
@@ -143,7 +143,7 @@ namespace taper::inline TAPER_CODE {
 template <TensorLike X>
 tensor_t<X> index(X&& x, std::initializer_list<TensorIndex> indices) {
   const tensor_t<X> t = eval(std::forward<X>(x));
-  detail::Resolved r = detail::resolve_indices<true>(t.handle(), {indices.begin(), indices.size()});
+  detail::Resolved r = detail::resolve_indices<true, device_t<X>>(t.handle(), {indices.begin(), indices.size()});
   return r.advanced ? detail::index_at("index", tensor_t<X>(r.view), r.plan) : tensor_t<X>(r.view);
 }
 
@@ -154,7 +154,7 @@ template <Scalar T, Device D, class V>
   requires(ScalarLike<V> || detail::OfOneDType<V, Tensor<T, D>>)
 void index_put_(const Tensor<T, D>& x, std::initializer_list<TensorIndex> indices, const V& values,
                 bool accumulate = false) {
-  const detail::Resolved r = detail::resolve_indices<true>(x.handle(), {indices.begin(), indices.size()});
+  const detail::Resolved r = detail::resolve_indices<true, D>(x.handle(), {indices.begin(), indices.size()});
   detail::write_indexed("index_put_", Tensor<T, D>(r.view), r.advanced, r.plan, values, accumulate);
 }
 template <Scalar T, Device D, TensorLike V>

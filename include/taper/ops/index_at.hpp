@@ -10,15 +10,18 @@
 namespace taper::inline TAPER_CODE::detail {
 
 /// Writes values (dense, of the plan's result shape, or one element) to the planned places. Nothing is recorded.
-inline void replace_at(TensorRecord& x, const IndexPlan& plan, const RecordPtr& values, bool one_value) {
+template <Device D>
+void replace_at(TensorRecord& x, const IndexPlan& plan, const RecordPtr& values, bool one_value) {
   count_pass();
+  if constexpr (!on_host<D>) return Accelerator<D>::put(x, plan, *values, one_value);
   const PlannedRows rows(plan, x.strides);
   const std::size_t size = size_of(x.dtype);
   put_rows(*rows, static_cast<std::int64_t>(size), x.data, values->data, one_value ? 0 : 1, row_copier(size));
 }
-template <Scalar T>
+template <Scalar T, Device D>
 void accumulate_at(TensorRecord& x, const IndexPlan& plan, const RecordPtr& values, bool one_value) {
   count_pass();
+  if constexpr (!on_host<D>) return Accelerator<D>::template add<T>(x, plan, *values, one_value);
   const Sums<T> sums(x);
   const PlannedRows rows(plan, sums.strides());
   const RecordPtr summed = summands<T>(values);
@@ -26,11 +29,16 @@ void accumulate_at(TensorRecord& x, const IndexPlan& plan, const RecordPtr& valu
            &accumulate_row<compute_t<T>>);
   sums.finish();
 }
-inline RecordPtr take_at(const TensorRecord& x, const IndexPlan& plan) {
-  RecordPtr out = make_dense<Cpu>(x.dtype, plan.result);
+template <Device D>
+RecordPtr take_at(const TensorRecord& x, const IndexPlan& plan) {
+  RecordPtr out = make_dense<D>(x.dtype, plan.result);
   count_pass();
-  const PlannedRows rows(plan, x.strides);
-  take_rows(*rows, static_cast<std::int64_t>(size_of(x.dtype)), x.data, out->data);
+  if constexpr (on_host<D>) {
+    const PlannedRows rows(plan, x.strides);
+    take_rows(*rows, static_cast<std::int64_t>(size_of(x.dtype)), x.data, out->data);
+  } else {
+    Accelerator<D>::take(x, plan, *out);
+  }
   return out;
 }
 
@@ -38,7 +46,8 @@ inline RecordPtr take_at(const TensorRecord& x, const IndexPlan& plan) {
 template <Scalar T, Device D>
 Tensor<T, D> zero_tensor(const Shape& shape) {
   Tensor<T, D> out = empty_tensor<T, D>(shape);
-  std::memset(static_cast<void*>(out.data_ptr()), 0, static_cast<std::size_t>(out.numel()) * sizeof(T));
+  if constexpr (on_host<D>) std::memset(static_cast<void*>(out.data_ptr()), 0, static_cast<std::size_t>(out.numel()) * sizeof(T));
+  else Accelerator<D>::template fill<T>(out.record(), T{});
   return out;
 }
 
@@ -46,15 +55,22 @@ Tensor<T, D> zero_tensor(const Shape& shape) {
 template <Scalar T, Device D, ScalarLike S>
 Tensor<T, D> value_tensor(S value) {
   Tensor<T, D> out = empty_tensor<T, D>({});
-  *out.data_ptr() = static_cast<T>(convert_scalar<T>(value));
+  const T converted = static_cast<T>(convert_scalar<T>(value));
+  if constexpr (on_host<D>) *out.data_ptr() = converted;
+  else Accelerator<D>::template fill<T>(out.record(), converted);
   return out;
 }
 
 /// The gradient buffer of input i, zeros where it holds nothing yet.
-inline TensorRecord& gradient_sums(const autograd::BackwardContext& ctx, int i) {
+template <Scalar T, Device D>
+TensorRecord& gradient_sums(const autograd::BackwardContext& ctx, int i) {
   bool fresh = false;
   TensorRecord& target = ctx.pass().buffer(ctx.node().input(i), fresh);
-  if (fresh) std::memset(target.data, 0, static_cast<std::size_t>(target.numel) * size_of(target.dtype));
+  if constexpr (on_host<D>) {
+    if (fresh) std::memset(target.data, 0, static_cast<std::size_t>(target.numel) * sizeof(T));
+  } else {
+    if (fresh) Accelerator<D>::template fill<T>(target, T{});
+  }
   return target;
 }
 
@@ -70,9 +86,9 @@ Tensor<T, D> index_at(std::string_view name, const Tensor<T, D>& x, const IndexP
     const Tensor<T, D> g = ctx.grad<T, D>();
     if constexpr (!first_order_only)
       if (ctx.create_graph()) return ctx.give(0, index_add_at("index backward", zero_tensor<T, D>(plan.shape), plan, g));
-    accumulate_at<T>(gradient_sums(ctx, 0), plan, dense_record(g.handle()), false);
+    accumulate_at<T, D>(gradient_sums<T, D>(ctx, 0), plan, dense_record_on<D>(g.handle()), false);
   };
-  return record_op(name, Tensor<T, D>(take_at(x.record(), plan)), false, std::move(backward), x);
+  return record_op(name, Tensor<T, D>(take_at<D>(x.record(), plan)), false, std::move(backward), x);
 }
 
 /// What index_add_at and its in-place form hand back: g to x, g at the places to the values.
@@ -91,8 +107,8 @@ struct IndexAddBackward {
 template <Scalar T, Device D>
 Tensor<T, D> index_add_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan,
                           const Tensor<T, D>& values) {
-  Tensor<T, D> out(copy_of_record(x.record()));
-  accumulate_at<T>(out.record(), plan, dense_record(values.handle()), values.numel() == 1);
+  Tensor<T, D> out(copy_of_record_on<D>(x.record()));
+  accumulate_at<T, D>(out.record(), plan, dense_record_on<D>(values.handle()), values.numel() == 1);
   return record_op(name, std::move(out), false, IndexAddBackward<T, D>{plan, values.shape()}, x, values);
 }
 
@@ -101,8 +117,13 @@ Tensor<T, D> index_put_at(std::string_view name, const Tensor<T, D>& x, const In
                           const Tensor<T, D>& values);
 
 /// Which values of an index_put stay, as a bool tensor that broadcasts to the plan's result; null where all do.
-inline RecordPtr last_writes(const IndexPlan& plan) {
+template <Device D>
+RecordPtr last_writes(const IndexPlan& plan) {
   if (plan.distinct) return {};
+  Shape shape;
+  for (int i = plan.outer.size(); i < plan.result.size(); ++i)
+    shape.push_back(i < plan.result.size() - plan.inner.size() ? plan.result[i] : 1);
+  if constexpr (!on_host<D>) return Accelerator<D>::last_writes(plan, shape);
   Shape indexed;
   for (const std::int64_t a : plan.axes) indexed.push_back(plan.shape[static_cast<int>(a)]);
   const Strides steps = contiguous_strides(indexed);
@@ -115,9 +136,6 @@ inline RecordPtr last_writes(const IndexPlan& plan) {
     return out;
   };
   for (std::int64_t b = 0; b < n; ++b) writer[place(b)] = b;
-  Shape shape;
-  for (int i = plan.outer.size(); i < plan.result.size(); ++i)
-    shape.push_back(i < plan.result.size() - plan.inner.size() ? plan.result[i] : 1);
   RecordPtr out = make_dense<Cpu>(DType::boolean, shape);
   bool all = true;
   for (std::int64_t b = 0; b < n; ++b) {
@@ -138,7 +156,7 @@ struct IndexPutBackward {
     if (ctx.wants(0)) ctx.give(0, index_put_at("index_put backward", g, plan, zero_tensor<T, D>({})));
     if (!ctx.wants(1)) return;
     Tensor<T, D> at = index_at("index_put backward", g, plan);
-    if (RecordPtr stays = last_writes(plan)) at = where(Tensor<bool, D>(std::move(stays)), at, T(0));
+    if (RecordPtr stays = last_writes<D>(plan)) at = where(Tensor<bool, D>(std::move(stays)), at, T(0));
     ctx.give(1, sum_to(at, values));
   }
 };
@@ -148,8 +166,8 @@ struct IndexPutBackward {
 template <Scalar T, Device D>
 Tensor<T, D> index_put_at(std::string_view name, const Tensor<T, D>& x, const IndexPlan& plan,
                           const Tensor<T, D>& values) {
-  Tensor<T, D> out(copy_of_record(x.record()));
-  replace_at(out.record(), plan, dense_record(values.handle()), values.numel() == 1);
+  Tensor<T, D> out(copy_of_record_on<D>(x.record()));
+  replace_at<D>(out.record(), plan, dense_record_on<D>(values.handle()), values.numel() == 1);
   return record_op(name, std::move(out), false, IndexPutBackward<T, D>{plan, values.shape()}, x, values);
 }
 
@@ -158,13 +176,13 @@ template <Scalar T, Device D>
 void index_write_at(std::string_view name, Tensor<T, D> x, const IndexPlan& plan, const Tensor<T, D>& values,
                     bool accumulate) {
   check_target(name, x);
-  RecordPtr v = dense_record(values.handle());
-  if (v->storage == x.record().storage) v = copy_of_record(*v);
+  RecordPtr v = dense_record_on<D>(values.handle());
+  if (v->storage == x.record().storage) v = copy_of_record_on<D>(*v);
   if (accumulate) {
-    accumulate_at<T>(x.record(), plan, v, v->numel == 1);
+    accumulate_at<T, D>(x.record(), plan, v, v->numel == 1);
     record_in_place(name, x, IndexAddBackward<T, D>{plan, values.shape()}, values);
   } else {
-    replace_at(x.record(), plan, v, v->numel == 1);
+    replace_at<D>(x.record(), plan, v, v->numel == 1);
     record_in_place(name, x, IndexPutBackward<T, D>{plan, values.shape()}, values);
   }
 }

@@ -3,6 +3,7 @@
 // and masks choose in it.
 #pragma once
 
+#include <taper/backend/accelerator.hpp>
 #include <taper/backend/cpu/index.hpp>
 #include <taper/core/pool_vector.hpp>
 #include <taper/expr/expr.hpp>
@@ -34,12 +35,13 @@ class TensorIndex {
   TensorIndex(EllipsisTag) : kind(Kind::ellipsis) {}
   TensorIndex(NoneTag) : kind(Kind::none) {}
   template <detail::TensorIndexArgument I>
-  TensorIndex(const I& i) : kind(Kind::tensor), tensor(tensor_t<I>(eval(i)).handle()) {
+  TensorIndex(const I& i) : kind(Kind::tensor), tensor(tensor_t<I>(eval(i)).handle()), device(device_t<I>::name) {
     if (!tensor) detail::raise<ValueError>("index", "an index tensor is undefined");
     // A 0-dim index is an integer that is known at run time only.
     if (tensor->dtype == DType::int64 && tensor->shape.empty()) {
       kind = Kind::integer;
-      integer = *reinterpret_cast<const std::int64_t*>(tensor->data);
+      if constexpr (detail::on_host<device_t<I>>) integer = *reinterpret_cast<const std::int64_t*>(tensor->data);
+      else device_t<I>::to_host(&integer, tensor->data, sizeof(integer));
     }
   }
 
@@ -47,9 +49,23 @@ class TensorIndex {
   std::int64_t integer = 0;
   Slice slice;
   detail::RecordPtr tensor;
+  std::string_view device;  // of the tensor
 };
 
 namespace detail {
+
+/// The record where it is dense, otherwise a dense copy that no tape sees.
+template <Device D>
+RecordPtr dense_record_on(const RecordPtr& x) {
+  if constexpr (on_host<D>) return dense_record(x);
+  else return device_dense<D>(x);
+}
+/// A dense copy in memory of its own.
+template <Device D>
+RecordPtr copy_of_record_on(const TensorRecord& x) {
+  if constexpr (on_host<D>) return copy_of_record(x);
+  else return device_copy<D>(x);
+}
 
 /// The places that index tensors choose: result element (outer.., b.., inner..) is that of x at the outer and inner
 /// coordinates and, along axes[j], at positions[j][b].
@@ -58,7 +74,7 @@ struct IndexPlan {
   Dims axes;            // the indexed axes
   Dims outer, inner;    // the axes that come before and after the chosen places in the result
   Shape result;
-  RecordPtr positions;  // int64 (axes, places), wrapped and checked
+  RecordPtr positions;  // int64 (axes, places), wrapped and checked, in the memory of the tensor's device
   bool distinct = false;  // known to choose no place twice
 
   std::int64_t places() const { return positions->shape[1]; }
@@ -104,6 +120,12 @@ RecordPtr mask_positions(const RecordPtr& given, bool coordinates_first) {
   return out;
 }
 
+template <Device D>
+RecordPtr mask_positions_on(const RecordPtr& mask, bool coordinates_first) {
+  if constexpr (on_host<D>) return mask_positions(mask, coordinates_first);
+  else return Accelerator<D>::mask_positions(*device_dense<D>(mask), coordinates_first);
+}
+
 /// Chosen places along one axis: the operand of a plan before broadcasting.
 struct ChosenAxis {
   int axis = 0;
@@ -113,8 +135,10 @@ struct ChosenAxis {
   int named = 0;           // what a message calls the axis
 };
 
-/// Negative indices count from the back where `from_back` allows it.
-inline IndexPlan make_plan(std::string_view op, const Shape& shape, std::span<const ChosenAxis> chosen,
+/// Negative indices count from the back where `from_back` allows it. A device other than the host is waited for: bounds are
+/// checked before anything is done.
+template <Device D = Cpu>
+IndexPlan make_plan(std::string_view op, const Shape& shape, std::span<const ChosenAxis> chosen,
                            bool from_back) {
   IndexPlan plan;
   plan.shape = shape;
@@ -134,35 +158,42 @@ inline IndexPlan make_plan(std::string_view op, const Shape& shape, std::span<co
   for (const std::int64_t a : plan.inner) plan.result.push_back(shape[static_cast<int>(a)]);
 
   const std::int64_t n = places.numel();
-  plan.positions = make_dense<Cpu>(DType::int64, {plan.axes.size(), n});
+  plan.positions = make_dense<D>(DType::int64, {plan.axes.size(), n});
   auto* to = reinterpret_cast<std::int64_t*>(plan.positions->data);
   for (const ChosenAxis& c : chosen) {
     const std::int64_t size = shape[c.axis];
     const auto* from = reinterpret_cast<const std::int64_t*>(c.index->data) + c.row * c.shape.numel();
-    check_indices(op, from, c.shape.numel(), c.named, size, from_back);
+    if constexpr (on_host<D>) check_indices(op, from, c.shape.numel(), c.named, size, from_back);
+    else Accelerator<D>::check_indices(op, from, c.shape.numel(), c.named, size, from_back);
     const Strides steps = broadcast_strides(c.shape, contiguous_strides(c.shape), places);
-    if (n > 0)
-      copy_strided(DType::int64, places, reinterpret_cast<std::byte*>(to), contiguous_strides(places),
-                   reinterpret_cast<const std::byte*>(from), steps);
-    for (std::int64_t i = 0; i < n; ++i)
-      if (to[i] < 0) to[i] += size;
+    if constexpr (on_host<D>) {
+      if (n > 0)
+        copy_strided(DType::int64, places, reinterpret_cast<std::byte*>(to), contiguous_strides(places),
+                     reinterpret_cast<const std::byte*>(from), steps);
+      for (std::int64_t i = 0; i < n; ++i)
+        if (to[i] < 0) to[i] += size;
+    } else {
+      Accelerator<D>::positions(from, places, steps, size, to);
+    }
     to += n;
   }
   return plan;
 }
 
 /// A plan for an index along one axis; its shape takes the axis's place.
-inline IndexPlan plan_along(std::string_view op, const Shape& shape, int axis, const RecordPtr& index, bool from_back) {
-  const ChosenAxis chosen{axis, dense_record(index), 0, index->shape, axis};
-  return make_plan(op, shape, {&chosen, 1}, from_back);
+template <Device D = Cpu>
+IndexPlan plan_along(std::string_view op, const Shape& shape, int axis, const RecordPtr& index, bool from_back) {
+  const ChosenAxis chosen{axis, dense_record_on<D>(index), 0, index->shape, axis};
+  return make_plan<D>(op, shape, {&chosen, 1}, from_back);
 }
 /// A plan for the true elements of a mask over all axes.
-inline IndexPlan plan_of_mask(std::string_view op, const RecordPtr& mask) {
-  const RecordPtr positions = mask_positions(mask, true);
+template <Device D = Cpu>
+IndexPlan plan_of_mask(std::string_view op, const RecordPtr& mask) {
+  const RecordPtr positions = mask_positions_on<D>(mask, true);
   ChosenAxis chosen[max_rank];
   const int rank = mask->shape.size();
   for (int j = 0; j < rank; ++j) chosen[j] = {j, positions, j, {positions->shape[1]}, j};
-  IndexPlan plan = make_plan(op, mask->shape, {chosen, static_cast<std::size_t>(rank)}, false);
+  IndexPlan plan = make_plan<D>(op, mask->shape, {chosen, static_cast<std::size_t>(rank)}, false);
   plan.distinct = true;
   return plan;
 }
@@ -191,6 +222,7 @@ inline RecordPtr view_record(const RecordPtr& r, ViewOp::Kind kind, int dim) {
 }
 
 /// The walk over what stands inside x(...): the view so far, and the places that index tensors and masks choose.
+template <Device D>
 struct IndexWalk {
   RecordPtr x;
   RecordPtr view;
@@ -219,7 +251,7 @@ struct IndexWalk {
     ++tensors;
     const Shape& shape = index->shape;
     if (index->dtype == DType::int64) {
-      choose({dim, dense_record(index), 0, shape, axis});
+      choose({dim, dense_record_on<D>(index), 0, shape, axis});
       ++dim, ++axis;
       return;
     }
@@ -230,31 +262,49 @@ struct IndexWalk {
                           " along axis ", j, " meets ", view->shape[dim + j], " along axis ", axis + j);
     if (shape.empty()) {  // a 0-dim mask chooses all or nothing along a new axis
       view = view_record(view, ViewOp::unsqueeze, dim);
-      const RecordPtr positions = make_dense<Cpu>(DType::int64, {*index->data != std::byte{0} ? 1 : 0});
-      if (positions->numel > 0) *reinterpret_cast<std::int64_t*>(positions->data) = 0;
+      const RecordPtr positions = positions_of_flag(*index);
       choose({dim, positions, 0, positions->shape, axis});
       ++dim;
       return;
     }
-    const RecordPtr positions = mask_positions(index, true);
+    const RecordPtr positions = mask_positions_on<D>(index, true);
     for (int j = 0; j < shape.size(); ++j) choose({dim + j, positions, j, {positions->shape[1]}, axis + j});
     dim += shape.size();
     axis += shape.size();
   }
+
+ private:
+  /// 0, or nothing, along an axis of one.
+  static RecordPtr positions_of_flag(const TensorRecord& flag) {
+    if constexpr (on_host<D>) {
+      const RecordPtr out = make_dense<Cpu>(DType::int64, {*flag.data != std::byte{0} ? 1 : 0});
+      if (out->numel > 0) *reinterpret_cast<std::int64_t*>(out->data) = 0;
+      return out;
+    } else {
+      std::byte on_host{};
+      D::to_host(&on_host, flag.data, 1);
+      const RecordPtr out = make_dense<D>(DType::int64, {on_host != std::byte{0} ? 1 : 0});
+      if (out->numel > 0) Accelerator<D>::template fill<std::int64_t>(*out, 0);
+      return out;
+    }
+  }
 };
 
 /// Advanced: index tensors and masks may be among them. Views by integers and slices do without that code.
-template <bool Advanced>
+template <bool Advanced, Device D>
 Resolved resolve_indices(const RecordPtr& x, std::span<const TensorIndex> items) {
   int taken = 0, ellipses = 0;
   for (const TensorIndex& i : items) {
+    if constexpr (Advanced)
+      if (i.kind == TensorIndex::Kind::tensor && i.device != D::name)
+        raise<DeviceError>("index", "an index tensor on ", i.device, " does not index a tensor on ", D::name, ": write to<D>(index)");
     taken += axes_taken(i);
     ellipses += i.kind == TensorIndex::Kind::ellipsis;
   }
   if (ellipses > 1) raise<IndexError>("index", "an index may hold one ellipsis, not ", ellipses);
   if (taken > x->shape.size())
     raise<IndexError>("index", taken, " axes are indexed, a tensor of shape ", x->shape, " has ", x->shape.size());
-  IndexWalk walk;
+  IndexWalk<D> walk;
   walk.x = walk.view = x;
   for (const TensorIndex& i : items) {
     switch (i.kind) {
@@ -275,7 +325,7 @@ Resolved resolve_indices(const RecordPtr& x, std::span<const TensorIndex> items)
   if constexpr (Advanced) {
     if (walk.tensors > 0) {
       out.advanced = true;
-      out.plan = make_plan("index", out.view->shape, {walk.chosen, walk.count}, true);
+      out.plan = make_plan<D>("index", out.view->shape, {walk.chosen, walk.count}, true);
       out.plan.distinct = walk.tensors == 1 && walk.masks == 1;
       return out;
     }

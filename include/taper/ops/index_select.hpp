@@ -14,7 +14,7 @@ IndexPlan vector_plan(std::string_view op, const Shape& shape, std::int64_t axis
   TAPER_REQUIRE_INDEX(I);
   const Tensor<std::int64_t, device_t<I>> i = eval(index);
   if (i.dim() > 1) raise<ShapeError>(op, "the index must have one dimension, not the shape ", i.shape());
-  return plan_along(op, at_least_1d(shape), wrap_axis(op, axis, shape.size()), reshape(i, {-1}).handle(), false);
+  return plan_along<device_t<I>>(op, at_least_1d(shape), wrap_axis(op, axis, shape.size()), reshape(i, {-1}).handle(), false);
 }
 
 /// Writes or adds slices, in x itself.

@@ -59,9 +59,7 @@ Tensor<T, D> cat_of(std::span<const Tensor<T, D>> tensors, std::int64_t given_ax
   count_pass();
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (tensors[i].numel() == 0) continue;
-    T* to = out.data_ptr() + backward.starts[i] * out.strides()[axis];
-    copy_strided(dtype_of<T>, tensors[i].shape(), reinterpret_cast<std::byte*>(to), out.strides(),
-                 tensors[i].record().data, tensors[i].strides());
+    copy_into(tensors[i], out, backward.starts[i] * out.strides()[axis], out.strides());
   }
   return record_op_list("cat", std::move(out), std::move(backward), tensors);
 }
@@ -82,9 +80,7 @@ Tensor<T, D> stack_of(std::span<const Tensor<T, D>> tensors, std::int64_t given_
   inside.erase(axis);
   count_pass();
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    T* to = out.data_ptr() + static_cast<std::int64_t>(i) * out.strides()[axis];
-    copy_strided(dtype_of<T>, each, reinterpret_cast<std::byte*>(to), inside, tensors[i].record().data,
-                 tensors[i].strides());
+    copy_into(tensors[i], out, static_cast<std::int64_t>(i) * out.strides()[axis], inside);
   }
   auto backward = [axis, n = static_cast<int>(tensors.size())](const autograd::BackwardContext& ctx) {
     const Tensor<T, D> g = ctx.grad<T, D>();

@@ -39,7 +39,7 @@ struct MaskedPlaces {
     Shape both = broadcast_shapes(op, given.shape(), mask.shape());
     x = both == given.shape() ? given : expand(given, both);
     if (both.empty()) both = {1}, x = taper::view(x, both);
-    plan = plan_of_mask(op, expand(mask, both).handle());
+    plan = plan_of_mask<D>(op, expand(mask, both).handle());
   }
 };
 
@@ -103,7 +103,7 @@ Tensor<std::int64_t, device_t<X>> nonzero(X&& x) {
   Tensor<bool, D> mask;
   if constexpr (std::same_as<value_t<X>, bool>) mask = eval(std::forward<X>(x));
   else mask = ne(std::forward<X>(x), value_t<X>(0));
-  return Tensor<std::int64_t, D>(detail::mask_positions(mask.handle(), false));
+  return Tensor<std::int64_t, D>(detail::mask_positions_on<D>(mask.handle(), false));
 }
 /// As nonzero.
 template <TensorLike X>

@@ -39,7 +39,7 @@ tensor_t<X> contiguous(X&& x, MemoryFormat format) {
   if (t.dim() != 4)
     detail::raise<ShapeError>("contiguous", "channels_last is an order of 4 dimensions (n, c, h, w), not of shape ",
                               t.shape());
-  detail::bring_channels_last<value_t<X>>();
+  if constexpr (detail::on_host<device_t<X>>) detail::bring_channels_last<value_t<X>>();
   return detail::arranged(t, true);
 }
 /// The same under the name that PyTorch's x.to(memory_format=...) has.

@@ -42,19 +42,46 @@ class Padding {
 
 namespace detail {
 
+/// On a device: one axis after another, a constant border's gradient cut out at once.
+template <bool Fold, Scalar T, Device D>
+RecordPtr device_bordered(const Tensor<T, D>& x, const PadShape& s, T value) {
+  if (Fold && s.mode == PadMode::constant) {
+    std::int64_t first = geometry_of(x.record()).offset;
+    for (int i = 0; i < s.inner.size(); ++i) first += s.before[i] * x.strides()[i];
+    return device_copy<D>(*make_alias(x.record(), {s.inner, x.strides(), first}));
+  }
+  RecordPtr now = device_dense<D>(x.handle());
+  Shape shape = x.shape();
+  for (int i = 0; i < shape.size(); ++i) {
+    if (s.inner[i] == s.outer[i]) continue;
+    const AxisSplit parts(shape, i);
+    shape[i] = Fold ? s.inner[i] : s.outer[i];
+    const RecordPtr next = make_dense<D>(dtype_of<T>, shape);
+    if constexpr (Fold) Accelerator<D>::template fold_axis<T>(s.mode, parts.outer, s.inner[i], s.outer[i], parts.inner, s.before[i], *now, *next);
+    else Accelerator<D>::pad_axis(s.mode, parts.outer, s.inner[i], s.outer[i], parts.inner, s.before[i], *now, &value, *next);
+    now = next;
+  }
+  return now->storage == x.record().storage ? device_copy<D>(*now) : now;
+}
+
 /// x inside a border, or (Fold) the gradient of that: each element with what all the places that show it hold. Each is
 /// the other's gradient; a constant border's value has none.
 template <bool Fold, Scalar T, Device D>
 Tensor<T, D> bordered(const Tensor<T, D>& x, const PadShape& s, T value) {
-  Tensor<T, D> out = empty_tensor<T, D>(Fold ? s.inner : s.outer);
-  const bool fits = PadRows(s).fits(x.shape(), x.strides());
-  const RecordPtr from = fits ? x.handle() : dense_record(x.handle());
-  const Strides strides = fits ? x.strides() : contiguous_strides(x.shape());
-  const T* p = reinterpret_cast<const T*>(from->data);
+  Tensor<T, D> out;
   count_pass();
-  if (out.numel() > 0) {
-    if constexpr (Fold) pad_around_backward<T>(s, strides, p, out.data_ptr());
-    else pad_around<T>(s, strides, p, value, out.data_ptr());
+  if constexpr (on_host<D>) {
+    out = empty_tensor<T, D>(Fold ? s.inner : s.outer);
+    const bool fits = PadRows(s).fits(x.shape(), x.strides());
+    const RecordPtr from = fits ? x.handle() : dense_record(x.handle());
+    const Strides strides = fits ? x.strides() : contiguous_strides(x.shape());
+    const T* p = reinterpret_cast<const T*>(from->data);
+    if (out.numel() > 0) {
+      if constexpr (Fold) pad_around_backward<T>(s, strides, p, out.data_ptr());
+      else pad_around<T>(s, strides, p, value, out.data_ptr());
+    }
+  } else {
+    out = Tensor<T, D>(device_bordered<Fold>(x, s, value));
   }
   if constexpr (Differentiable<T>) {
     auto backward = [s](const autograd::BackwardContext& ctx) {

@@ -5,6 +5,7 @@
 #include <taper/ops/index_select.hpp>
 #include <taper/ops/join.hpp>
 #include <taper/ops/split.hpp>
+#include <taper/ops/to.hpp>
 
 namespace taper::inline TAPER_CODE {
 
@@ -56,14 +57,14 @@ tensor_t<X> repeat_interleave(X&& x, std::int64_t count, std::int64_t axis) {
       expand(reshape(t, {parts.outer * parts.size, 1, parts.inner}), {parts.outer * parts.size, count, parts.inner}),
       shape);
 }
-/// Every slice along an axis as often as `counts` says. Shapes: counts (n) of the axis's size.
+/// Every slice along an axis as often as `counts` says; they are brought to the host. Shapes: counts (n) of the axis's size.
 /// Gradient: summed over the copies.
 template <TensorLike X, TensorLike C>
 tensor_t<X> repeat_interleave(X&& x, const C& counts, std::int64_t axis) {
   TAPER_REQUIRE_INDEX(C);
   const tensor_t<X> t = eval(std::forward<X>(x));
   const int dim = detail::wrap_axis("repeat_interleave", axis, t.dim());
-  const Tensor<std::int64_t, device_t<X>> c = contiguous(counts);
+  const Tensor<std::int64_t> c = contiguous(to<Cpu>(counts));
   const std::int64_t n = t.dim() == 0 ? 1 : t.shape()[dim];
   if (c.dim() != 1 || c.numel() != n)
     detail::raise<ShapeError>("repeat_interleave", "the counts of shape ", c.shape(),
@@ -74,10 +75,10 @@ tensor_t<X> repeat_interleave(X&& x, const C& counts, std::int64_t axis) {
       detail::raise<ShapeError>("repeat_interleave", "a count must not be negative: ", c.data_ptr()[i]);
     total += c.data_ptr()[i];
   }
-  Tensor<std::int64_t, device_t<X>> index = detail::empty_tensor<std::int64_t, device_t<X>>({total});
-  std::int64_t* to = index.data_ptr();
-  for (std::int64_t i = 0; i < n; ++i) to = std::fill_n(to, c.data_ptr()[i], i);
-  return index_select(t.dim() == 0 ? view(t, {1}) : t, dim, index);
+  Tensor<std::int64_t> index = detail::empty_tensor<std::int64_t, Cpu>({total});
+  std::int64_t* next = index.data_ptr();
+  for (std::int64_t i = 0; i < n; ++i) next = std::fill_n(next, c.data_ptr()[i], i);
+  return index_select(t.dim() == 0 ? view(t, {1}) : t, dim, to<device_t<X>>(index));
 }
 /// The same of the flattened x; count is a number or a vector.
 template <TensorLike X, class C>
@@ -93,15 +94,19 @@ tensor_t<X> flip(X&& x, const Dims& axes) {
   const tensor_t<X> t = eval(std::forward<X>(x));
   const detail::ReducedAxes chosen = detail::reduced_axes("flip", t.shape(), axes, true);
   tensor_t<X> out = detail::empty_tensor<T, device_t<X>>(t.shape());
-  Strides steps = t.strides();
-  const std::byte* from = t.record().data;
-  for (int i = 0; i < t.dim(); ++i) {
-    if (axes.empty() || !(chosen.mask >> i & 1)) continue;
-    if (t.numel() > 0) from += (t.shape()[i] - 1) * steps[i] * static_cast<std::int64_t>(sizeof(T));
-    steps[i] = -steps[i];
-  }
   detail::count_pass();
-  detail::copy_strided(dtype_of<T>, t.shape(), out.record().data, out.strides(), from, steps);
+  if constexpr (detail::on_host<device_t<X>>) {
+    Strides steps = t.strides();
+    const std::byte* from = t.record().data;
+    for (int i = 0; i < t.dim(); ++i) {
+      if (axes.empty() || !(chosen.mask >> i & 1)) continue;
+      if (t.numel() > 0) from += (t.shape()[i] - 1) * steps[i] * static_cast<std::int64_t>(sizeof(T));
+      steps[i] = -steps[i];
+    }
+    detail::copy_strided(dtype_of<T>, t.shape(), out.record().data, out.strides(), from, steps);
+  } else {
+    detail::Accelerator<device_t<X>>::flip(t.record(), axes.empty() ? 0 : chosen.mask, out.record());
+  }
   auto backward = [axes](const autograd::BackwardContext& ctx) {
     if (ctx.wants(0)) ctx.give(0, flip(ctx.grad<T, device_t<X>>(), axes));
   };

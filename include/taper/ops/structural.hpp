@@ -2,6 +2,7 @@
 // What structural ops share: fresh tensors, operands held until a producer runs, gradients handed on, refused operands.
 #pragma once
 
+#include <taper/backend/cpu/points.hpp>
 #include <taper/eval/record.hpp>
 
 namespace taper::inline TAPER_CODE {
@@ -110,6 +111,14 @@ struct AxisSplit {
     for (int i = 0; i < shape.size(); ++i) (i < axis ? outer : i == axis ? size : inner) *= shape[i];
   }
 };
+
+/// Copies x into part of a dense tensor of the same rank: it begins `start` elements behind the first and lies `strides` apart.
+template <Scalar T, Device D>
+void copy_into(const Tensor<T, D>& x, const Tensor<T, D>& out, std::int64_t start, const Strides& strides) {
+  if constexpr (on_host<D>)
+    copy_strided(dtype_of<T>, x.shape(), out.record().data + start * static_cast<std::int64_t>(sizeof(T)), strides, x.record().data, x.strides());
+  else if (x.numel() > 0) Accelerator<D>::copy(x.record(), *make_alias(out.record(), {x.shape(), strides, start}));
+}
 
 /// Rows of a loop that make a task worth handing to a thread.
 inline std::int64_t row_grain(std::int64_t elements) { return 1 + (std::int64_t{1} << 15) / (elements > 0 ? elements : 1); }

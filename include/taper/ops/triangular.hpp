@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/ops/index_at.hpp>
+#include <taper/ops/to.hpp>
 #include <taper/ops/view.hpp>
 
 namespace taper::inline TAPER_CODE {
@@ -29,11 +30,12 @@ template <bool Lower, Scalar T, Device D>
 Tensor<T, D> triangle_of(std::string_view op, const Tensor<T, D>& x, std::int64_t offset) {
   if (x.dim() < 2)
     raise<ShapeError>(op, "a tensor of shape ", x.shape(), " is no matrix: at least two dimensions are needed");
-  const RecordPtr from = dense_record(x.handle());
+  const RecordPtr from = dense_record_on<D>(x.handle());
   Tensor<T, D> out = empty_tensor<T, D>(x.shape());
   const std::int64_t m = x.shape().at(-2), n = x.shape().at(-1), matrices = m * n == 0 ? 0 : x.numel() / (m * n);
   count_pass();
-  copy_triangle<Lower>(from->data, out.record().data, sizeof(T), matrices, m, n, offset);
+  if constexpr (!on_host<D>) Accelerator<D>::triangle(Lower, *from, offset, out.record());
+  else copy_triangle<Lower>(from->data, out.record().data, sizeof(T), matrices, m, n, offset);
   auto backward = [op, offset](const autograd::BackwardContext& ctx) {
     if (ctx.wants(0)) ctx.give(0, triangle_of<Lower>(op, ctx.grad<T, D>(), offset));
   };
@@ -72,11 +74,13 @@ tensor_t<X> triu(X&& x, std::int64_t diagonal = 0) {
   return detail::triangle_of<false>("triu", tensor_t<X>(eval(std::forward<X>(x))), diagonal);
 }
 /// Row and column numbers of a triangle of an (m, n) matrix, row by row. Shapes: (2, count).
-inline Tensor<std::int64_t> tril_indices(std::int64_t m, std::int64_t n, std::int64_t offset = 0) {
-  return detail::triangle_indices<true>("tril_indices", m, n, offset);
+template <Device D = Cpu>
+Tensor<std::int64_t, D> tril_indices(std::int64_t m, std::int64_t n, std::int64_t offset = 0) {
+  return to<D>(detail::triangle_indices<true>("tril_indices", m, n, offset));
 }
-inline Tensor<std::int64_t> triu_indices(std::int64_t m, std::int64_t n, std::int64_t offset = 0) {
-  return detail::triangle_indices<false>("triu_indices", m, n, offset);
+template <Device D = Cpu>
+Tensor<std::int64_t, D> triu_indices(std::int64_t m, std::int64_t n, std::int64_t offset = 0) {
+  return to<D>(detail::triangle_indices<false>("triu_indices", m, n, offset));
 }
 
 /// Matrices that are zero but for x's last axis on their diagonal; their axes stand at axis0 and axis1 of the result.
@@ -99,7 +103,7 @@ tensor_t<X> diag_embed(X&& x, std::int64_t offset = 0, std::int64_t axis0 = -2, 
   Tensor<T, D> out = detail::zero_tensor<T, D>(shape);
   const detail::RecordPtr at = diagonal(detach(out), offset, a, b).handle();
   detail::count_pass();
-  detail::copy_strided(dtype_of<T>, t.shape(), at->data, at->strides, t.record().data, t.strides());
+  detail::copy_into(t, out, detail::geometry_of(*at).offset, at->strides);
   auto backward = [offset, a, b](const autograd::BackwardContext& ctx) {
     if (ctx.wants(0)) ctx.give(0, diagonal(ctx.grad<T, D>(), offset, a, b));
   };

@@ -8,7 +8,7 @@ namespace taper::inline TAPER_CODE::detail {
 
 /// to += value, as scatters add: integers wrap, sums of bools are "or".
 template <class T>
-TAPER_INLINE void accumulate(T& to, const T& value) {
+TAPER_INLINE TAPER_HD void accumulate(T& to, const T& value) {
   if constexpr (std::same_as<T, bool>) {
     to = to || value;
   } else if constexpr (Integral<T>) {

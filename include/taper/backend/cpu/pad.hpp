@@ -19,7 +19,7 @@ enum class PadMode : std::uint8_t { constant, reflect, replicate, circular };
 namespace detail {
 
 /// Which element of an axis of n stands at place i of the padded axis, counted from its first element; -1: none.
-[[gnu::noinline]] inline std::int64_t padded_source(PadMode mode, std::int64_t i, std::int64_t n) {
+[[gnu::noinline]] TAPER_HD inline std::int64_t padded_source(PadMode mode, std::int64_t i, std::int64_t n) {
   if (i >= 0 && i < n) return i;
   switch (mode) {
     case PadMode::constant:

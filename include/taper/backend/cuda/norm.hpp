@@ -126,11 +126,12 @@ struct StoreNormGradient {
 };
 
 /// y = (x - mean) a + c, + b g where there is one. Operands: x, y, mean, a, c, then g, b.
-template <class T, bool Gradient, class Index, int N>
+template <class T, bool Gradient, int N>
 struct AffineKernel {
   static constexpr int operands = Gradient ? 7 : 5;
   using C = compute_t<T>;
-  KernelOperands<operands, Index, N> at;
+  using Index = std::uint32_t;
+  KernelOperands<operands, N> at;
 
   template <class U>
   TAPER_INLINE TAPER_HD Packet<U, N> operand(int k, const Index* offset, int n) const {
@@ -157,8 +158,8 @@ struct AffineKernel {
 };
 template <class T, bool Gradient>
 struct MakeAffine {
-  template <class Index, int N>
-  AffineKernel<T, Gradient, Index, N> operator()(const KernelOperands<Gradient ? 7 : 5, Index, N>& at) const {
+  template <int N>
+  AffineKernel<T, Gradient, N> operator()(const KernelOperands<Gradient ? 7 : 5, N>& at) const {
     return {at};
   }
 };

@@ -9,7 +9,7 @@
 
 namespace taper::inline TAPER_CODE::detail {
 
-/// n / d of unsigned numbers below 2^31 by a product and a shift.
+/// n / d of unsigned numbers below 2^31 by a product and a shift. A divisor of 0, the size of an empty axis, divides nothing.
 /// Source: Granlund and Montgomery, Division by invariant integers using multiplication, 1994.
 template <class Index>
 struct FastDivide {

@@ -3,6 +3,7 @@
 // compile time.
 #pragma once
 
+#include <taper/backend/cuda/accumulate.hpp>
 #include <taper/backend/cuda/sort.hpp>
 
 #include <cstddef>

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// What moves and adds elements on a device gives the host's bits, for every dtype.
+// Needs: thrust
+#include "tests/cuda/both.hpp"
+
+using namespace taper;
+using both::D;
+
+TEMPLATE_TEST_CASE("every dtype", "", float, double, bfloat16, float16, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t,
+                   bool, std::complex<float>, std::complex<double>) {
+  using T = TestType;
+  manual_seed(6);
+  const auto index = randint(0, 5, {40, 3});
+  const Tensor<T> x = cast<T>(randint(0, 100, {5, 3})), source = cast<T>(randint(0, 100, {40, 3}));
+  const auto bits = [](const Tensor<T>& a, const Tensor<T, D>& b) {
+    const Tensor<T> c = to<Cpu>(b);
+    REQUIRE(a.shape() == c.shape());
+    CHECK(std::memcmp(a.data_ptr(), c.data_ptr(), static_cast<std::size_t>(a.numel()) * sizeof(T)) == 0);
+  };
+  const auto X = to<D>(x), S = to<D>(source);
+  const auto I = to<D>(index);
+  bits(gather(x, 0, index), gather(X, 0, I));
+  bits(scatter(x, 0, index, source), scatter(X, 0, I, S));
+  bits(scatter_add(x, 0, index, source), scatter_add(X, 0, I, S));
+  const auto rows = index.select(1, 0);
+  const auto Rows = to<D>(rows);
+  bits(index_add(x, 0, rows, source), index_add(X, 0, Rows, S));
+  bits(index_copy(x, 0, rows, source), index_copy(X, 0, Rows, S));
+  bits(index_select(x, 0, rows), index_select(X, 0, Rows));
+  bits(cat({x, source}, 0), cat({X, S}, 0));
+  bits(pad(x, {1, 2, 3, 0}, {.value = 1}), pad(X, {1, 2, 3, 0}, {.value = 1}));
+  bits(pad(x, {1, 2, 3, 0}, {.mode = PadMode::reflect}), pad(X, {1, 2, 3, 0}, {.mode = PadMode::reflect}));
+  bits(flip(x, {0, 1}), flip(X, {0, 1}));
+  bits(tril(x), tril(X));
+}
