@@ -17,6 +17,11 @@ cmake --preset release -DTAPER_BUILD_TESTS=ON -DTAPER_BUILD_BENCH=ON -DTAPER_BUI
 cmake --build --preset release
 TAPER_EXHAUSTIVE=1 ctest --preset release -j "$jobs" -LE 'headers|compile_fail|consumer'
 
+echo "== the typed tests on every device of the host: Thrust's OpenMP, memory that the host cannot touch, emulated threads"
+cmake --preset dev -DTAPER_TEST_DEVICES="Guarded;taper::ThrustOmp" -DTAPER_TEST_DEVICES_SLOW=ON
+cmake --build --preset dev
+ctest --preset dev -j "$jobs" -L devices
+
 echo "== every header under clang 16"
 tests/headers/check.sh --compiler clang++-16 --jobs "$jobs"
 

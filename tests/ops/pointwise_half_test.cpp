@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // 16-bit floats: computed in float, rounded once at the store; gradients in the leaf's type.
+// Devices: slow
 #include <taper/ops/inplace.hpp>
 #include <taper/ops/pointwise.hpp>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reductions and scans against every golden case of PyTorch's: values, indices, gradients plain and recorded, edge
+// Devices
 // shapes, NaN, infinities and ties; then layouts, second derivatives, and what does not fit.
 #include <taper/core/factory.hpp>
 #include <taper/core/literal.hpp>

@@ -10,14 +10,12 @@
 
 namespace taper::inline TAPER_CODE::detail {
 
-// A Block, the first argument of a kernel f(block, i) of for_each_block, which all threads of the block call for item
-// i:
+// A Block, the first argument of a kernel f(block, i) of for_each_block, which all its threads call for item i:
 //
 //   block.thread(), block.threads()
 //       The caller's number and how many there are: 1, or a multiple of 32 up to 1024. A kernel is right for any.
 //   block.sync()
-//       A barrier: what a thread wrote to shared memory before it, all see after it. All threads call it, equally
-//       often.
+//       A barrier: what a thread wrote to shared memory before it, all see after it. All threads call it.
 //   auto a = block.template shared<Tag, T, N>()
 //       N elements of T that the block's threads share, uninitialised. Calls with the same Tag (any type: one declared
 //       in the kernel's struct will do), T and N name the same memory, others do not overlap. T is trivially copyable.
