@@ -5,3 +5,4 @@
 #include <taper/backend/cuda/choice.hpp>
 #include <taper/backend/cuda/cuda.hpp>
 #include <taper/backend/cuda/event.hpp>
+#include <taper/ops/pin_memory.hpp>

@@ -5,6 +5,10 @@
 taper_includes=(-I "$root/include")
 while IFS= read -r -d : dir; do taper_includes+=(-isystem "$dir"); done <<<"${TAPER_EIGEN:-/usr/include/eigen3}:"
 
+# A CUDA toolkit's headers, where there is one.
+taper_cuda=${CUDA_PATH:-/usr/local/cuda}/include
+if [ -e "$taper_cuda/cuda_runtime_api.h" ]; then taper_includes+=(-isystem "$taper_cuda"); fi
+
 is_nvcc() { [[ ${1##*/} == nvcc* ]]; }
 
 # compiler_flags COMPILER: fills `flags`.

@@ -6,6 +6,9 @@
 
 #include <taper/backend/cuda/cuda.hpp>
 #include <taper/core/factory.hpp>
+#include <taper/ops/eager.hpp>
+#include <taper/ops/pin_memory.hpp>
+#include <taper/ops/view.hpp>
 
 #include <sys/wait.h>
 #include <thread>
@@ -19,10 +22,21 @@ constexpr std::size_t mib = std::size_t{1} << 20;
 void* take(std::size_t bytes) { return Cuda::allocate(bytes); }
 void give(void* p) { Cuda::deallocate(p, 0); }
 
+/// Memory that a static takes before main; it takes and gives back some after it.
+struct Static {
+  void* p = take(100);
+  const bool served = p != nullptr;
+  ~Static() {
+    give(p);
+    give(take(5000));
+  }
+} before_main;
+
 /// A fresh machine of two devices, and a look at what it saw.
 struct Machine {
   standin::Recorder& r = *standin::recorder();
   explicit Machine(int devices = 2, std::size_t bytes = std::size_t{1} << 30) {
+    give(std::exchange(before_main.p, nullptr));
     cuda::empty_cache();
     r.machine(devices, bytes);
     r.forget();
@@ -54,20 +68,10 @@ bool says(const std::string& text, std::string_view part) {
   return text.find(part) != text.npos && text.find('\n') == text.npos;
 }
 
-/// Memory that statics take before main and give back after it.
-struct Static {
-  void* p = take(100);
-  ~Static() {
-    give(p);
-    give(take(5000));
-  }
-} before_main;
-
 }  // namespace
 
 TEST_CASE("memory of statics") {
-  CHECK(before_main.p != nullptr);
-  give(std::exchange(before_main.p, nullptr));
+  CHECK(before_main.served);
 }
 
 TEST_CASE("devices") {
@@ -197,6 +201,29 @@ TEST_CASE("a block freed under another stream's eyes waits for that stream") {
   CHECK(take(16 * mib) == a);  // joined with the rest
   CHECK(m.r.seen().waits.size() == 1);
   give(a);
+}
+
+TEST_CASE("nor does a third stream get it before") {
+  const Machine m;
+  const cuda::Stream side, third;
+  void* const a = take(16 * mib);  // a segment of its own
+  void* more[16];
+  for (void*& p : more) p = take(100);
+  m.r.busy(side.handle(), true);
+  {
+    const cuda::StreamGuard guard(side);
+    const cuda::DeviceGuard elsewhere(1);  // the events belong to the blocks' device
+    give(a);
+    for (void* p : more) give(p);
+  }
+  const cuda::StreamGuard guard(third);
+  void* const b = take(16 * mib);
+  CHECK(b != a);
+  m.r.busy(side.handle(), false);
+  void* const c = take(16 * mib);
+  CHECK(c == a);
+  give(b);
+  give(c);
 }
 
 TEST_CASE("a stream of others is never asked once it may be gone") {
@@ -375,6 +402,41 @@ TEST_CASE("uploads are staged and wait for nothing") {
   REQUIRE(m.r.seen().copies.size() == 1);
   CHECK_FALSE(m.r.seen().copies[0].pinned);
   give(d);
+}
+
+TEST_CASE("page-locked tensors") {
+  {
+    const Machine m(0);
+    CHECK_THROWS_AS(pin_memory(ones<float>({2, 3})), DeviceError);
+  }
+  const Machine m;
+  const Tensor<float> plain = view(arange<float>(1000), {10, 100});
+  Tensor<float> pinned = pin_memory(permute(plain, {1, 0}));
+  CHECK(pinned.shape() == Shape{100, 10});
+  CHECK(pinned.strides() == Strides{1, 100});
+  CHECK(pinned[3][7].item() == 703);
+  CHECK(is_pinned(pinned));
+  CHECK(is_pinned(pinned[1]));
+  CHECK_FALSE(is_pinned(plain));
+  CHECK(pin_memory(pinned).data_ptr() == pinned.data_ptr());
+  CHECK(pin_memory(zeros<float>({0, 3})).shape() == Shape{0, 3});
+
+  void* const there = take(4000);
+  const void* const source = pinned.data_ptr();
+  m.r.forget();
+  m.r.busy(nullptr, true);
+  CudaSystem::from_host_later(there, source, 4000);
+  REQUIRE(m.r.seen().copies.size() == 1);
+  CHECK(m.r.seen().copies[0].from == source);
+  CHECK(m.r.seen().synchronisations == 0);
+  pinned = Tensor<float>();
+  CHECK(pin_memory(plain).data_ptr() != source);  // the copy may still be reading
+  m.r.busy(nullptr, false);
+  const auto first = pin_memory(plain), second = pin_memory(plain);
+  CHECK((first.data_ptr() == source || second.data_ptr() == source));
+  CudaSystem::from_host_later(there, plain.data_ptr(), 4000);
+  CHECK(m.r.seen().copies[1].from != plain.data_ptr());  // staged
+  give(there);
 }
 
 TEST_CASE("many threads") {

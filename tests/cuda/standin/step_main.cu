@@ -5,6 +5,7 @@
 
 #include <taper/backend/cuda/cuda.hpp>
 #include <taper/ops.hpp>
+#include <taper/ops/pin_memory.hpp>
 #include <taper/ops/to.hpp>
 
 #include <cstdio>
@@ -54,7 +55,7 @@ int main() {
       CHECK_EQUAL(launches(seen, "ForwardKernel"), 2);
       CHECK_EQUAL(launches(seen, "VjpKernel"), 0);
       loss.backward();
-      CHECK_EQUAL(launches(seen, "VjpKernel"), 2);
+      CHECK_EQUAL(launches(seen, "VjpKernel"), 3);
       {
         const NoGrad no_grad;
         for (Tensor<float, Cuda> p : {net.w1, net.b1, net.w2, net.b2}) {
@@ -79,8 +80,17 @@ int main() {
           std::printf("%s went to another stream than the current one\n", l.kernel.c_str());
           ++failures;
         }
-      CHECK_EQUAL(seen.launches.size(), 14);  // beside those: 2 of the loss, 1 that fills its gradient, 3 sums over broadcast axes
+      CHECK_EQUAL(seen.launches.size(), 15);  // beside those: 2 of the loss, 1 that fills its gradient, 3 sums over broadcast axes
     }
+  }
+  {
+    const Tensor<float> pinned = pin_memory(arange<float>(1000).view({10, 100}).t());
+    recorder->forget();
+    const auto there = to<Cuda>(pinned, {.non_blocking = true});
+    CHECK_EQUAL(seen.copies.size(), 1);
+    CHECK_EQUAL(seen.copies[0].from == pinned.data_ptr(), true);
+    CHECK_EQUAL(seen.synchronisations, 0);
+    CHECK_EQUAL(equal(to<Cpu>(there), pinned), true);
   }
   CHECK_EQUAL(cuda::memory_stats().allocated_bytes, 0);
   cuda::empty_cache();

@@ -80,6 +80,13 @@ struct CudaSystem {
       base::upload_staged(static_cast<std::byte*>(to) + done, static_cast<const std::byte*>(from) + done, n);
     }
   }
+  /// The same without a copy on the way, where the source is page-locked memory of Taper's: it must stay as it is until the stream
+  /// has come this far, and may go at once.
+  static void from_host_later(void* to, const void* from, std::size_t bytes) {
+    if (!base::PinnedMemory::get().contains(from)) return from_host(to, from, bytes);
+    base::check_cuda("to", cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream()));
+    base::PinnedMemory::get().record(from, cuda::current_stream());
+  }
   static void copy(void* to, const void* from, std::size_t bytes) {
     base::check_cuda("copy", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()));
   }
@@ -87,11 +94,13 @@ struct CudaSystem {
 #if TAPER_NVCC
   template <class F>
   static void for_each(std::int64_t n, const F& f) {
+    if (n == 0) return;  // CUDA refuses an empty grid
     base::each_kernel<<<blocks((n + base::block_threads - 1) / base::block_threads), base::block_threads, 0, stream()>>>(f, n);
     base::check_cuda("launch", cudaGetLastError());
   }
   template <class F>
   static void for_each_block(std::int64_t n, const F& f) {
+    if (n == 0) return;
     base::each_block_kernel<<<blocks(n), base::block_threads, 0, stream()>>>(f, n);
     base::check_cuda("launch", cudaGetLastError());
   }
