@@ -4,7 +4,8 @@
 #   // Needs: zlib            components; the program is left out, with a message, where one is missing
 #   // Timeout: 900           seconds ctest gives it
 #   // Devices                a test that also runs on the devices of TAPER_TEST_DEVICES
-#   // Devices: slow          the same where TAPER_TEST_DEVICES_SLOW is on
+#   // Devices: slow          the same where TAPER_TEST_SLOW is on
+#   // Slow                   a test that is built where TAPER_TEST_SLOW is on
 #   // Alone                  ctest runs nothing beside it
 
 # The words after "// KEY:" at the head of a file.

@@ -18,9 +18,9 @@ cmake --build --preset release
 TAPER_EXHAUSTIVE=1 ctest --preset release -j "$jobs" -LE 'headers|compile_fail|consumer'
 
 echo "== the typed tests on every device of the host: Thrust's OpenMP, memory that the host cannot touch, emulated threads"
-cmake --preset dev -DTAPER_TEST_DEVICES="Guarded;taper::ThrustOmp" -DTAPER_TEST_DEVICES_SLOW=ON
+cmake --preset dev -DTAPER_TEST_DEVICES="Guarded;taper::ThrustOmp" -DTAPER_TEST_SLOW=ON
 cmake --build --preset dev
-ctest --preset dev -j "$jobs" -L devices
+ctest --preset dev -j "$jobs" -L '^(devices|cuda)$'
 
 echo "== every header under clang 16"
 tests/headers/check.sh --compiler clang++-16 --jobs "$jobs"

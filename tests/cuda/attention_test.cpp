@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Attention on a device whose memory the host cannot touch: the host's own, with every mask, grouping and layout.
+// Slow
 // Needs: thrust
 #include <taper/ops/attention.hpp>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Convolutions on a device against the host's.
+// Slow
 // Needs: thrust
 #include <taper/ops/conv.hpp>
 #include <taper/ops/memory_format.hpp>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // gather, scatter and x(...) on a device give what they give on the host, faults included.
+// Slow
 // Needs: thrust
 #include "tests/cuda/both.hpp"
 

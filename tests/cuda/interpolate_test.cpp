@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Interpolation, and what moves pixels, on a device against the host.
+// Slow
 // Needs: thrust
 #include <taper/ops/interpolate.hpp>
 #include <taper/ops/pixel_shuffle.hpp>

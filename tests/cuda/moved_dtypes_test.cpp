@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What moves and adds elements on a device gives the host's bits, for every dtype.
+// Slow
 // Needs: thrust
 #include "tests/cuda/both.hpp"
 

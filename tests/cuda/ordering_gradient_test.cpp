@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Gradients of sorts, extremes, scans and reductions on a device are the host's, and so are their gradients.
+// Slow
 // Needs: thrust
 #include "tests/cuda/compare.hpp"
 

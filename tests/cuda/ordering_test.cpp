@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sorts, scans, extremes and distinct elements on a device are the host's.
+// Slow
 // Needs: thrust
 #include "tests/cuda/compare.hpp"
 

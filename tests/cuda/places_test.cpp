@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Slices by an index vector, masks and embeddings on a device give what they give on the host.
+// Slow
 // Needs: thrust
 #include "tests/cuda/both.hpp"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Poolings on a device against the host's.
+// Slow
 // Needs: thrust
 #include <taper/ops/memory_format.hpp>
 #include <taper/ops/pool.hpp>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Products on a device give what they give on the host: values, gradients, gradients of gradients.
+// Slow
 // Needs: thrust
 #include <limits>
 

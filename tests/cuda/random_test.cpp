@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Random numbers on a device are the host's: number i is a function of seed, offset and index.
+// Slow
 // Needs: thrust
 #include <taper/nn/init.hpp>
 

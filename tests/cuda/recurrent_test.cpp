@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Recurrent layers on a device give what they give on the host: values, gradients, gradients of gradients.
+// Slow
 // Needs: thrust
 #include <taper/nn/convert.hpp>
 #include <taper/nn/layers/rnn.hpp>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Softmax, losses of classes and norms on a device whose memory the host cannot touch: sizes, layouts and dtypes that
+// Slow
 // the goldens leave out. Needs: thrust
 #include <taper/core/literal.hpp>
 #include <taper/ops/cross_entropy.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Scaled dot-product attention against PyTorch's goldens and sums in long double, at the edges of its blocks, in
 // memory.
-// Devices
+// Devices: slow
 #include <taper/core/random.hpp>
 #include <taper/core/stats.hpp>
 #include <taper/ops/attention.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // einsum and tensordot against PyTorch's goldens, matmul and central differences.
-// Devices
+// Devices: slow
 #include <taper/ops/einsum.hpp>
 #include <taper/ops/power.hpp>
 

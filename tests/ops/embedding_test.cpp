@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // embedding and dropout: PyTorch's goldens, central differences, statistics of the mask.
-// Devices
+// Devices: slow
 #include <taper/ops/dropout.hpp>
 #include <taper/ops/embedding.hpp>
 #include <taper/ops/power.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // gather, scatter, index_select, masks and their kin against PyTorch, by hand and against central differences.
-// Devices
+// Devices: slow
 #include <taper/core/factory.hpp>
 #include <taper/ops/cast.hpp>
 #include <taper/ops/eager.hpp>

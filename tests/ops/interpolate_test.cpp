@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // interpolate in every mode, pixel_shuffle and the modules over them: PyTorch's goldens, the transpose, widths, dtypes.
-// Devices
+// Devices: slow
 #include <taper/core/factory.hpp>
 #include <taper/nn/layers/upsample.hpp>
 #include <taper/nn/module.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Joining, taking apart, repeating, turning: against PyTorch and by hand.
-// Devices
+// Devices: slow
 #include <taper/core/factory.hpp>
 #include <taper/ops/eager.hpp>
 #include <taper/ops/index.hpp>

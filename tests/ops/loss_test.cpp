@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Losses against PyTorch's goldens and central differences.
-// Devices
+// Devices: slow
 #include <taper/ops/loss.hpp>
 
 #include "tests/ops/golden_case.hpp"

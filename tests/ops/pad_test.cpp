@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Padding against PyTorch and by hand.
-// Devices
+// Devices: slow
 #include <taper/core/factory.hpp>
 #include <taper/ops/eager.hpp>
 #include <taper/ops/pad.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Pooling against PyTorch's goldens and central differences.
-// Devices
+// Devices: slow
 #include <taper/ops/pool.hpp>
 
 #include <limits>

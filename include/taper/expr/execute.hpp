@@ -36,7 +36,7 @@ TAPER_INLINE TAPER_HD void run_step(Registers& r, const typename P::Data& data) 
   step<P, K>(r, data, std::make_integer_sequence<int, P::template instruction<K>::arity>{});
 }
 
-template <class V>
+TAPER_HOST_CALLS template <class V>
 TAPER_INLINE TAPER_HD V conjugate(const V& x) {
   if constexpr (!ComplexValue<V>) return x;
   else if constexpr (ScalarValue<V> || PackValue<V>) return math::conj(x);
