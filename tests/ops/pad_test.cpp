@@ -43,6 +43,17 @@ TEST_CASE("padding: strides, empties, dtypes") {
   CHECK(pad(ones<float>({1, 1, 1, 1, 1, 1, 1, 1}), {0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1}).numel() == 256);
 }
 
+// Values of torch.nn.functional.pad.
+TEST_CASE("a mirror shows what is cropped at the other end") {
+  const Tensor<float> x = view(arange<float>(8), {2, 4});
+  check_equal(pad(x, {2, -2}, {.mode = PadMode::reflect}), tensor<float>({{2, 1, 0, 1}, {6, 5, 4, 5}}));
+  check_equal(pad(t(x), {0, 0, 3, -2}, {.mode = PadMode::reflect}),
+              tensor<float>({{3, 7}, {2, 6}, {1, 5}, {0, 4}, {1, 5}}));
+  check_gradients({irregular({4, 2})}, [](const auto& x) {
+    return square(pad(square(x[0]), {0, 0, 3, -2}, {.mode = PadMode::reflect})).eval();
+  });
+}
+
 TEST_CASE("gradients meet central differences, also of second order") {
   for (const PadMode mode : {PadMode::constant, PadMode::reflect, PadMode::replicate, PadMode::circular})
     check_gradients({irregular({2, 3})}, [&](const auto& x) {
@@ -57,6 +68,7 @@ TEST_CASE("amounts that do not fit are errors") {
   CHECK_THROWS_WITH(pad(x, {-2, -2}), Contains("crop more than axis 1 of shape (2, 3) has"));
   CHECK_THROWS_AS(pad(x, {3, 0}, {.mode = PadMode::reflect}), ShapeError);
   CHECK_THROWS_AS(pad(x, {4, 0}, {.mode = PadMode::circular}), ShapeError);
+  CHECK_THROWS_AS(pad(x, {2, -2}, {.mode = PadMode::circular}), ShapeError);
   CHECK_THROWS_AS(pad(zeros<float>({0}), {1, 0}, {.mode = PadMode::replicate}), ShapeError);
   CHECK_THROWS_AS(pad(tensor<std::int8_t>({1}), {1, 0}, {.value = 300}), ValueError);
 }

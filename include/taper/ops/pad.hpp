@@ -106,23 +106,33 @@ Tensor<T, D> pad_tensor(Tensor<T, D> y, const Padding& amounts, const PadOptions
   const Shape given = y.shape();
   Dims before = Dims::filled(y.dim(), 0);
   Shape shape = given;
-  bool grows = false;
+  bool grows = false, crops = false;
   for (int i = 0; i < amounts.axes(); ++i) {
     const int axis = y.dim() - 1 - i;
     const std::int64_t b = amounts.before(i), a = amounts.after(i), n = given[axis];
     if (n + b + a < 0 || n + std::min<std::int64_t>(b, 0) + std::min<std::int64_t>(a, 0) < 0)
       raise<ShapeError>("pad", "amounts (", b, ", ", a, ") crop more than axis ", axis, " of shape ", given, " has");
-    const std::int64_t most = b > a ? b : a;
+    const std::int64_t most = b > a ? b : a, left = n + std::min<std::int64_t>(b, 0) + std::min<std::int64_t>(a, 0);
     const bool fits = most <= 0 || options.mode == PadMode::constant ||
                       (options.mode == PadMode::reflect    ? most < n
-                       : options.mode == PadMode::circular ? most <= n
-                                                           : n > 0);
+                       : options.mode == PadMode::circular ? most <= left
+                                                           : left > 0);
     if (!fits) raise<ShapeError>("pad", "amounts (", b, ", ", a, ") are more than axis ", axis, " of shape ", given, " can give");
     before[axis] = b > 0 ? b : 0;
     shape[axis] = n + b + a;
     grows = grows || b > 0 || a > 0;
+    crops = crops || b < 0 || a < 0;
   }
   check_shape("pad", shape);
+  if (options.mode == PadMode::reflect && grows && crops) {  // a mirror shows what is cropped at the other end
+    Padding grown, cropped;
+    for (int i = 0; i < amounts.axes(); ++i) {
+      const std::int64_t b = amounts.before(i), a = amounts.after(i);
+      grown.push_back(std::max<std::int64_t>(b, 0), std::max<std::int64_t>(a, 0));
+      cropped.push_back(std::min<std::int64_t>(b, 0), std::min<std::int64_t>(a, 0));
+    }
+    return pad_tensor(pad_tensor(y, grown, options), cropped, {});
+  }
   for (int i = 0; i < amounts.axes(); ++i) {
     const int axis = y.dim() - 1 - i;
     const std::int64_t b = std::max<std::int64_t>(-amounts.before(i), 0), a = std::max<std::int64_t>(-amounts.after(i), 0);

@@ -69,7 +69,7 @@ struct PlacedBlocks {
     Index out[1] = {}, in[1] = {};
     outer.add(a.outer, out);
     inner.add(a.inner, in);
-    return static_cast<std::int64_t>(out[0]) + static_cast<std::int64_t>(in[0]) + places.offset(a.place);
+    return static_cast<std::int64_t>(out[0]) + static_cast<std::int64_t>(in[0]) + places.offset(static_cast<std::int64_t>(a.place));
   }
   /// On the other side, of another place in the same block.
   TAPER_INLINE TAPER_HD std::int64_t element(const At& a, std::int64_t place) const {
