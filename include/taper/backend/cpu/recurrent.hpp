@@ -154,11 +154,13 @@ struct GruCell {
 };
 
 template <class Cell, class T, class A>
-TAPER_KERNEL void forward_row(const Step<T>& s, std::int64_t r) {
+TAPER_KERNEL void forward_row(const Step<T>& given, std::int64_t r) {
+  const Step<T> s = given;  // a copy, whose pointers no store can change
   for (std::int64_t j = 0; j < s.size; j += pack_lanes) Cell::forward(s, r, j, RowPacks<T, A>{s.size - j});
 }
 template <class Cell, class T, class A>
-TAPER_KERNEL void backward_row(const StepBack<T>& s, std::int64_t r) {
+TAPER_KERNEL void backward_row(const StepBack<T>& given, std::int64_t r) {
+  const StepBack<T> s = given;  // a copy, whose pointers no store can change
   for (std::int64_t j = 0; j < s.size; j += pack_lanes) Cell::backward(s, r, j, RowPacks<T, A>{s.size - j});
 }
 
