@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Softmax, losses of classes and norms on a device whose memory the host cannot touch: sizes, layouts and dtypes that
+// Softmax, losses of classes and norms on a device whose memory the host cannot touch, where the goldens have no case.
 // Slow
-// the goldens leave out. Needs: thrust
+// Needs: thrust
+
 #include <taper/core/literal.hpp>
 #include <taper/ops/cross_entropy.hpp>
 #include <taper/ops/layer_norm.hpp>

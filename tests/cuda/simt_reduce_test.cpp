@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Reductions of programs, and gradients of leaves that were broadcast, on emulated GPU threads: the host's, whatever
-// the schedule. Needs: thrust
+// the schedule.
+// Needs: thrust
+
 #include <taper/core/random.hpp>
 #include <taper/ops/arithmetic.hpp>
 #include <taper/ops/eager.hpp>
