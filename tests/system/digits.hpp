@@ -53,7 +53,7 @@ class DigitsRun {
   }
 
   data::DataLoader<data::MapDataset<data::ImageDataset, RandomShift>> loader_;  // first: it seeds what the others draw
-  Net net_;
+  Net<> net_;
   optim::AdamW<Tensor<float>> optimizer_{parameters(net_), {.lr = 6e-3, .weight_decay = 0.05}};
   optim::OneCycleLR<optim::AdamW<Tensor<float>>> schedule_{optimizer_, 6e-3, {.total_steps = 200}};
   std::vector<float> losses_;

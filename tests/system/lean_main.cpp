@@ -18,7 +18,7 @@ void train(int workers, int threads, bool transformed) {
   set_num_threads(threads);
   manual_seed(0);
   const data::ImageDataset digits = load_digits(TAPER_SOURCE_DIR "/examples/data/digits", data::Split::train);
-  Net net;
+  Net<> net;
   optim::AdamW optimizer{parameters(net), {.lr = 6e-3}};
   optim::OneCycleLR schedule{optimizer, 6e-3, {.total_steps = 1000}};
   std::int64_t seen = 0, asked = 0, asked_by_all = 0, steps = 0, blocks = 0;
