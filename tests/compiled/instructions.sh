@@ -21,8 +21,8 @@ fi
 grep '^beyond ' uses | grep -vE '::code_level[34]::' && complain "these may be what the linker keeps, and do not run on every machine"
 grep '^zmm .*::code_level3::' uses && complain "level 3 has no 64-byte registers"
 vectorised() { grep "^$1 .*::$2::" uses | grep -F "$kernel" >/dev/null; }
-for kernel in 'tile_kernel<float,' 'tile_kernel<double,' 'depthwise_rows<float,' 'row_moments<float,' 'layer_rows<float,' 'LstmCell::forward<float,' \
-  'GruCell::backward<float,' 'online_softmax<float,' 'online_softmax<double,'; do
+for kernel in 'tile_kernel<float,' 'tile_kernel<double,' 'depthwise_rows<float,' 'row_moments<float,' 'layer_rows<float,' 'LstmCell, float,' \
+  'GruCell, float,' 'online_softmax<float,' 'online_softmax<double,'; do
   vectorised ymm code_level3 || complain "level 3's $kernel is not vectorised for it"
   vectorised zmm code_level4 || complain "level 4's $kernel is not vectorised for it"
 done
