@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Activations of straight lines, gated ones and softmax as modules, against PyTorch's goldens.
 // Build: -DTAPER_FIRST_ORDER_ONLY
+// Devices: slow
 #include <taper/nn/layers/activation.hpp>
 #include <taper/nn/layers/activation_gated.hpp>
 #include <taper/nn/layers/softmax.hpp>

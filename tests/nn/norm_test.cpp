@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Norms, dropout and embedding against PyTorch's goldens; what changes between training and evaluation.
 // Build: -DTAPER_FIRST_ORDER_ONLY
+// Devices: slow
 #include <taper/nn/layers/batch_norm.hpp>
 #include <taper/nn/layers/dropout.hpp>
 #include <taper/nn/layers/embedding.hpp>

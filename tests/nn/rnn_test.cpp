@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // RNN, LSTM and GRU with all their options against PyTorch's goldens.
 // Build: -DTAPER_FIRST_ORDER_ONLY
+// Devices: slow
 #include <taper/nn/layers/rnn.hpp>
 #include <taper/ops/comparison.hpp>
 #include <taper/ops/logical.hpp>
@@ -19,29 +20,38 @@ using GRU = nn::GRU<double>;
 
 namespace {
 
-Tensor<double> hidden(const nn::RNNOutput<double>& y) { return y.h_n; }
-Tensor<double> hidden(const nn::LSTMOutput<double>& y) { return y.state.h; }
+template <Device D>
+Tensor<double, D> hidden(const nn::RNNOutput<double, D>& y) {
+  return y.h_n;
+}
+template <Device D>
+Tensor<double, D> hidden(const nn::LSTMOutput<double, D>& y) {
+  return y.state.h;
+}
 
-/// sum(y gy) + sum(hn ghn) + sum(cn gcn), whose gradients the goldens hold.
+/// sum(y gy) + sum(hn ghn) + sum(cn gcn) on the device under test, whose gradients the goldens hold.
 template <class M, class State>
 void check(const std::string& name, M module, const State& make_state) {
   INFO(name);
   layer_case::load(name, module);
   if (name.find("dropout") != std::string::npos) nn::eval(module);
   const Tensor<double> x = input(name + "/x"), h0 = input(name + "/h0"), c0 = input(name + "/c0");
-  const auto result = module(x, make_state(h0, c0));
-  check_close(result.output, file().tensor<double>(name + "/y"), relative, absolute);
-  check_close(hidden(result), file().tensor<double>(name + "/hn"), relative, absolute);
-  Tensor<double> loss = sum(result.output * file().tensor<double>(name + "/gy")) + sum(hidden(result) * file().tensor<double>(name + "/ghn"));
+  const auto moved = to<device::D>(module);
+  const auto result = moved(device::there(x), make_state(device::there(h0), device::there(c0)));
+  const Tensor<double> y = device::back(result.output), h = device::back(hidden(result));
+  check_close(y, file().tensor<double>(name + "/y"), relative, absolute);
+  check_close(h, file().tensor<double>(name + "/hn"), relative, absolute);
+  Tensor<double> loss = sum(y * file().tensor<double>(name + "/gy")) + sum(h * file().tensor<double>(name + "/ghn"));
   if constexpr (std::same_as<M, LSTM>) {
-    check_close(result.state.c, file().tensor<double>(name + "/cn"), relative, absolute);
-    loss = loss + sum(result.state.c * file().tensor<double>(name + "/gcn"));
+    const Tensor<double> c = device::back(result.state.c);
+    check_close(c, file().tensor<double>(name + "/cn"), relative, absolute);
+    loss = loss + sum(c * file().tensor<double>(name + "/gcn"));
   }
   loss.backward();
   layer_case::check_gradient(x, name + "/gx");
   layer_case::check_gradient(h0, name + "/gh0");
   layer_case::check_gradient(c0, name + "/gc0");
-  layer_case::check_gradients(name, module);
+  layer_case::check_gradients(name, moved);
 }
 
 template <class M, class Options, class State>
@@ -61,8 +71,8 @@ void check_options(const std::string& kind, const State& state) {
   run("one_step", {});
 }
 
-const auto plain_state = [](const Tensor<double>& h, const Tensor<double>&) { return h; };
-const auto lstm_state = [](const Tensor<double>& h, const Tensor<double>& c) { return nn::LSTMState<double>{h, c}; };
+const auto plain_state = [](const auto& h, const auto&) { return h; };
+const auto lstm_state = []<Device D>(const Tensor<double, D>& h, const Tensor<double, D>& c) { return nn::LSTMState<double, D>{h, c}; };
 
 }  // namespace
 

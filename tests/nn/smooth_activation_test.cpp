@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Smooth activations as modules against PyTorch's goldens.
 // Build: -DTAPER_FIRST_ORDER_ONLY
+// Devices: slow
 #include <taper/nn/layers/activation_smooth.hpp>
 
 #include "tests/nn/layer_case.hpp"

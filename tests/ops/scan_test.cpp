@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Running sums, products and extremes against PyTorch and by hand.
+// Devices: slow
 #include <taper/core/factory.hpp>
 #include <taper/ops/eager.hpp>
 #include <taper/ops/reduction.hpp>

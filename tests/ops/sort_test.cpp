@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Order against PyTorch, and against plain loops over every dtype.
+// Devices: slow
 #include <taper/core/factory.hpp>
 #include <taper/ops/eager.hpp>
 #include <taper/ops/reduction.hpp>
