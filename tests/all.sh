@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What is too slow for every change: everything optimised for this machine, with the exhaustive tests and all of
-# taper::compiled, every header under clang 16 and nvcc, the compile-fail tests under clang 16, the whole suite under
-# clang's warnings and thread sanitizer, and what computes on AArch64, by a cross compiler and an emulator.
+# taper::compiled, the typed tests on further devices, every header under clang 16 and nvcc, the compile-fail tests under
+# clang 16, the whole suite under clang's warnings and thread sanitizer, and what computes on AArch64, by a cross
+# compiler and an emulator.
 # Run it, and .ci/run, before an issue is resolved.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -17,7 +18,7 @@ cmake --preset release -DTAPER_BUILD_TESTS=ON -DTAPER_BUILD_BENCH=ON -DTAPER_BUI
 cmake --build --preset release
 TAPER_EXHAUSTIVE=1 ctest --preset release -j "$jobs" -LE 'headers|compile_fail|consumer'
 
-echo "== the typed tests on every device of the host: Thrust's OpenMP, memory that the host cannot touch, emulated threads"
+echo "== the typed tests on memory that the host cannot touch and on Thrust's OpenMP, and the slow ones of the CUDA part"
 cmake --preset dev -DTAPER_TEST_DEVICES="Guarded;taper::ThrustOmp" -DTAPER_TEST_SLOW=ON
 cmake --build --preset dev
 ctest --preset dev -j "$jobs" -L '^(devices|cuda)$'
