@@ -34,36 +34,32 @@ struct OneThreadBlocks {
   void operator()(std::int64_t i) const { f(detail::OneThread(), i); }
 };
 
-}  // namespace base
-
-/// A Thrust system by its policy.
-struct ThrustCppSystem : base::ThrustHostMemory {
-  static constexpr std::string_view name = "thrust::cpp";
-  static auto policy() { return thrust::cpp::par; }
+/// S: the system, which names its policy.
+template <class S>
+struct ThrustHostSystem : ThrustHostMemory {
   template <class F>
   static void for_each(std::int64_t n, const F& f) {
-    thrust::for_each_n(policy(), thrust::counting_iterator<std::int64_t>(0), n, f);
+    thrust::for_each_n(S::policy(), thrust::counting_iterator<std::int64_t>(0), n, f);
   }
   template <class F>
   static void for_each_block(std::int64_t n, const F& f) {
-    for_each(n, base::OneThreadBlocks<F>{f});
+    for_each(n, OneThreadBlocks<F>{f});
   }
+};
+
+}  // namespace base
+
+struct ThrustCppSystem : base::ThrustHostSystem<ThrustCppSystem> {
+  static constexpr std::string_view name = "thrust::cpp";
+  static auto policy() { return thrust::cpp::par; }
 };
 /// The host through thrust::cpp.
 using ThrustCpp = BasicThrust<ThrustCppSystem>;
 
 #if defined(_OPENMP)
-struct ThrustOmpSystem : base::ThrustHostMemory {
+struct ThrustOmpSystem : base::ThrustHostSystem<ThrustOmpSystem> {
   static constexpr std::string_view name = "thrust::omp";
   static auto policy() { return thrust::omp::par; }
-  template <class F>
-  static void for_each(std::int64_t n, const F& f) {
-    thrust::for_each_n(policy(), thrust::counting_iterator<std::int64_t>(0), n, f);
-  }
-  template <class F>
-  static void for_each_block(std::int64_t n, const F& f) {
-    for_each(n, base::OneThreadBlocks<F>{f});
-  }
 };
 /// The host through thrust::omp.
 using ThrustOmp = BasicThrust<ThrustOmpSystem>;
