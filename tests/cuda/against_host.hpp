@@ -11,7 +11,7 @@
 #include <functional>
 #include <vector>
 
-#include "tests/support/golden.hpp"
+#include "tests/ops/golden_case.hpp"
 #include "tests/support/guarded_system.hpp"
 
 namespace against_host {
@@ -19,14 +19,7 @@ namespace against_host {
 using namespace taper;
 using There = Guarded;
 
-/// A tensor with fixed, irregular values between -1 and 1.
-template <class T>
-Tensor<T> irregular(const Shape& shape, int seed = 1) {
-  Tensor<T> out(detail::make_dense<Cpu>(dtype_of<T>, shape));
-  for (std::int64_t i = 0; i < out.numel(); ++i)
-    out.data_ptr()[i] = static_cast<T>(std::sin(static_cast<double>(i * 7 + seed) * 1.7 + 0.3));
-  return out;
-}
+using golden::irregular;
 
 template <class T>
 inline constexpr double tolerance = std::is_same_v<T, double>     ? 1e-12

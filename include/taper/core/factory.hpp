@@ -31,17 +31,6 @@ Tensor<T, D> generate(std::string_view op, const Shape& shape, const F& f) {
   return on_device<D>(std::move(out));
 }
 
-/// n elements of a device made `value`: a small run of them goes over, and doubles there.
-template <Device D, class T>
-void fill_from_host(T* out, std::int64_t n, T value) {
-  if (n == 0) return;
-  T run[64];
-  std::int64_t done = n < 64 ? n : 64;
-  for (std::int64_t i = 0; i < done; ++i) run[i] = value;
-  D::from_host(out, run, static_cast<std::size_t>(done) * sizeof(T));
-  for (; done < n; done *= 2) D::copy(out + done, out, static_cast<std::size_t>(n - done < done ? n - done : done) * sizeof(T));
-}
-
 template <class S>
 concept RangeBound = ScalarLike<S> && !Complex<S> && !std::same_as<S, bool>;
 
@@ -86,13 +75,13 @@ Tensor<T, D> zeros(const Shape& shape) {
   Tensor<T, D> out(detail::make_dense<D>(dtype_of<T>, shape));
   if constexpr (!detail::on_host<D>) {
     if (out.numel() > 0) D::zero(out.data_ptr(), static_cast<std::size_t>(out.numel()) * sizeof(T));
-    return out;
+  } else {
+    auto* bytes = reinterpret_cast<char*>(out.data_ptr());
+    const auto each = static_cast<std::int64_t>(sizeof(T));
+    parallel_for(out.numel() * each, detail::fill_grain * each, [=](std::int64_t begin, std::int64_t end) {
+      std::memset(bytes + begin, 0, static_cast<std::size_t>(end - begin));
+    });
   }
-  auto* bytes = reinterpret_cast<char*>(out.data_ptr());
-  const auto each = static_cast<std::int64_t>(sizeof(T));
-  parallel_for(out.numel() * each, detail::fill_grain * each, [=](std::int64_t begin, std::int64_t end) {
-    std::memset(bytes + begin, 0, static_cast<std::size_t>(end - begin));
-  });
   return out;
 }
 
@@ -102,16 +91,15 @@ template <class T = void, Device D = Cpu, ScalarLike S, class A = Abi>
 Tensor<detail::or_t<T, detail::literal_t<S>>, D> full(const Shape& shape, S value) {
   using U = detail::or_t<T, detail::literal_t<S>>;
   const U element = detail::checked_cast<U>("full", value);
-  detail::check_shape("full", shape);
-  Tensor<U, D> out(detail::make_dense<D>(dtype_of<U>, shape));
-  U* p = out.data_ptr();
+  Tensor<U, D> out = detail::fresh_dense<U, D>("full", shape);
   if constexpr (!detail::on_host<D>) {
-    detail::fill_from_host<D>(p, out.numel(), element);
-    return out;
+    detail::Accelerator<D>::template fill<U>(out.record(), element);
+  } else {
+    U* p = out.data_ptr();
+    parallel_for(out.numel(), detail::fill_grain, [=](std::int64_t begin, std::int64_t end) {
+      detail::fill_value<U, A>(p + begin, end - begin, element);
+    });
   }
-  parallel_for(out.numel(), detail::fill_grain, [=](std::int64_t begin, std::int64_t end) {
-    detail::fill_value<U, A>(p + begin, end - begin, element);
-  });
   return out;
 }
 

@@ -68,7 +68,6 @@ TAPER_INLINE TAPER_HD void store_packet(std::byte* data, std::uint64_t offset, c
 template <int Count, int N>
 struct KernelOperands {
   using Index = std::uint32_t;
-  static constexpr int lanes = N;
   std::byte* data[Count];
   Offsets<Count, Index> offsets;
   std::uint64_t along[3] = {};

@@ -9,7 +9,7 @@
 namespace taper::inline TAPER_CODE::detail {
 
 /// Element by element, in place of packets.
-template <class P, int Count, class Index>
+template <class P, class Index>
 struct ElementAt {
   std::byte* const* data;
   const Index* offset;
@@ -32,7 +32,7 @@ struct ProgramValue {
   template <class Index>
   TAPER_INLINE TAPER_HD auto operator()(const Index* offset) const {
     RegisterFile<P, Elements> r;
-    run_program_at<P>(r, settings, ElementAt<P, operands, Index>{data, offset});
+    run_program_at<P>(r, settings, ElementAt<P, Index>{data, offset});
     return get<P::root>(r);
   }
 };
