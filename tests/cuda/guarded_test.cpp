@@ -116,3 +116,18 @@ TEST_CASE("several threads at once") {
   const auto there = to<Guarded>(x);
   CHECK(dies([p = there.data_ptr()] { (void)*static_cast<const volatile float*>(p); }));
 }
+
+TEST_CASE("gradients of broadcast leaves take no memory of the expression's size") {
+  const Tensor<float> host = randn<float>({300, 257});
+  const auto x = to<Guarded>(host);
+  auto w = to<Guarded>(full<float>({257}, 2)).requires_grad_(), b = to<Guarded>(full<float>({300, 1}, 1)).requires_grad_();
+  auto s = to<Guarded>(full<float>({}, 1)).requires_grad_();
+  const auto loss = sum(tanh(x * w + b) * s);
+  guarded::Arena::get().largest();
+  loss.backward();
+  CHECK(guarded::Arena::get().largest() < static_cast<std::size_t>(host.numel()));  // a quarter of it
+  const Tensor<float> slope = 1.f - square(tanh(host * 2.f + 1.f)), through = slope * host;
+  CHECK(allclose(to<Cpu>(b.grad()), Tensor<float>(sum(slope, {1}, true)), {.rtol = 1e-4, .atol = 1e-3}));
+  CHECK(allclose(to<Cpu>(w.grad()), Tensor<float>(sum(through, {0})), {.rtol = 1e-4, .atol = 1e-3}));
+  CHECK(allclose(to<Cpu>(s.grad()), Tensor<float>(sum(tanh(host * 2.f + 1.f))), {.rtol = 1e-4, .atol = 1e-3}));
+}

@@ -13,6 +13,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace guarded {
@@ -28,6 +29,7 @@ class Arena {
   void* allocate(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     const std::size_t size = rounded(bytes);
+    if (size > largest_) largest_ = size;
     std::vector<std::byte*>& free = free_[size];
     std::byte* out = nullptr;
     if (!free.empty()) {
@@ -44,6 +46,11 @@ class Arena {
   void deallocate(void* p, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     free_[rounded(bytes)].push_back(static_cast<std::byte*>(p));
+  }
+  /// The most that was asked for at once since the last call.
+  std::size_t largest() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(largest_, 0);
   }
   void hold() {
     const std::lock_guard lock(mutex_);
@@ -71,7 +78,7 @@ class Arena {
   std::mutex mutex_;
   std::map<std::size_t, std::vector<std::byte*>> free_;
   std::byte* base_ = nullptr;
-  std::size_t used_ = 0;
+  std::size_t used_ = 0, largest_ = 0;
   int holders_ = 0;
 };
 

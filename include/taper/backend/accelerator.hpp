@@ -30,8 +30,9 @@ struct DeviceProgram {
   void (*forward)(const DeviceJob& job);
   /// Operands: the leaves, the result, its gradient, then the leaves' gradients. Null where no gradient can flow.
   void (*vjp)(const DeviceJob& job);
-  /// By leaf, null where it can have no gradient: adds up what its gradient would be had it not been broadcast.
-  void (*const* sums)(const TensorRecord& whole, const TensorRecord& target, bool fresh);
+  /// The gradient of one leaf, summed over the axes in `mask` along which it was broadcast, into a dense target: stored, or
+  /// added. Operands: the leaves, the result, its gradient; without data where this gradient does not read them.
+  void (*sum)(const DeviceJob& job, std::uint32_t mask, int leaf, const TensorRecord& target, bool fresh);
 };
 
 /// Specialised for every device but the host:

@@ -172,8 +172,8 @@ class FusedNode final : public Node {
                                    now, ", saved at ", version, "): clone() it before the in-place operation");
   }
 
-  /// One kernel. The gradients of leaves that were broadcast go to memory of their own, and are summed from there: nothing is
-  /// computed twice, and the sums are the same kernels for all programs.
+  /// One kernel for the leaves that keep the shape, one for each that was broadcast: it sums what it computes, and nothing of
+  /// the shape's size lies between.
   void run_on_device(Pass& pass, const TensorRecord& g) {
     const int n = info.leaves;
     detail::DeviceOperands operands(info, n + 2);
@@ -182,36 +182,45 @@ class FusedNode final : public Node {
     if (output) operands.set(n, *output, shape);
     operands[n + 1] = {g.data, gradient_strides(g)};
     const detail::AxisOrder order = gradient_order();
-    std::uint64_t adds = 0;
+    std::uint64_t adds = 0, broadcast = 0;
     bool any = false;
-    detail::PoolVector<RecordPtr> whole(static_cast<std::size_t>(n));
     for (int i = 0; i < n; ++i) {
       const SlotPtr& slot = input(i);
       if (!slot || !pass.slot_wanted(*slot)) continue;
-      any = true;
       if (!(slot->shape == shape)) {
-        RecordPtr& into = whole[static_cast<std::size_t>(i)];
-        into = info.device->empty(info.leaf_types[i], shape);
-        detail::set_order(*into, order);
-        operands.set(n + 2 + i, *into, shape);
+        broadcast |= std::uint64_t{1} << i;
         continue;
       }
+      any = true;
       bool fresh = false;
       operands.set(n + 2 + i, pass.buffer(slot, fresh, order), shape);
       if (!fresh) adds |= std::uint64_t{1} << i;
     }
+    for (int i = 0; i < n; ++i)
+      if (broadcast >> i & 1) sum_on_device(pass, operands, i);
     if (!any) return;
     detail::DeviceJob job = operands.job(data(), shape, order);
     job.factor = factor;
     job.adds = adds;
     info.device->vjp(job);
-    for (int i = 0; i < n; ++i) {
-      const RecordPtr& from = whole[static_cast<std::size_t>(i)];
-      if (!from) continue;
-      bool fresh = false;
-      const TensorRecord& target = pass.buffer(input(i), fresh);
-      info.device->sums[i](*from, target, fresh);
-    }
+  }
+
+  void sum_on_device(Pass& pass, detail::DeviceOperands& operands, int leaf) {
+    const int n = info.leaves;
+    detail::DeviceOperands read(info, 2);
+    for (int i = 0; i < n; ++i)
+      if (info.needs[leaf].leaves >> i & 1) read[i] = operands[i];
+    if (info.needs[leaf].output) read[n] = operands[n];
+    read[n + 1] = operands[n + 1];
+    bool fresh = false;
+    const TensorRecord& target = pass.buffer(input(leaf), fresh);
+    std::uint32_t summed = 0;
+    const int lead = shape.size() - target.shape.size();
+    for (int i = 0; i < shape.size(); ++i)
+      if (i < lead || (target.shape[i - lead] == 1 && shape[i] != 1)) summed |= 1u << i;
+    detail::DeviceJob job = read.job(data(), shape, 0);
+    job.factor = factor;
+    info.device->sum(job, summed, leaf, target, fresh);
   }
 
   /// The gradient of one scaled sum: false for dtypes whose rounding is left to a kernel.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/backend/cpu/map_list.hpp>
+#include <taper/backend/cuda/map.hpp>
 #include <taper/backend/cuda/reduce.hpp>
 
 namespace taper::inline TAPER_CODE::detail {

@@ -4,6 +4,7 @@
 
 #include <taper/backend/cpu/norm.hpp>
 #include <taper/backend/cuda/lines.hpp>
+#include <taper/backend/cuda/map.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 

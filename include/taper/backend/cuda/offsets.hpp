@@ -44,10 +44,11 @@ struct JobAxes {
   std::int64_t stride[max_rank][most_device_operands];
   bool wide = false;  // needs 64 bits
 
-  /// Only the axes in `mask`.
-  JobAxes(const Shape& shape, const DeviceOperand* operands, int count, std::uint32_t mask = ~0u) {
+  /// Only the axes in `mask`; in another order of the axes where one is given.
+  JobAxes(const Shape& shape, const DeviceOperand* operands, int count, std::uint32_t mask = ~0u, const int* order = nullptr) {
     std::int64_t last[most_device_operands] = {};
-    for (int i = shape.size() - 1; i >= 0; --i) {
+    for (int j = shape.size() - 1; j >= 0; --j) {
+      const int i = order ? order[j] : j;
       if (!(mask >> i & 1)) continue;
       elements *= shape[i];
       if (shape[i] == 1) continue;
@@ -109,26 +110,26 @@ void for_each_reach(const DeviceJob& job, const std::size_t* sizes, const Launch
   for_each_reach<Count>(half, sizes, launch);
 }
 
-/// The offsets, in elements, of Count operands at element i.
-template <int Count, class Index>
+/// The offsets, in elements, of Count operands at element i: counted by Index, summed as Offset.
+template <int Count, class Index, class Offset = Index>
 struct Offsets {
   int rank = 0;
   FastDivide<Index> size[max_rank];
-  Index stride[max_rank][Count > 0 ? Count : 1];
+  Offset stride[max_rank][Count > 0 ? Count : 1];
 
   Offsets() = default;
   explicit Offsets(const JobAxes& axes) : rank(axes.rank) {
     for (int i = 0; i < rank; ++i) {
       size[i] = FastDivide<Index>(axes.size[i] > 0 ? axes.size[i] : 1);
-      for (int k = 0; k < Count; ++k) stride[i][k] = static_cast<Index>(axes.stride[i][k]);
+      for (int k = 0; k < Count; ++k) stride[i][k] = static_cast<Offset>(axes.stride[i][k]);
     }
   }
   /// Adds them to what `at` holds.
-  TAPER_INLINE TAPER_HD void add(Index i, Index* at) const {
+  TAPER_INLINE TAPER_HD void add(Index i, Offset* at) const {
     for (int axis = 0; axis < rank; ++axis) {
       const Index rest = axis + 1 < rank ? size[axis](i) : Index(0);
       const Index index = i - rest * static_cast<Index>(size[axis].divisor);
-      for (int k = 0; k < Count; ++k) at[k] += index * stride[axis][k];
+      for (int k = 0; k < Count; ++k) at[k] += static_cast<Offset>(index) * stride[axis][k];
       i = rest;
     }
   }

@@ -1,63 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Reductions of a program's values, or of one leaf's gradient, over axes: by blocks along rows, by threads across columns, in
-// parts where there are few results. Parts follow from sizes alone and are joined in their order: the same bits every time.
+// Reductions over axes: one kernel, whose blocks lie along rows or across columns, in parts where there are few results. Parts
+// follow from sizes alone and are joined in their order: the same bits every time.
 #pragma once
 
 #include <taper/backend/cpu/reduce.hpp>
-#include <taper/backend/cuda/map.hpp>
+#include <taper/backend/cuda/block.hpp>
+#include <taper/backend/cuda/offsets.hpp>
+#include <taper/core/pool_vector.hpp>
+#include <taper/core/stats.hpp>
+
+#include <limits>
 
 namespace taper::inline TAPER_CODE::detail {
-
-/// Element by element, in place of packets.
-template <class P, class Index>
-struct ElementAt {
-  std::byte* const* data;
-  const Index* offset;
-  template <class T>
-  TAPER_INLINE TAPER_HD auto at(int k) const {
-    return data[k] ? widen<T>(reinterpret_cast<const stored_t<T>*>(data[k])[offset[k]]) : compute_t<T>{};
-  }
-  template <int L>
-  TAPER_INLINE TAPER_HD auto leaf() const {
-    return at<typename P::template type<L>>(L);
-  }
-};
-
-/// The value of a program at offsets.
-template <class P>
-struct ProgramValue {
-  static constexpr int operands = P::leaves > 0 ? P::leaves : 1;
-  std::byte* data[operands];
-  typename P::Data settings;
-  template <class Index>
-  TAPER_INLINE TAPER_HD auto operator()(const Index* offset) const {
-    RegisterFile<P, Elements> r;
-    run_program_at<P>(r, settings, ElementAt<P, Index>{data, offset});
-    return get<P::root>(r);
-  }
-};
-
-template <class Out>
-struct StoreResult {
-  Out* out;
-  double factor;
-  template <class Acc>
-  TAPER_INLINE TAPER_HD void operator()(std::int64_t i, const Acc& acc) const {
-    out[i] = narrow_result<Out>(acc, factor);
-  }
-};
-
-/// A gradient that is stored, or added to what is there.
-template <class T>
-struct StoreGradient {
-  T* out;
-  bool fresh;
-  template <class Acc>
-  TAPER_INLINE TAPER_HD void operator()(std::int64_t i, const Acc& acc) const {
-    const auto value = narrow_result<compute_t<T>>(acc, 1);
-    out[i] = static_cast<T>(fresh ? value : static_cast<compute_t<T>>(out[i]) + value);
-  }
-};
 
 /// How the elements of a reduction are shared out.
 struct ReduceShares {
@@ -73,52 +27,92 @@ struct ReduceShares {
   }
 };
 
-template <class Value, class R, class Store, class Index>
-struct ReduceKernel {
-  using Acc = typename R::Acc;
-  Value value;
-  Offsets<Value::operands, Index> kept, reduced;
+/// Which results and which of their elements the threads of a block take: some results side by side, each by some lanes. Where
+/// `along`, neighbouring threads are lanes of one result; otherwise they are at neighbouring results.
+struct ReduceTile {
+  static constexpr int threads = 256, least = 16;  // of a block on a device; elements that make a lane worth it
+  int width = 1;                                   // results of a block
+  bool along = false;
   ReduceShares shares;
-  Acc* partial;  // null where each output is one part
+
+  ReduceTile(std::int64_t outputs, std::int64_t length, bool a) : along(a), shares(outputs, length, 0, 1) {
+    int lanes = 1;
+    while (lanes < (along ? threads : threads / 32) && lanes < length) lanes *= 2;
+    width = threads / lanes;
+    if (width > outputs) width = static_cast<int>(outputs);
+    shares = ReduceShares(outputs, length, 1024 * width, threads / width * least);
+  }
+  std::int64_t groups() const { return (shares.outputs + width - 1) / width; }
+};
+
+/// The results of a reduction, each in parts.
+template <class Value, class R, class Store>
+struct ReduceKernel {
+  static constexpr int operands = Value::operands;
+  using Acc = typename R::Acc;
+  using Reach = Offsets<operands, std::uint32_t, std::int64_t>;
+  Value value;
+  std::int64_t base[operands];  // where the operands begin
+  Reach kept, reduced;
+  ReduceTile tile;
+  Acc* partial;  // null where each result is one part
+  std::int64_t first;  // result
   Store store;
 
-  TAPER_INLINE TAPER_HD void finish(std::int64_t output, std::int64_t part, const Acc& acc) const {
-    if (partial) partial[part * shares.outputs + output] = acc;
-    else store(output, acc);
+  template <class Block>
+  TAPER_HD void operator()(const Block& block, std::int64_t item) const {
+    // 32 bits hold all of it: there are parts only where there are few results.
+    const auto all = static_cast<Count>(tile.width), parts = static_cast<Count>(tile.shares.parts), outputs = static_cast<Count>(tile.shares.outputs);
+    const Count group = static_cast<Count>(item) / parts, part = static_cast<Count>(item) - group * parts;
+    const auto threads = static_cast<Count>(block.threads()), thread = static_cast<Count>(block.thread());
+    const Count width = all < threads ? all : threads, lanes = threads / width;
+    const Count column = tile.along ? thread / lanes : thread % width, lane = tile.along ? thread % lanes : thread / width;
+    for (Count k = column; k < all + column; k += width) {
+      const Count output = group * all + k;
+      const bool mine = column < width && lane < lanes && k < all && output < outputs;
+      Acc acc = mine ? fold(output, part, lane, lanes) : R::identity();
+      if (lanes > 1) join(block, acc, column, lane, width, lanes);
+      if (!mine || lane != 0) continue;
+      if (partial) partial[static_cast<std::int64_t>(part) * outputs + output] = acc;
+      else store(first + output, acc);
+    }
   }
-  /// Every step-th element of a part.
-  TAPER_INLINE TAPER_HD Acc fold(std::int64_t output, std::int64_t part, std::int64_t first, std::int64_t step) const {
-    Index base[Value::operands] = {};
-    kept.add(static_cast<Index>(output), base);
-    const std::int64_t begin = part * shares.part_length;
-    const std::int64_t end = begin + shares.part_length < shares.length ? begin + shares.part_length : shares.length;
+
+ private:
+  using Count = std::uint32_t;
+
+  /// Every lanes-th element of a part.
+  TAPER_INLINE TAPER_HD Acc fold(Count output, Count part, Count lane, Count lanes) const {
+    std::int64_t start[operands];
+    for (int k = 0; k < operands; ++k) start[k] = base[k];
+    kept.add(output, start);
+    const auto length = static_cast<Count>(tile.shares.length), most = static_cast<Count>(tile.shares.part_length);
+    const Count begin = part * most, end = length - begin < most ? length : begin + most;
     Acc acc = R::identity();
-    for (std::int64_t i = begin + first; i < end; i += step) {
-      Index at[Value::operands];
-      for (int k = 0; k < Value::operands; ++k) at[k] = base[k];
-      reduced.add(static_cast<Index>(i), at);
+    for (Count i = begin + lane; i < end; i += lanes) {
+      std::int64_t at[operands];
+      for (int k = 0; k < operands; ++k) at[k] = start[k];
+      reduced.add(i, at);
       R::combine(acc, Acc(value(at)));
     }
     return acc;
   }
-};
-
-/// Neighbouring threads on neighbouring elements of one output: a block folds a part.
-template <class Value, class R, class Store, class Index>
-struct ReduceRows : ReduceKernel<Value, R, Store, Index> {
+  /// The lanes of a result, halved and halved again, at its first lane.
   template <class Block>
-  TAPER_HD void operator()(const Block& block, std::int64_t item) const {
-    const std::int64_t output = item / this->shares.parts, part = item % this->shares.parts;
-    const auto acc = block.template reduce<R>(this->fold(output, part, block.thread(), block.threads()));
-    if (block.thread() == 0) this->finish(output, part, acc);
-  }
-};
-/// Neighbouring threads on neighbouring outputs: each folds a part alone.
-template <class Value, class R, class Store, class Index>
-struct ReduceColumns : ReduceKernel<Value, R, Store, Index> {
-  TAPER_HD void operator()(std::int64_t item) const {
-    const std::int64_t output = item % this->shares.outputs, part = item / this->shares.outputs;
-    this->finish(output, part, this->fold(output, part, 0, 1));
+  TAPER_INLINE TAPER_HD void join(const Block& block, Acc& acc, Count column, Count lane, Count width, Count lanes) const {
+    const auto shared = block.template shared<ReduceKernel, Acc, most_block_threads>();
+    const Count at = lane * width + column;
+    const bool in = column < width && lane < lanes;
+    block.sync();  // the results before these have been read
+    if (in) shared[at] = acc;
+    for (Count n = lanes, half; n > 1; n = half) {
+      half = (n + 1) / 2;
+      block.sync();
+      if (!in || lane + half >= n) continue;
+      const Acc other = shared[at + half * width];
+      R::combine(acc, other);
+      shared[at] = acc;
+    }
   }
 };
 template <class R, class Store>
@@ -126,62 +120,102 @@ struct JoinParts {
   const typename R::Acc* partial;
   std::int64_t outputs, parts;
   Store store;
+  std::int64_t first = 0;  // result
   TAPER_HD void operator()(std::int64_t i) const {
     typename R::Acc acc = R::identity();
     for (std::int64_t p = 0; p < parts; ++p) R::combine(acc, partial[p * outputs + i]);
-    store(i, acc);
+    store(first + i, acc);
+  }
+};
+
+/// A box of an iteration space: its shape, and where the operands begin.
+template <int Count>
+struct ReduceBox {
+  Shape shape;
+  std::int64_t base[Count] = {};
+
+  std::int64_t elements(std::uint32_t mask) const {
+    std::int64_t out = 1;
+    for (int i = 0; i < shape.size(); ++i)
+      if (mask >> i & 1) out *= shape[i];
+    return out;
+  }
+  /// Cuts the outermost axis of `mask` until 32 bits count its elements; what is cut off goes to `boxes`, in order.
+  void cut(const DeviceOperand* operands, std::uint32_t mask, PoolVector<ReduceBox>& boxes) const {
+    if (elements(mask) < device_reach) return boxes.push_back(*this);
+    int axis = 0;
+    while (!(mask >> axis & 1) || shape[axis] == 1) ++axis;
+    ReduceBox half = *this;
+    half.shape[axis] = shape[axis] / 2;
+    half.cut(operands, mask, boxes);
+    for (int k = 0; k < Count; ++k)
+      if (operands[k].data) half.base[k] += half.shape[axis] * operands[k].strides[axis];
+    half.shape[axis] = shape[axis] - half.shape[axis];
+    half.cut(operands, mask, boxes);
+  }
+  PoolVector<ReduceBox> cut(const DeviceOperand* operands, std::uint32_t mask) const {
+    PoolVector<ReduceBox> boxes;
+    cut(operands, mask, boxes);
+    return boxes;
+  }
+};
+
+/// The axes of a job as they lie in memory: the innermost has the shortest steps.
+struct MemoryOrder {
+  int axis[max_rank];
+  std::uint32_t innermost = 0;  // as a mask
+
+  MemoryOrder(const DeviceJob& job, int operands) {
+    std::int64_t step[max_rank];
+    for (int i = 0; i < job.shape.size(); ++i) {
+      std::int64_t shortest = std::numeric_limits<std::int64_t>::max();
+      for (int k = 0; k < operands; ++k)
+        if (const std::int64_t s = job.operands[k].data ? job.operands[k].strides[i] : 0; s != 0 && job.shape[i] > 1 && (s < 0 ? -s : s) < shortest)
+          shortest = s < 0 ? -s : s;
+      int to = i;
+      for (; to > 0 && step[to - 1] < shortest; --to) step[to] = step[to - 1], axis[to] = axis[to - 1];
+      step[to] = shortest;
+      axis[to] = i;
+    }
+    if (!job.shape.empty()) innermost = 1u << axis[job.shape.size() - 1];
   }
 };
 
 /// Folds value with R over the axes in `mask`; the results, in row-major order of the kept axes, go to store.
-template <class D, class R, class Index, class Value, class Store>
-void launch_reduce(const JobAxes& kept, const JobAxes& reduced, const Value& value, const Store& store, bool rows) {
-  using System = typename D::System;
-  using Acc = typename R::Acc;
-  const ReduceShares shares(kept.elements, reduced.elements, rows ? 1 << 10 : 1 << 16, rows ? 1 << 12 : 1 << 6);
-  const std::size_t bytes = static_cast<std::size_t>(shares.parts > 1 ? shares.parts * shares.outputs : 0) * sizeof(Acc);
-  Acc* partial = bytes > 0 ? static_cast<Acc*>(D::allocate(bytes)) : nullptr;
-  const ReduceKernel<Value, R, Store, Index> kernel{value, Offsets<Value::operands, Index>(kept), Offsets<Value::operands, Index>(reduced),
-                                                    shares, partial, store};
-  if (rows) System::for_each_block(shares.outputs * shares.parts, ReduceRows<Value, R, Store, Index>{kernel});
-  else System::for_each(shares.outputs * shares.parts, ReduceColumns<Value, R, Store, Index>{kernel});
-  if (!partial) return;
-  System::for_each(shares.outputs, JoinParts<R, Store>{partial, shares.outputs, shares.parts, store});
-  D::deallocate(partial, bytes);
-}
-
 template <class D, class R, class Value, class Store>
 void device_reduce(const DeviceJob& job, std::uint32_t mask, const Value& value, const Store& store) {
-  const JobAxes kept(job.shape, job.operands, Value::operands, ~mask), reduced(job.shape, job.operands, Value::operands, mask);
+  constexpr int count = Value::operands;
+  using System = typename D::System;
+  using Kernel = ReduceKernel<Value, R, Store>;
+  using Acc = typename R::Acc;
   count_pass();
-  if (kept.elements == 0) return;
-  int inner = job.shape.size() - 1;
-  while (inner > 0 && job.shape[inner] == 1) --inner;
-  const bool rows = inner < 0 || (mask >> inner & 1);
-  if (kept.wide || reduced.wide || kept.elements * reduced.elements >= device_reach)
-    launch_reduce<D, R, std::uint64_t>(kept, reduced, value, store, rows);
-  else launch_reduce<D, R, std::uint32_t>(kept, reduced, value, store, rows);
-}
-
-/// Sum over the axes that a leaf was broadcast along.
-template <class D, class T>
-void device_sum_to(const TensorRecord& whole, const TensorRecord& target, bool fresh) {
-  const DeviceOperand operand{whole.data, whole.strides};
-  std::uint32_t mask = 0;
-  const int lead = whole.shape.size() - target.shape.size();
-  for (int i = 0; i < whole.shape.size(); ++i)
-    if (i < lead || (target.shape[i - lead] == 1 && whole.shape[i] != 1)) mask |= 1u << i;
-  using P = Program<T, List<T>, List<>, List<>, leaf_code>;
-  const ProgramValue<P> value{{whole.data}, {}};
-  DeviceJob job{nullptr, whole.shape, const_cast<DeviceOperand*>(&operand)};
-  device_reduce<D, SumReducer<compute_t<T>>>(job, mask, value, StoreGradient<T>{reinterpret_cast<T*>(target.data), fresh});
-}
-
-template <class D, class P, class R, class Out>
-void device_reduce_program(const DeviceJob& job, std::uint32_t mask, Out* out, double factor) {
-  ProgramValue<P> value{{}, settings_of<P>(job)};
-  for (int k = 0; k < P::leaves; ++k) value.data[k] = job.operands[k].data;
-  device_reduce<D, R>(job, mask, value, StoreResult<Out>{out, factor});
+  const ReduceBox<count> whole{job.shape};
+  if (whole.elements(~mask) == 0) return;
+  const MemoryOrder order(job, count);
+  const bool along = whole.elements(~mask) == 1 || (mask & order.innermost) != 0;
+  std::int64_t first = 0;
+  for (const ReduceBox<count>& results : whole.cut(job.operands, ~mask)) {
+    const PoolVector<ReduceBox<count>> boxes = results.cut(job.operands, mask);
+    const JobAxes kept(results.shape, job.operands, count, ~mask);
+    const auto tile_of = [&](const ReduceBox<count>& box) { return ReduceTile(kept.elements, box.elements(mask), along); };
+    std::int64_t parts = 0, done = 0;
+    for (const ReduceBox<count>& box : boxes) parts += tile_of(box).shares.parts;
+    const std::size_t bytes = static_cast<std::size_t>(parts > 1 ? parts * kept.elements : 0) * sizeof(Acc);
+    Acc* partial = bytes > 0 ? static_cast<Acc*>(D::allocate(bytes)) : nullptr;
+    for (const ReduceBox<count>& box : boxes) {
+      const ReduceTile tile = tile_of(box);
+      Kernel kernel{value, {}, typename Kernel::Reach(kept), typename Kernel::Reach(JobAxes(box.shape, job.operands, count, mask, order.axis)),
+                    tile,  partial ? partial + done * kept.elements : nullptr, first, store};
+      for (int k = 0; k < count; ++k) kernel.base[k] = box.base[k];
+      System::for_each_block(tile.groups() * tile.shares.parts, kernel);
+      done += tile.shares.parts;
+    }
+    if (partial) {
+      System::for_each(kept.elements, JoinParts<R, Store>{partial, kept.elements, parts, store, first});
+      D::deallocate(partial, bytes);
+    }
+    first += kept.elements;
+  }
 }
 
 }  // namespace taper::inline TAPER_CODE::detail

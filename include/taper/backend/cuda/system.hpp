@@ -10,7 +10,7 @@
 #include <taper/backend/cuda/ordering.hpp>
 #include <taper/backend/cuda/products.hpp>
 #include <taper/backend/cuda/random.hpp>
-#include <taper/backend/cuda/reduce.hpp>
+#include <taper/backend/cuda/reduce_program.hpp>
 #include <taper/backend/cuda/rows.hpp>
 #include <taper/backend/cuda/windows.hpp>
 
@@ -28,20 +28,6 @@ struct FillKernel {
   }
 };
 
-/// A program's sums of leaves' gradients.
-template <class D, class P>
-struct DeviceSums;
-template <class D, class R, class... L, class C, class I, int Root>
-struct DeviceSums<D, Program<R, List<L...>, C, I, Root>> {
-  using Sum = void (*)(const TensorRecord&, const TensorRecord&, bool);
-  template <class T>
-  static constexpr Sum of() {
-    if constexpr (Differentiable<T>) return &device_sum_to<D, T>;
-    else return nullptr;
-  }
-  static constexpr Sum table[] = {of<L>()..., nullptr};
-};
-
 template <class S>
 struct Accelerator<BasicThrust<S>> : DeviceIndexing<BasicThrust<S>>,
                                      DeviceLists<BasicThrust<S>>,
@@ -57,7 +43,7 @@ struct Accelerator<BasicThrust<S>> : DeviceIndexing<BasicThrust<S>>,
     DeviceProgram out{&make_dense<D>, &copy, &device_forward<S, P>, nullptr, nullptr};
     if constexpr (Differentiable<typename P::result> && !inference_only) {
       out.vjp = &device_vjp<S, P, !Reduced>;
-      out.sums = DeviceSums<D, P>::table;
+      out.sum = &device_gradient_sum<D, P, !Reduced>;
     }
     return out;
   }
