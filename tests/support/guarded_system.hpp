@@ -110,6 +110,8 @@ struct System {
     std::memset(p, 0xFF, bytes);
     return p;
   }
+  static void* allocate_shared(std::size_t bytes) { return Base::allocate_shared(bytes); }
+  static bool finished() { return true; }
   static void deallocate(void* p, std::size_t bytes) noexcept { Arena::get().deallocate(p, bytes); }
   static void to_host(void* host, const void* device, std::size_t bytes) {
     const Access access;

@@ -81,21 +81,13 @@ Tensor<T, D> class_loss(std::string_view op, const Tensor<T, D>& input, const Te
   if (weight.defined()) w = dense(weight);
   const std::int64_t* t = target.data_ptr();
   const T* wp = w.defined() ? std::as_const(w).data_ptr() : nullptr;
-  double total = 0;
+  [[maybe_unused]] double total = 0;
   if constexpr (on_host<D>) {
     for (std::int64_t i = 0; i < target.numel(); ++i) {
       if (t[i] == o.ignore_index) continue;
       if (t[i] < 0 || t[i] >= s.size) raise_no_class(op, t[i], i, samples, s.size);
       total += wp ? static_cast<double>(static_cast<C>(wp[t[i]])) : 1.0;
     }
-  } else {
-    const auto count = Accelerator<D>::count_classes(target.numel(), t, wp, s.size, o.ignore_index);
-    if (count.wrong < target.numel()) {
-      std::int64_t wrong;
-      D::to_host(&wrong, t + count.wrong, sizeof wrong);
-      raise_no_class(op, wrong, count.wrong, samples, s.size);
-    }
-    total = count.total;
   }
   const bool mean = o.reduction == Reduction::mean, reduced = o.reduction != Reduction::none;
   Tensor<T, D> out = empty_tensor<T, D>(reduced ? Shape() : samples), base, mass;
@@ -136,14 +128,15 @@ Tensor<T, D> class_loss(std::string_view op, const Tensor<T, D>& input, const Te
     Tensor<C, D> losses = empty_tensor<C, D>(samples);
     if constexpr (Logits && !first_order_only)
       if (recorded) mass = empty_tensor<T, D>(kept);
-    const CrossEntropyArgs<T> args{s.outer, s.size, s.inner, x.data_ptr(), t, wp, o.ignore_index, o.label_smoothing, mean ? 1 / total : 1,
+    const CrossEntropyArgs<T> args{s.outer, s.size, s.inner, x.data_ptr(), t, wp, o.ignore_index, o.label_smoothing, 1,
                                    losses.data_ptr(), recorded ? base.data_ptr() : nullptr};
     count_pass();
-    if constexpr (Logits) Accelerator<D>::cross_entropy(args, mass.defined() ? mass.data_ptr() : nullptr);
-    else Accelerator<D>::negative_log_likelihood(args);
-    if (reduced) Accelerator<D>::sum(losses.numel(), losses.data_ptr(), mean ? 1 / total : 1, out.data_ptr());
-    else if constexpr (std::same_as<C, T>) out = std::move(losses);
-    else out = cast<T>(losses);
+    Accelerator<D>::template class_loss<Logits>(op, args, mass.defined() ? mass.data_ptr() : nullptr, samples, mean,
+                                                reduced ? out.data_ptr() : nullptr);
+    if (!reduced) {
+      if constexpr (std::same_as<C, T>) out = std::move(losses);
+      else out = cast<T>(losses);
+    }
   }
   return record_op(op, std::move(out), false, ClassLossBackward<Logits, T, D>{std::move(base), Saved<T, D>(x), std::move(mass), axis, reduced}, x);
 }
@@ -184,7 +177,8 @@ Tensor<T, D> probability_loss(const Tensor<T, D>& x, const Tensor<T, D>& target,
 /// shape, which holds probabilities: -sum target weight log softmax(x); mean divides by the number of samples.
 /// Shapes: x (n, c, ..) or (c); classes (n, ..) or (); weight (c) or undefined; () unless reduction is none.
 /// Dtypes: x and weight floating; the target int64, or as x. Gradient: softmax(x) - target, made together with the value.
-/// Throws: ShapeError; IndexError where a class is out of range.
+/// Throws: ShapeError; IndexError where a class is out of range (a GPU reports it when it is next waited for: such a sample counts
+/// for nothing).
 template <TensorLike X, TensorLike Y>
   requires(Floating<value_t<X>> && (std::same_as<value_t<Y>, std::int64_t> || std::same_as<value_t<Y>, value_t<X>>))
 tensor_t<X> cross_entropy(X&& x, Y&& target, const std::type_identity_t<tensor_t<X>>& weight, const CrossEntropyFuncOptions& options = {}) {

@@ -85,7 +85,7 @@ Tensor<T, D> look_up(const RowLookup<I, D>& l, const Tensor<T, D>& input, bool m
 /// Rows of weight: y[i..] = weight[indices[i..]].
 /// Shapes: indices (..), weight (rows, width) -> (.., width). Dtypes: indices int64 or int32.
 /// Gradient: added to the rows that were taken, in order; the row padding_idx (negative: from the back) gets none.
-/// Throws: IndexError where an index is out of range; a device is waited for to know.
+/// Throws: IndexError where an index is out of range; a GPU reports it when it is next waited for, and reads zeros there.
 template <TensorLike X, TensorLike W>
   requires detail::EmbeddingIndex<value_t<X>>
 tensor_t<W> embedding(X&& indices, W&& weight, std::optional<std::int64_t> padding_idx = {}) {
@@ -97,14 +97,13 @@ tensor_t<W> embedding(X&& indices, W&& weight, std::optional<std::int64_t> paddi
   if (padding_idx && (*padding_idx < -rows || *padding_idx >= rows))
     detail::raise<IndexError>("embedding", "padding_idx ", *padding_idx, " is out of range for the ", rows, " rows of weight");
   const Tensor<I, D> index = contiguous(std::forward<X>(indices));
-  const auto check = [&](const I* p) {
+  const I* p = index.data_ptr();
+  if constexpr (!detail::on_host<D>) detail::Accelerator<D>::check_rows("embedding", p, index.shape(), table.shape());
+  else
     for (std::int64_t i = 0; i < index.numel(); ++i)
       if (p[i] < 0 || p[i] >= rows)
         detail::raise<IndexError>("embedding", "index ", p[i], " (element ", i, " of indices ", index.shape(), ") is out of range for weight ",
                                   table.shape(), ": use 0 to ", rows - 1);
-  };
-  if constexpr (detail::on_host<D>) check(index.data_ptr());
-  else detail::Accelerator<D>::check_range(index.data_ptr(), index.numel(), rows, check);
   const std::int64_t skip = !padding_idx ? -1 : *padding_idx < 0 ? *padding_idx + rows : *padding_idx;
   return detail::look_up<true>(detail::RowLookup<I, D>{index, rows, table.shape()[1], skip}, table, false);
 }

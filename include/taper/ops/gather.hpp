@@ -20,8 +20,8 @@ inline constexpr bool is_index<I> = std::same_as<value_t<I>, std::int64_t>;
 inline Shape at_least_1d(const Shape& s) { return s.empty() ? Shape{1} : s; }
 inline Strides steps_of(const TensorRecord& r) { return r.shape.empty() ? Strides{1} : r.strides; }
 
-/// An index along an axis, checked against the tensor that it indexes: a device other than the host is waited for, unless the
-/// index is `known` to be good.
+/// An index along an axis, checked against the tensor that it indexes unless it is `known` to be good. A GPU reports what is out
+/// of range when it is next waited for.
 template <Device D = Cpu>
 struct AxisIndex {
   int axis = 0;

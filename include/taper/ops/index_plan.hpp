@@ -135,8 +135,8 @@ struct ChosenAxis {
   int named = 0;           // what a message calls the axis
 };
 
-/// Negative indices count from the back where `from_back` allows it. A device other than the host is waited for: bounds are
-/// checked before anything is done.
+/// Negative indices count from the back where `from_back` allows it. Bounds are checked before anything is done; a GPU reports
+/// what is out of range when it is next waited for, and reads and writes nothing there.
 template <Device D = Cpu>
 IndexPlan make_plan(std::string_view op, const Shape& shape, std::span<const ChosenAxis> chosen,
                            bool from_back) {

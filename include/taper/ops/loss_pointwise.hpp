@@ -211,7 +211,9 @@ tensor_t<X> binary_cross_entropy(X&& x, Y&& target, const std::type_identity_t<t
   constexpr std::string_view op = "binary_cross_entropy";
   detail::check_same_shape(op, x, target);
   const tensor_t<X> p = eval(std::forward<X>(x));
-  if (!all(logical_and(p >= 0.0, p <= 1.0)).item())
+  const Tensor<bool, device_t<X>> good = all(logical_and(p >= 0.0, p <= 1.0));
+  if constexpr (!detail::on_host<device_t<X>>) detail::Accelerator<device_t<X>>::expect_probabilities(op, good.record());
+  else if (!good.item())
     detail::raise<ValueError>(op, "all elements of the input must be between 0 and 1: use binary_cross_entropy_with_logits for others");
   auto losses = apply(op, BinaryCrossEntropy{}, p, std::forward<Y>(target));
   if (!weight.defined()) return detail::reduce_loss(op, std::move(losses), options.reduction);

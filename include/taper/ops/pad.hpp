@@ -58,7 +58,7 @@ RecordPtr device_bordered(const Tensor<T, D>& x, const PadShape& s, T value) {
     shape[i] = Fold ? s.inner[i] : s.outer[i];
     const RecordPtr next = make_dense<D>(dtype_of<T>, shape);
     if constexpr (Fold) Accelerator<D>::template fold_axis<T>(s.mode, parts.outer, s.inner[i], s.outer[i], parts.inner, s.before[i], *now, *next);
-    else Accelerator<D>::pad_axis(s.mode, parts.outer, s.inner[i], s.outer[i], parts.inner, s.before[i], *now, &value, *next);
+    else Accelerator<D>::pad_axis(s.mode, parts.outer, s.inner[i], s.outer[i], parts.inner, s.before[i], *now, value, *next);
     now = next;
   }
   return now->storage == x.record().storage ? device_copy<D>(*now) : now;

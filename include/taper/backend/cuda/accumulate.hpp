@@ -68,7 +68,7 @@ struct AccumulateKernel {
   TAPER_HD void operator()(std::int64_t e) const {
     auto at = sorted.blocks.at(e);
     const std::int64_t s = static_cast<std::int64_t>(at.place), key = sorted.keys[s];
-    if (key == skip || (s > 0 && sorted.keys[s - 1] == key)) return;
+    if (key < 0 || key == skip || (s > 0 && sorted.keys[s - 1] == key)) return;
     at.place = static_cast<decltype(at.place)>(sorted.order[s]);
     T* const to = x + sorted.blocks.offset(at);
     auto sum = static_cast<compute_t<T>>(*to);
@@ -89,7 +89,9 @@ struct AddApartKernel {
   bool one_value;
 
   TAPER_HD void operator()(std::int64_t e) const {
-    T* const to = x + blocks.offset(blocks.at(e));
+    const std::int64_t offset = blocks.offset(blocks.at(e));
+    if (offset < 0) return;
+    T* const to = x + offset;
     auto sum = static_cast<compute_t<T>>(*to);
     accumulate(sum, static_cast<compute_t<T>>(values[one_value ? 0 : e]));
     *to = static_cast<T>(sum);

@@ -4,6 +4,7 @@
 
 #include <taper/backend/cpu/cross_entropy.hpp>
 #include <taper/backend/cuda/lines.hpp>
+#include <taper/backend/cuda/positions.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 
@@ -35,17 +36,25 @@ struct CountClass {
     return {weight ? static_cast<double>(static_cast<compute_t<T>>(weight[t])) : 1.0, ClassCount::none};
   }
 };
-struct StoreClassCount {
-  ClassCount* out;
-  TAPER_INLINE TAPER_HD void operator()(std::int64_t, const ClassCount& acc) const { *out = acc; }
+struct StoreClassTotal {
+  double* total;
+  StoreFault<std::int64_t> wrong;
+  TAPER_INLINE TAPER_HD void operator()(std::int64_t i, const ClassCount& acc) const {
+    *total = acc.total;
+    wrong(i, acc.wrong);
+  }
 };
 
-/// A device's CrossEntropyArgs. mass: what a sample's probabilities are multiplied by in its gradient; or null.
+/// A device's CrossEntropyArgs. mass: what a sample's probabilities are multiplied by in its gradient, or null. total: what the
+/// mean divides by, or null. A sample of no class counts for nothing: the host hears of it later.
 template <class T>
 struct ClassLossArgs {
   CrossEntropyArgs<T> a;
   T* mass;
+  const double* total;
 
+  TAPER_INLINE TAPER_HD bool counts(std::int64_t t) const { return t != a.ignore && t >= 0 && t < a.classes; }
+  TAPER_INLINE TAPER_HD compute_t<T> scale() const { return static_cast<compute_t<T>>(total ? 1 / *total : 1.0); }
   TAPER_INLINE TAPER_HD Lines lines() const { return {a.outer, a.classes, a.inner}; }
   TAPER_INLINE TAPER_HD compute_t<T> weight(std::int64_t c) const {
     return a.weight ? static_cast<compute_t<T>>(a.weight[c]) : compute_t<T>(1);
@@ -63,7 +72,7 @@ struct CrossEntropyKernel : ClassLossArgs<T> {
     const T* x = a.x + lines.first(sample);
     T* g = a.gradient ? a.gradient + lines.first(sample) : nullptr;
     const std::int64_t t = a.target[sample];
-    const bool counts = t != a.ignore;
+    const bool counts = this->counts(t);
     C maximum(0), sum(1), mass(0), own(0), each(0);
     if (counts) {  // the same for all threads of a block
       maximum = line_maximum(block, lines, x);
@@ -87,7 +96,7 @@ struct CrossEntropyKernel : ClassLossArgs<T> {
     } else if (block.thread() == 0) {
       a.loss[sample] = C(0);
     }
-    const C scale = static_cast<C>(a.scale);
+    const C scale = this->scale();
     if (this->mass && block.thread() == 0) this->mass[sample] = static_cast<T>(counts ? mass * scale : C(0));
     if (!g) return;
     for (std::int64_t c = block.thread(); c < a.classes; c += block.threads()) {
@@ -110,9 +119,9 @@ struct LikelihoodKernel : ClassLossArgs<T> {
     using C = compute_t<T>;
     const std::int64_t t = this->a.target[sample];
     this->a.loss[sample] =
-        t == this->a.ignore
-            ? C(0)
-            : -this->weight(t) * static_cast<C>(this->a.x[this->lines().first(sample) + t * this->a.inner]);
+        this->counts(t)
+            ? -this->weight(t) * static_cast<C>(this->a.x[this->lines().first(sample) + t * this->a.inner])
+            : C(0);
   }
 };
 /// One element of its gradient.
@@ -122,46 +131,48 @@ struct LikelihoodGradientKernel : ClassLossArgs<T> {
     using C = compute_t<T>;
     const CrossEntropyArgs<T>& a = this->a;
     const std::int64_t row = i / a.inner, c = row % a.classes, t = a.target[row / a.classes * a.inner + i % a.inner];
-    a.gradient[i] = static_cast<T>(t != a.ignore && t == c ? -this->weight(t) * static_cast<C>(a.scale) : C(0));
+    a.gradient[i] = static_cast<T>(this->counts(t) && t == c ? -this->weight(t) * this->scale() : C(0));
   }
+};
+
+/// The sum of losses, divided by a total where there is one.
+template <class T>
+struct StoreLoss {
+  T* out;
+  const double* total;
+  TAPER_INLINE TAPER_HD void operator()(std::int64_t, double sum) const { *out = static_cast<T>(static_cast<compute_t<T>>(total ? sum / *total : sum)); }
 };
 
 template <class D>
 struct DeviceClassLosses {
   using System = typename D::System;
 
-  /// The sum of the weights of n targets, and which is the first that is no class: they have arrived on the host.
-  template <class T>
-  static ClassCount count_classes(std::int64_t n, const std::int64_t* target, const T* weight, std::int64_t classes,
-                                  std::int64_t ignore) {
-    DeviceOperand operand{reinterpret_cast<std::byte*>(const_cast<std::int64_t*>(target)), Strides{1}};
-    auto* out = static_cast<ClassCount*>(D::allocate(sizeof(ClassCount)));
-    device_reduce<D, ClassCountReducer>({nullptr, Shape{n}, &operand}, 1,
-                                        CountClass<T>{target, weight, classes, ignore}, StoreClassCount{out});
-    ClassCount count;
-    D::to_host(&count, out, sizeof count);
-    D::deallocate(out, sizeof(ClassCount));
-    return count;
-  }
-  /// factor times the sum of n losses.
-  template <class C, class T>
-  static void sum(std::int64_t n, C* losses, double factor, T* out) {
+  /// Losses and gradients of class numbers; the sum or mean of the losses goes to `out` where that is not null.
+  template <bool Logits, class T>
+  static void class_loss(std::string_view op, const CrossEntropyArgs<T>& a, T* mass, const Shape& samples, bool mean, T* out) {
+    using C = compute_t<T>;
+    using Kind = base::DeviceFault::Kind;
+    const std::int64_t n = samples.numel();
+    base::DeviceFault fault(Kind::class_number, op, samples);
+    fault.size = a.classes;
+    DeviceOperand targets{reinterpret_cast<std::byte*>(const_cast<std::int64_t*>(a.target)), Strides{1}},
+        losses{reinterpret_cast<std::byte*>(a.loss), Strides{1}};
+    auto* const total = static_cast<double*>(D::allocate(sizeof(double)));
+    device_reduce<D, ClassCountReducer>({nullptr, Shape{n}, &targets}, 1,
+                                        CountClass<T>{a.target, a.weight, a.classes, a.ignore},
+                                        StoreClassTotal{total, {a.target, fault, &base::FaultBox<System>::get()}});
+    if (System::finished()) base::raise_fault<System>("");
+    const double* const divisor = mean ? total : nullptr;
+    if constexpr (Logits) {
+      const CrossEntropyKernel<T> kernel{{a, mass, divisor}};
+      for_each_line<D>(kernel.lines(), kernel);
+    } else if (n > 0) {
+      System::for_each(n, LikelihoodKernel<T>{{a, nullptr, divisor}});
+      if (a.gradient) System::for_each(n * a.classes, LikelihoodGradientKernel<T>{{a, nullptr, divisor}});
+    }
     using P = Program<C, List<C>, List<>, List<>, leaf_code>;
-    DeviceOperand operand{reinterpret_cast<std::byte*>(losses), Strides{1}};
-    const typename P::Data data;
-    device_reduce_program<D, P, SumReducer<C>>({&data, Shape{n}, &operand}, 1, out, factor);
-  }
-  template <class T>
-  static void cross_entropy(const CrossEntropyArgs<T>& a, T* mass) {
-    const CrossEntropyKernel<T> kernel{{a, mass}};
-    for_each_line<D>(kernel.lines(), kernel);
-  }
-  template <class T>
-  static void negative_log_likelihood(const CrossEntropyArgs<T>& a) {
-    const std::int64_t samples = a.outer * a.inner;
-    if (samples == 0) return;
-    System::for_each(samples, LikelihoodKernel<T>{{a, nullptr}});
-    if (a.gradient) System::for_each(samples * a.classes, LikelihoodGradientKernel<T>{{a, nullptr}});
+    if (out) device_reduce<D, SumReducer<C>>({nullptr, Shape{n}, &losses}, 1, ProgramValue<P>{{losses.data}, {}}, StoreLoss<T>{out, divisor});
+    D::deallocate(total, sizeof(double));
   }
 };
 

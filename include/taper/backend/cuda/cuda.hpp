@@ -11,6 +11,8 @@
 #include <taper/backend/cuda/system.hpp>
 #endif
 
+#include <cstdlib>
+
 namespace taper::inline TAPER_ABI {
 
 namespace base {
@@ -60,6 +62,15 @@ struct CudaSystem {
   static int dlpack_index() { return cuda::current_device(); }
   static void* allocate(std::size_t bytes) { return base::DeviceMemory::get().allocate(bytes); }
   static void deallocate(void* p, std::size_t) noexcept { base::DeviceMemory::get().deallocate(p); }
+  static void* allocate_shared(std::size_t bytes) { return base::PinnedMemory::get().allocate(bytes); }
+  /// Not unless CUDA's own environment variable asks for it.
+  static bool finished() {
+    static const bool blocking = [] {
+      const char* const value = std::getenv("CUDA_LAUNCH_BLOCKING");
+      return value && *value != '\0' && *value != '0';
+    }();
+    return blocking;
+  }
   static cudaStream_t stream() { return base::current_handle(); }
 
   /// The bytes have arrived when this returns.

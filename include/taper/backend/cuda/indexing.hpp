@@ -14,17 +14,25 @@ template <class D>
 struct DeviceIndexing {
   using System = typename D::System;
 
-  /// Throws as the host's check_indices does. Waits for the device.
+  /// What the host's check_indices throws, the host hears of when it next waits for the device.
   static void check_indices(std::string_view op, const std::int64_t* index, std::int64_t n, std::int64_t axis,
                             std::int64_t size, bool from_back) {
-    check_device_indices<D>(index, n, from_back ? -size : 0, size, [&](const std::int64_t* host) {
-      detail::check_indices(op, host, n, axis, size, from_back);
-    });
+    base::DeviceFault fault(base::DeviceFault::Kind::index, op);
+    fault.axis = axis, fault.size = size;
+    check_on_device<D>(fault, index, n, from_back ? -size : 0, size);
   }
-  /// Calls raise(a copy of the indices on the host) where one lies outside [0, size). Waits for the device.
-  template <class I, class Raise>
-  static void check_range(const I* index, std::int64_t n, std::int64_t size, const Raise& raise) {
-    check_device_indices<D>(index, n, 0, size, raise);
+  /// The same where a bool on the device is false: not all elements of a loss's input are probabilities.
+  static void expect_probabilities(std::string_view op, const TensorRecord& all) {
+    System::for_each(1, ExpectKernel{reinterpret_cast<const std::uint8_t*>(all.data), {base::DeviceFault::Kind::probability, op},
+                                     &base::FaultBox<System>::get()});
+    if (System::finished()) base::raise_fault<System>("");
+  }
+  /// The same for rows of a table.
+  template <class I>
+  static void check_rows(std::string_view op, const I* index, const Shape& numbers, const Shape& table) {
+    base::DeviceFault fault(base::DeviceFault::Kind::row, op, numbers);
+    fault.indexed = table, fault.size = table[0];
+    check_on_device<D>(fault, index, numbers.numel(), 0, table[0]);
   }
   /// A row of a plan: `index` (its elements `steps` apart over `places`) wrapped around an axis.
   static void positions(const std::int64_t* index, const Shape& places, const Strides& steps, std::int64_t size,
@@ -106,13 +114,20 @@ struct DeviceIndexing {
   // By positions alone.
 
   /// A border along one axis of (outer, n, inner) elements.
+  template <Scalar T>
   static void pad_axis(PadMode mode, std::int64_t outer, std::int64_t n, std::int64_t size, std::int64_t inner,
-                       std::int64_t before, const TensorRecord& x, const void* value, TensorRecord& y) {
+                       std::int64_t before, const TensorRecord& x, const T& value, TensorRecord& y) {
+    Moved16 raw{};
+    __builtin_memcpy(&raw, &value, sizeof value);
+    pad_axis_with(mode, outer, n, size, inner, before, x, raw, y);
+  }
+  static void pad_axis_with(PadMode mode, std::int64_t outer, std::int64_t n, std::int64_t size, std::int64_t inner,
+                            std::int64_t before, const TensorRecord& x, const Moved16& value, TensorRecord& y) {
     const std::int64_t total = outer * size * inner;
     if (total == 0) return;
     dispatch_moved(size_of(x.dtype), [&]<class U>() {
       U filled;
-      __builtin_memcpy(&filled, value, size_of(x.dtype));
+      __builtin_memcpy(&filled, &value, sizeof filled);
       const auto* from = reinterpret_cast<const U*>(x.data);
       auto* to = reinterpret_cast<U*>(y.data);
       if (narrow_indices(total))
@@ -202,7 +217,7 @@ struct DeviceIndexing {
   static PlanPlaces<std::int64_t> places_of(const Plan& plan, const Dims& strides) {
     PlanPlaces<std::int64_t> out{reinterpret_cast<const std::int64_t*>(plan.positions->data), plan.places()};
     const Strides keys = contiguous_strides(indexed_shape(plan));
-    for (int j = 0; j < plan.axes.size(); ++j) out.push(strides[static_cast<int>(plan.axes[j])], keys[j]);
+    for (int j = 0; j < plan.axes.size(); ++j) out.push(plan.shape[static_cast<int>(plan.axes[j])], strides[static_cast<int>(plan.axes[j])], keys[j]);
     return out;
   }
   template <class Plan>
@@ -222,7 +237,7 @@ struct DeviceIndexing {
   template <class I>
   static PlanPlaces<I> row_places(const TensorRecord& table, const I* index, std::int64_t count) {
     PlanPlaces<I> out{index, count};
-    out.push(table.shape[1], 1);
+    out.push(table.shape[0], table.shape[1], 1);
     return out;
   }
   /// Calls f(places). A 0-dim tensor counts as one of one element.
@@ -230,16 +245,16 @@ struct DeviceIndexing {
   static void along(const Shape& shape, const Strides& strides, int axis, const TensorRecord& index, const F& f) {
     if (index.numel == 0) return;
     const auto* p = reinterpret_cast<const std::int64_t*>(index.data);
-    if (shape.empty()) return f(AxisPlaces<std::uint32_t>{p, index.numel, {}, 1, 1});
+    if (shape.empty()) return f(AxisPlaces<std::uint32_t>{p, index.numel, {}, 1, 1, 1});
     std::byte there{};
     DeviceOperand operands[] = {{&there, strides}, {&there, contiguous_strides(shape)}};
-    const std::int64_t step = strides[axis], key_step = operands[1].strides[axis];
+    const std::int64_t size = shape[axis], step = strides[axis], key_step = operands[1].strides[axis];
     for (auto& operand : operands) operand.strides[axis] = 0;
     const JobAxes axes(index.shape.empty() ? Shape{1} : index.shape, operands, 2);
     if (axes.wide)
-      f(AxisPlaces<std::uint64_t>{p, index.numel, Offsets<2, std::uint64_t>(axes), step, key_step});
+      f(AxisPlaces<std::uint64_t>{p, index.numel, Offsets<2, std::uint64_t>(axes), size, step, key_step});
     else
-      f(AxisPlaces<std::uint32_t>{p, index.numel, Offsets<2, std::uint32_t>(axes), step, key_step});
+      f(AxisPlaces<std::uint32_t>{p, index.numel, Offsets<2, std::uint32_t>(axes), size, step, key_step});
   }
 
   // What is done at places.

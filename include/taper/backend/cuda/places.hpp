@@ -6,16 +6,18 @@
 
 namespace taper::inline TAPER_CODE::detail {
 
+// An index out of range is nowhere, -1: the host hears of it later (see check_on_device).
+
 /// Places given by one index for each of some axes; there are `count`.
 template <class I>
 struct PlanPlaces {
   const I* positions;  // (axes, count)
   std::int64_t count;
   int axes = 0;
-  std::int64_t step[max_rank] = {}, key_step[max_rank] = {};  // of the tensor, of the table
+  std::int64_t size[max_rank] = {}, step[max_rank] = {}, key_step[max_rank] = {};  // of the axis, of the tensor, of the table
 
-  void push(std::int64_t tensor_step, std::int64_t table_step) {
-    step[axes] = tensor_step, key_step[axes++] = table_step;
+  void push(std::int64_t axis_size, std::int64_t tensor_step, std::int64_t table_step) {
+    size[axes] = axis_size, step[axes] = tensor_step, key_step[axes++] = table_step;
   }
   TAPER_INLINE TAPER_HD std::int64_t offset(std::int64_t b) const { return along(b, step); }
   TAPER_INLINE TAPER_HD std::int64_t key(std::int64_t b) const { return along(b, key_step); }
@@ -23,7 +25,11 @@ struct PlanPlaces {
  private:
   TAPER_INLINE TAPER_HD std::int64_t along(std::int64_t b, const std::int64_t* steps) const {
     std::int64_t out = 0;
-    for (int j = 0; j < axes; ++j) out += static_cast<std::int64_t>(positions[j * count + b]) * steps[j];
+    for (int j = 0; j < axes; ++j) {
+      const auto at = static_cast<std::int64_t>(positions[j * count + b]);
+      if (at < 0 || at >= size[j]) return -1;
+      out += at * steps[j];
+    }
     return out;
   }
 };
@@ -34,17 +40,19 @@ struct AxisPlaces {
   const std::int64_t* index;  // dense
   std::int64_t count;
   Offsets<2, Index> base;  // of the tensor, of the table; they stand still along the axis
-  std::int64_t step, key_step;
+  std::int64_t size, step, key_step;
 
-  TAPER_INLINE TAPER_HD std::int64_t offset(std::int64_t e) const { return at<0>(e) + index[e] * step; }
-  TAPER_INLINE TAPER_HD std::int64_t key(std::int64_t e) const { return at<1>(e) + index[e] * key_step; }
+  TAPER_INLINE TAPER_HD std::int64_t offset(std::int64_t e) const { return at<0>(e, step); }
+  TAPER_INLINE TAPER_HD std::int64_t key(std::int64_t e) const { return at<1>(e, key_step); }
 
  private:
   template <int K>
-  TAPER_INLINE TAPER_HD std::int64_t at(std::int64_t e) const {
+  TAPER_INLINE TAPER_HD std::int64_t at(std::int64_t e, std::int64_t along) const {
+    const std::int64_t i = index[e];
+    if (i < 0 || i >= size) return -1;
     Index out[2] = {};
     base.add(static_cast<Index>(e), out);
-    return static_cast<std::int64_t>(out[K]);
+    return static_cast<std::int64_t>(out[K]) + i * along;
   }
 };
 
@@ -64,12 +72,14 @@ struct PlacedBlocks {
     return {o, row - o * static_cast<Index>(count.divisor),
             static_cast<Index>(e) - row * static_cast<Index>(inner_size.divisor)};
   }
-  /// In the tensor.
+  /// In the tensor; -1 where the place is nowhere.
   TAPER_INLINE TAPER_HD std::int64_t offset(const At& a) const {
+    const std::int64_t place = places.offset(static_cast<std::int64_t>(a.place));
+    if (place < 0) return -1;
     Index out[1] = {}, in[1] = {};
     outer.add(a.outer, out);
     inner.add(a.inner, in);
-    return static_cast<std::int64_t>(out[0]) + static_cast<std::int64_t>(in[0]) + places.offset(static_cast<std::int64_t>(a.place));
+    return static_cast<std::int64_t>(out[0]) + static_cast<std::int64_t>(in[0]) + place;
   }
   /// On the other side, of another place in the same block.
   TAPER_INLINE TAPER_HD std::int64_t element(const At& a, std::int64_t place) const {

@@ -3,29 +3,56 @@
 // true elements of a mask listed.
 #pragma once
 
+#include <taper/backend/cuda/fault.hpp>
 #include <taper/backend/cuda/reduce.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 
-/// Counts the indices outside [low, high), one number a block.
+/// The number of an index outside [low, high), or the largest there is.
 template <class I>
-struct OutsideKernel {
+struct OutsideAt {
+  static constexpr int operands = 1;
   const I* index;
-  std::int64_t n, blocks, low, high;
-  std::int64_t* out;
-  template <class Block>
-  TAPER_HD void operator()(const Block& block, std::int64_t item) const {
-    std::int64_t acc = 0;
-    for (std::int64_t i = item * block.threads() + block.thread(); i < n; i += blocks * block.threads()) {
-      const auto at = static_cast<std::int64_t>(index[i]);
-      acc += at < low || at >= high ? 1 : 0;
-    }
-    acc = block.template reduce<SumReducer<std::int64_t>>(acc);
-    if (block.thread() == 0) out[item] = acc;
+  std::int64_t low, high;
+  TAPER_INLINE TAPER_HD std::int64_t operator()(const std::int64_t* at) const {
+    const auto i = static_cast<std::int64_t>(index[at[0]]);
+    return i < low || i >= high ? at[0] : std::numeric_limits<std::int64_t>::max();
+  }
+};
+/// Leaves the first one found, unless something was found before.
+template <class I>
+struct StoreFault {
+  const I* index;
+  base::DeviceFault fault, *box;
+  TAPER_INLINE TAPER_HD void operator()(std::int64_t, std::int64_t first) const {
+    if (first == std::numeric_limits<std::int64_t>::max() || box->kind != base::DeviceFault::Kind::none) return;
+    *box = fault;
+    box->element = first;
+    box->value = static_cast<std::int64_t>(index[first]);
+  }
+};
+/// Leaves a fault where a condition is false.
+struct ExpectKernel {
+  const std::uint8_t* condition;
+  base::DeviceFault fault, *box;
+  TAPER_HD void operator()(std::int64_t) const {
+    if (!*condition && box->kind == base::DeviceFault::Kind::none) *box = fault;
   }
 };
 
-/// An index tensor at its places, negative ones counted from the back.
+/// Has the device look for indices outside [low, high). The host hears of them when it next waits; until then they are nowhere:
+/// nothing is read or written there.
+template <class D, class I>
+void check_on_device(const base::DeviceFault& fault, const I* index, std::int64_t n, std::int64_t low, std::int64_t high) {
+  if (n == 0) return;
+  using S = typename D::System;
+  DeviceOperand operand{reinterpret_cast<std::byte*>(const_cast<I*>(index)), Strides{1}};
+  device_reduce<D, ExtremeReducer<std::int64_t, false>>({nullptr, Shape{n}, &operand}, 1, OutsideAt<I>{index, low, high},
+                                                        StoreFault<I>{index, fault, &base::FaultBox<S>::get()});
+  if (S::finished()) base::raise_fault<S>("");
+}
+
+/// An index tensor at its places, negative ones counted from the back; what is out of range stays so.
 struct PositionsKernel {
   const std::int64_t* index;
   Offsets<1, std::uint64_t> offsets;
@@ -74,24 +101,6 @@ struct ListTrueKernel {
     }
   }
 };
-
-/// Calls raise(a copy on the host) where one of n indices in device memory lies outside [low, high).
-template <class D, class I, class Raise>
-void check_device_indices(const I* index, std::int64_t n, std::int64_t low, std::int64_t high, const Raise& raise) {
-  if (n == 0) return;
-  constexpr std::int64_t most = 64;
-  const std::int64_t blocks = n < most * 4096 ? (n + 4095) / 4096 : most;
-  const RecordPtr counts = make_dense<D>(DType::int64, {blocks});
-  auto* device = reinterpret_cast<std::int64_t*>(counts->data);
-  D::System::for_each_block(blocks, OutsideKernel<I>{index, n, blocks, low, high, device});
-  std::int64_t host[most], outside = 0;
-  D::to_host(host, device, static_cast<std::size_t>(blocks) * sizeof(std::int64_t));
-  for (std::int64_t i = 0; i < blocks; ++i) outside += host[i];
-  if (outside == 0) return;
-  const RecordPtr copy = make_dense<Cpu>(dtype_of<I>, {n});
-  D::to_host(copy->data, index, static_cast<std::size_t>(n) * sizeof(I));
-  raise(reinterpret_cast<const I*>(copy->data));
-}
 
 /// The coordinates of the true elements of a dense mask: (rank, count), or (count, rank).
 template <class D>

@@ -46,10 +46,11 @@ struct TakeKernel {
   std::int64_t skip;  // the key of a place that reads as 0, or -1
   TAPER_HD void operator()(std::int64_t e) const {
     const auto at = blocks.at(e);
-    if (skip >= 0 && blocks.places.key(static_cast<std::int64_t>(at.place)) == skip)
+    const std::int64_t from = blocks.offset(at);
+    if (from < 0 || (skip >= 0 && blocks.places.key(static_cast<std::int64_t>(at.place)) == skip))
       out[e] = U{};
     else
-      out[e] = x[blocks.offset(at)];
+      out[e] = x[from];
   }
 };
 
@@ -57,7 +58,9 @@ template <class Places>
 struct ClaimKernel {
   Places places;
   std::int64_t* table;  // -1 where nobody asked
-  TAPER_HD void operator()(std::int64_t b) const { atomic_max(table + places.key(b), b); }
+  TAPER_HD void operator()(std::int64_t b) const {
+    if (const std::int64_t key = places.key(b); key >= 0) atomic_max(table + key, b);
+  }
 };
 /// Which of them got their place.
 template <class Places>
@@ -65,7 +68,10 @@ struct StaysKernel {
   Places places;
   const std::int64_t* table;
   std::uint8_t* out;
-  TAPER_HD void operator()(std::int64_t b) const { out[b] = table[places.key(b)] == b; }
+  TAPER_HD void operator()(std::int64_t b) const {
+    const std::int64_t key = places.key(b);
+    out[b] = key >= 0 && table[key] == b;
+  }
 };
 
 template <class U, class Blocks>
@@ -77,11 +83,13 @@ struct PutKernel {
   bool one_value;
   TAPER_HD void operator()(std::int64_t e) const {
     const auto at = blocks.at(e);
+    const std::int64_t to = blocks.offset(at);
+    if (to < 0) return;
     if (table) {
       const std::int64_t b = static_cast<std::int64_t>(at.place);
       if (table[blocks.places.key(b)] != b) return;
     }
-    x[blocks.offset(at)] = values[one_value ? 0 : e];
+    x[to] = values[one_value ? 0 : e];
   }
 };
 

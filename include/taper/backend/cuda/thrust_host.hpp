@@ -22,6 +22,8 @@ namespace base {
 struct ThrustHostMemory {
   static void* allocate(std::size_t bytes) { return base::allocate(bytes); }
   static void deallocate(void* p, std::size_t bytes) noexcept { base::deallocate(p, bytes); }
+  static void* allocate_shared(std::size_t bytes) { return base::allocate(bytes); }
+  static bool finished() { return true; }
   static void to_host(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
   static void from_host(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
   static void copy(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }

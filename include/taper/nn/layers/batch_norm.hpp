@@ -88,10 +88,11 @@ class BatchNorm {
   }
 
  private:
-  /// Counts the batch and gives the momentum to use.
+  /// Counts the batch and gives the momentum to use; the cumulative average waits for a device to know it.
   double count() const {
     Tensor<std::int64_t, D> counted = num_batches_tracked;  // a handle to the same record
-    counted.fill_(counted.item() + 1);
+    if constexpr (detail::on_host<D>) counted.fill_(counted.item() + 1);
+    else counted.copy_(counted + std::int64_t{1});  // a device is not waited for
     return momentum ? *momentum : 1 / static_cast<double>(counted.item());
   }
 };
