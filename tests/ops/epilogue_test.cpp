@@ -134,6 +134,21 @@ TEST_CASE("convolutions with an epilogue: every path") {
   CHECK(equal_bits(Tensor<float>(relu(conv2d(x, w, {}, {.padding = "same"}))), Tensor<float>(relu(h))));
 }
 
+TEST_CASE("a producer alone is its own value, named or as an argument") {
+  const auto x = randn<float>({2, 3, 6, 6}), w = randn<float>({4, 3, 3, 3});
+  const auto passes = [](auto&& f) {
+    reset_stats();
+    f();
+    return stats().passes;
+  };
+  CHECK(passes([&] { (void)reshape(conv2d(x, w), {2, 64}); }) == 1);
+  CHECK(passes([&] { (void)max_pool2d(conv2d(x, w), 2); }) == 2);
+  CHECK(passes([&] {
+          const auto y = conv2d(x, w);
+          const Tensor<float> z = relu(y);
+        }) == 2);
+}
+
 TEST_CASE("an infinite result sends a convolution another way, and the epilogue runs once over what counts") {
   auto x = randn<float>({1, 32, 40, 40});
   const auto w = randn<float>({32, 32, 3, 3});

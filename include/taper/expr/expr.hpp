@@ -27,6 +27,8 @@ struct OnceCell {
 /// Runs a node; defined in eval/.
 template <class N>
 RecordPtr evaluate(const N& node, const Shape& shape);
+template <class P>
+RecordPtr evaluate(const Produced<P>& node, const Shape& shape);
 
 struct error_an_expression_cannot_be_assigned_declare_a_Tensor;  // left incomplete: its name is the diagnostic
 
