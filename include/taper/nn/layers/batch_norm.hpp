@@ -91,8 +91,8 @@ class BatchNorm {
   /// Counts the batch and gives the momentum to use; the cumulative average waits for a device to know it.
   double count() const {
     Tensor<std::int64_t, D> counted = num_batches_tracked;  // a handle to the same record
-    if constexpr (detail::on_host<D>) counted.fill_(counted.item() + 1);
-    else counted.copy_(counted + std::int64_t{1});  // a device is not waited for
+    if constexpr (on_host<D>) counted.fill_(counted.item() + 1);
+    else counted += 1;  // a device is not waited for
     return momentum ? *momentum : 1 / static_cast<double>(counted.item());
   }
 };
