@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A stand-in for libcudart: CUDA's runtime as far as its host half goes. Calls are checked and recorded, kernels do not run.
+#include "tests/cuda/standin/kernel_parameters.hpp"
 #include "tests/cuda/standin/recorder.hpp"
 
 #include <cuda_runtime.h>
@@ -66,11 +67,15 @@ class State final : public standin::Recorder {
   std::vector<const void*> gone;
   std::set<EventState*> events;
   std::map<const void*, std::string> kernels;  // by host stub
+  standin::KernelParameters parameters;
+  std::map<const void*, std::string> things;  // what they are
+  bool blanks = false;
+  bool (*holds)(const void*, std::size_t) = nullptr;
 
   const Seen& seen() const override { return all; }
   void forget() override { all = Seen(); }
   standin::Live live() const override {
-    standin::Live out{memory.size(), 0, host.size(), events.size()};
+    standin::Live out{memory.size(), 0, host.size(), events.size(), things.size()};
     for (const auto& [at, a] : memory) out.bytes += a.bytes;
     return out;
   }
@@ -85,7 +90,45 @@ class State final : public standin::Recorder {
     if (!on) s->finish();
   }
 
-  void fault(const std::string& text) {
+  void blank(bool on) override { blanks = on; }
+  void allocator(bool (*f)(const void*, std::size_t)) override { holds = f; }
+  bool submit(const std::string& call, const void* stream) override {
+    const std::lock_guard guard(lock);
+    StreamState* const s = usable(static_cast<cudaStream_t>(const_cast<void*>(stream)), call.c_str());
+    if (s) record(*s, call, stream);
+    return s;
+  }
+  std::byte* reach(const void* p, std::size_t bytes, const std::string& call) override {
+    const std::lock_guard guard(lock);
+    return shadow(p, bytes, call.c_str());
+  }
+  void made(const void* thing, const char* kind) override {
+    const std::lock_guard guard(lock);
+    things[thing] = kind;
+  }
+  bool lives(const void* thing, const char* kind, const std::string& call) override {
+    const std::lock_guard guard(lock);
+    const auto found = things.find(thing);
+    if (found != things.end() && found->second == kind) return true;
+    fault(call + ": no such " + kind);
+    return false;
+  }
+  bool destroyed(const void* thing, const char* kind) override {
+    const std::lock_guard guard(lock);
+    return lives(thing, kind, "destroy") && things.erase(thing);
+  }
+
+  void note(const std::string& what, const void* stream = nullptr) { all.order.push_back({what, stream}); }
+  void record(StreamState& s, const std::string& what, const void* stream) {
+    s.submit();
+    note(what, stream);
+  }
+  void waited() {
+    ++all.synchronisations;
+    note("wait");
+  }
+  void fault(const std::string& text) override {
+    const std::lock_guard guard(lock);
     std::fprintf(stderr, "stand-in: %s\n", text.c_str());
     all.faults.push_back(text);
   }
@@ -118,7 +161,11 @@ class State final : public standin::Recorder {
   /// Device memory as the host may touch it; null, and a fault, where it is none.
   std::byte* shadow(const void* p, std::size_t bytes, const char* call) {
     std::size_t offset = 0;
-    if (const Allocation* const a = of(memory, p, bytes, offset)) return a->shadow + offset;
+    if (const Allocation* const a = of(memory, p, bytes, offset)) {
+      if (!holds || holds(p, bytes)) return a->shadow + offset;
+      fault(std::string(call) + ": device memory that the allocator has not given out, or has back");
+      return nullptr;
+    }
     fault(std::string(call) + (of(freed, p, bytes, offset) ? ": device memory that was freed" : ": not device memory, or more than there is"));
     return nullptr;
   }
@@ -129,7 +176,20 @@ class State final : public standin::Recorder {
     --next;
     return at < next->first + next->second;
   }
-  cudaError_t launch(const std::string* kernel, dim3 grid, dim3 block, std::size_t shared, cudaStream_t stream) {
+  /// What looks like a pointer in a kernel's arguments must lead to memory that is in use, or right behind it.
+  void check_pointers(const std::string& kernel, void** arguments) {
+    if (!holds || parameters.empty()) return;
+    const std::vector<std::size_t>& sizes = parameters[kernel];
+    if (sizes.empty()) fault("launch: nothing says how large the parameters are of " + kernel);
+    for (std::size_t k = 0; k < sizes.size(); ++k)
+      for (std::size_t i = 0; i + sizeof(void*) <= sizes[k]; i += sizeof(void*)) {
+        const auto* const p = standin::read_as<const std::byte*>(static_cast<const std::byte*>(arguments[k]) + i);
+        std::size_t offset = 0;
+        if ((of(memory, p, 0, offset) || of(freed, p, 0, offset)) && !holds(p, 1) && !holds(p - 1, 1))
+          fault("launch: parameter " + std::to_string(k) + " has at " + std::to_string(i) + " a pointer to memory that is not in use: " + kernel);
+      }
+  }
+  cudaError_t launch(const std::string* kernel, dim3 grid, dim3 block, void** arguments, std::size_t shared, cudaStream_t stream) {
     if (!kernel) {
       fault("launch: no such kernel");
       return cudaErrorInvalidDeviceFunction;
@@ -141,7 +201,8 @@ class State final : public standin::Recorder {
       fault("launch: a grid or block that no device takes: " + *kernel);
       return cudaErrorInvalidConfiguration;
     }
-    s->submit();
+    check_pointers(*kernel, arguments);
+    record(*s, *kernel, stream);
     all.launches.push_back({*kernel, {grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared, stream, current});
     return cudaSuccess;
   }
@@ -167,9 +228,13 @@ cudaError_t copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind k
   const void* const source = from_device ? c.s.shadow(from, bytes, "cudaMemcpy from") : from;
   void* const target = to_device ? c.s.shadow(to, bytes, "cudaMemcpy to") : to;
   if (!source || !target) return done(cudaErrorInvalidValue);
-  std::memmove(target, source, bytes);
-  s->submit();
-  c.s.all.copies.push_back({to, from, bytes, from_device ? (to_device ? 'B' : 'D') : (to_device ? 'U' : 'H'), c.s.pinned(to_device ? from : to), stream});
+  if (from_device && !to_device && c.s.blanks) std::memset(target, 0, bytes);
+  else std::memmove(target, source, bytes);
+  const char way = from_device ? (to_device ? 'B' : 'D') : (to_device ? 'U' : 'H');
+  const bool pinned = c.s.pinned(to_device ? from : to);
+  const char* const text = way == 'U' ? (pinned ? " bytes up" : " bytes up from pageable memory") : way == 'D' ? " bytes down" : " bytes";
+  c.s.record(*s, "copy " + std::to_string(bytes) + text, stream);
+  c.s.all.copies.push_back({to, from, bytes, way, pinned, stream});
   return cudaSuccess;
 }
 
@@ -228,7 +293,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
 cudaError_t cudaDeviceSynchronize() {
   Call c;
   if (c.s.devices == 0) return done(cudaErrorNoDevice);
-  ++c.s.all.synchronisations;
+  c.s.waited();
   for (auto& [handle, s] : c.s.streams)
     if (s.device == current) s.finish();
   return cudaSuccess;
@@ -258,6 +323,7 @@ cudaError_t cudaMalloc(void** p, std::size_t bytes) {
   Call c;
   if (c.s.devices == 0) return done(cudaErrorNoDevice);
   ++c.s.all.mallocs;
+  c.s.note("cudaMalloc");
   if (c.s.used[current] + bytes > c.s.total) return done(cudaErrorMemoryAllocation);
   const int file = memfd_create("device", 0);
   const std::size_t size = (bytes + 4095) / 4096 * 4096;
@@ -280,6 +346,7 @@ cudaError_t cudaFree(void* p) {
     return done(cudaErrorInvalidValue);
   }
   ++c.s.all.frees;
+  c.s.note("cudaFree");
   c.s.used[found->second.device] -= found->second.bytes;
   munmap(found->second.shadow, (found->second.bytes + 4095) / 4096 * 4096);
   c.s.freed.insert(*found);  // its addresses are not used again
@@ -296,6 +363,7 @@ cudaError_t cudaMallocHost(void** p, std::size_t bytes) {
   Call c;
   if (c.s.devices == 0) return done(cudaErrorNoDevice);
   ++c.s.all.host_mallocs;
+  c.s.note("cudaMallocHost");
   *p = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
   c.s.host[static_cast<std::byte*>(*p)] = bytes;
   return cudaSuccess;
@@ -307,13 +375,14 @@ cudaError_t cudaFreeHost(void* p) {
     return done(cudaErrorInvalidValue);
   }
   ++c.s.all.host_frees;
+  c.s.note("cudaFreeHost");
   std::free(p);
   return cudaSuccess;
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) { return copy(to, from, bytes, kind, stream); }
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
   Call c;
-  if (kind != cudaMemcpyDeviceToDevice) ++c.s.all.synchronisations;
+  if (kind != cudaMemcpyDeviceToDevice) c.s.waited();
   return copy(to, from, bytes, kind, nullptr);
 }
 cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
@@ -322,7 +391,7 @@ cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t
   std::byte* const target = c.s.shadow(to, bytes, "cudaMemset");
   if (!s || !target) return done(cudaErrorInvalidValue);
   std::memset(target, value, bytes);
-  s->submit();
+  c.s.record(*s, "set " + std::to_string(bytes) + " bytes", stream);
   return cudaSuccess;
 }
 cudaError_t cudaMemset(void* to, int value, std::size_t bytes) { return cudaMemsetAsync(to, value, bytes, nullptr); }
@@ -364,7 +433,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     c.s.fault("cudaStreamSynchronize: no such stream");
     return done(cudaErrorInvalidResourceHandle);
   }
-  ++c.s.all.synchronisations;
+  c.s.waited();
   s->finish();
   return cudaSuccess;
 }
@@ -419,7 +488,7 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   Call c;
   auto* const e = reinterpret_cast<EventState*>(event);
-  ++c.s.all.synchronisations;
+  c.s.waited();
   if (e->stream && e->stream->completed < e->ticket) e->stream->completed = e->ticket;
   return cudaSuccess;
 }
@@ -430,8 +499,10 @@ cudaError_t cudaEventElapsedTime(float* out, cudaEvent_t, cudaEvent_t) {
 
 // Kernels.
 
-void** __cudaRegisterFatBinary(void*) {
+void** __cudaRegisterFatBinary(void* wrapper) {
   static void* handle = nullptr;
+  Call c;
+  standin::read_parameters(wrapper, c.s.parameters);
   return &handle;
 }
 void __cudaRegisterFatBinaryEnd(void**) {}
@@ -462,14 +533,14 @@ cudaError_t __cudaGetKernel(cudaKernel_t* kernel, const void* stub) {
   *kernel = reinterpret_cast<cudaKernel_t>(&found->second);
   return cudaSuccess;
 }
-cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void**, std::size_t shared, cudaStream_t stream) {
+cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void** arguments, std::size_t shared, cudaStream_t stream) {
   Call c;
-  return done(c.s.launch(reinterpret_cast<const std::string*>(kernel), grid, block, shared, stream));
+  return done(c.s.launch(reinterpret_cast<const std::string*>(kernel), grid, block, arguments, shared, stream));
 }
-cudaError_t cudaLaunchKernel(const void* stub, dim3 grid, dim3 block, void**, std::size_t shared, cudaStream_t stream) {
+cudaError_t cudaLaunchKernel(const void* stub, dim3 grid, dim3 block, void** arguments, std::size_t shared, cudaStream_t stream) {
   Call c;
   const auto found = c.s.kernels.find(stub);
-  return done(c.s.launch(found == c.s.kernels.end() ? nullptr : &found->second, grid, block, shared, stream));
+  return done(c.s.launch(found == c.s.kernels.end() ? nullptr : &found->second, grid, block, arguments, shared, stream));
 }
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* stub, void** arguments) {
   return cudaLaunchKernel(stub, config->gridDim, config->blockDim, arguments, config->dynamicSmemBytes, config->stream);
@@ -495,6 +566,10 @@ struct AtExit {
   ~AtExit() {
     const standin::Live live = State::get().live();
     if (live.blocks > 0) std::fprintf(stderr, "stand-in: %zu blocks of device memory, %zu bytes, were not freed\n", live.blocks, live.bytes);
+    if (live.things == 0) return;
+    for (const auto& [at, kind] : State::get().things) std::fprintf(stderr, "stand-in: a %s was not destroyed\n", kind.c_str());
+    std::fflush(nullptr);
+    _exit(1);
   }
 } at_exit;
 

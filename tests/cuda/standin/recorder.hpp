@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the stand-in for CUDA's runtime has seen, and what it can be told: read by tests of the CUDA backend's host half.
+// What the stand-ins for CUDA's libraries have seen, and what they can be told: read by tests of the CUDA backend's host half. The
+// one for the runtime keeps it; the others add to it.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +29,14 @@ struct Wait {
   const void* stream;  // this one waits
   const void* other;   // for this one
 };
+/// What a stream was given, the host waited for, or memory was asked for.
+struct Event {
+  std::string what;
+  const void* stream;
+};
 /// Everything since the last forget().
 struct Seen {
+  std::vector<Event> order;  // kernels by their mangled names, calls of libraries, copies, waits of the host: one after another
   std::vector<Launch> launches;
   std::vector<Copy> copies;
   std::vector<Wait> waits;
@@ -40,6 +47,7 @@ struct Seen {
 };
 struct Live {
   std::size_t blocks = 0, bytes = 0, host_blocks = 0, events = 0;
+  std::size_t things = 0;  // handles and descriptors of libraries
 };
 
 /// No kernel runs, copies run at once. Device memory faults when the host touches it, also after it was freed.
@@ -52,6 +60,22 @@ class Recorder {
   virtual void machine(int devices, std::size_t bytes) = 0;
   /// From here on work put into the stream is not done, until busy(stream, false) or the host waits for it.
   virtual void busy(const void* stream, bool on) = 0;
+  /// From here on copies to the host bring zeros: what kernels would have written is not there.
+  virtual void blank(bool on) = 0;
+  /// Whether bytes lie in memory that the program's own allocator has given out: from here on kernels and calls may be given no
+  /// other. For programs in which one thread uses the device.
+  virtual void allocator(bool (*holds)(const void* p, std::size_t bytes)) = 0;
+
+  // For the stand-ins of other libraries; `call` says who asks.
+  virtual void fault(const std::string& text) = 0;
+  /// Puts a call into a stream of the current device; false, and a fault, where it is none.
+  virtual bool submit(const std::string& call, const void* stream) = 0;
+  /// Device memory as the host may touch it; null, and a fault, where it is none.
+  virtual std::byte* reach(const void* p, std::size_t bytes, const std::string& call) = 0;
+  /// A handle or a descriptor: `kind` is made, lives (a fault if not), is destroyed. At the program's end none may live.
+  virtual void made(const void* thing, const char* kind) = 0;
+  virtual bool lives(const void* thing, const char* kind, const std::string& call) = 0;
+  virtual bool destroyed(const void* thing, const char* kind) = 0;
 
  protected:
   ~Recorder() = default;

@@ -41,6 +41,7 @@ int main() {
     return 1;
   }
   const standin::Seen& seen = recorder->seen();
+  recorder->allocator([](const void* p, std::size_t bytes) { return base::DeviceMemory::get().contains(p, bytes); });
   {
     const Net net{parameter({1000}, 0.5f), parameter({1000}, 0.25f), parameter({64, 1000}, 2), parameter({64, 1}, 1)};
     const Tensor<float> host_x = full<float>({64, 1000}, 1.5f), host_y = full<float>({64, 1000}, 0.5f);
@@ -91,6 +92,14 @@ int main() {
     CHECK_EQUAL(seen.copies[0].from == pinned.data_ptr(), true);
     CHECK_EQUAL(seen.synchronisations, 0);
     CHECK_EQUAL(equal(to<Cpu>(there), pinned), true);
+  }
+  {
+    const Net net{parameter({1000}, 0.5f), parameter({1000}, 0.25f), parameter({64, 1000}, 2), parameter({64, 1}, 1)};
+    float* const gone = empty<float, Cuda>({10'000'000}).data_ptr();  // larger than what the results share
+    recorder->forget();
+    (void)net(from_blob<float, Cuda>(gone, {64, 1000}));
+    CHECK_EQUAL(seen.faults.size() > 0 && seen.faults[0].find("a pointer to memory that is not in use") != std::string::npos, true);
+    recorder->forget();
   }
   CHECK_EQUAL(cuda::memory_stats().allocated_bytes, 0);
   cuda::empty_cache();

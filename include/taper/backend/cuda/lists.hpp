@@ -131,7 +131,7 @@ struct DeviceLists {
     lay_out(job);
     const std::int64_t parts = is_complex(job.dtype) ? 2 : 1;
     PoolVector<RecordPtr> copies;  // of tensors that do not lie as their tuple's first does
-    DeviceListKernel<F, R, N> kernel;
+    DeviceListKernel<F, R, N> kernel{};  // all of it goes to the device
     const void* functor = nullptr;
     const auto launch = [&] {
       if (kernel.table.packets > 0) System::for_each(kernel.table.packets, kernel);

@@ -79,6 +79,16 @@ class DeviceMemory {
     insert(pool, join(pool, block));
   }
 
+  /// Whether bytes lie in memory that is in use.
+  bool contains(const void* p, std::size_t bytes) {
+    const std::lock_guard lock(lock_);
+    const auto* const at = static_cast<const char*>(p);
+    return std::any_of(live_.begin(), live_.end(), [&](const auto& entry) {
+      const Block& block = *entry.second;
+      return at >= block.data && at + bytes <= block.data + block.bytes;
+    });
+  }
+
   cuda::MemoryStats stats(int device) {
     const std::lock_guard lock(lock_);
     return pool_of(device).stats;
