@@ -8,6 +8,7 @@
 #include <taper/backend/cuda/cuda.hpp>
 #include <taper/backend/cuda/cudnn_conv.hpp>
 
+#include <cublasLt.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,6 +76,43 @@ struct Product {
     return cublasGemmStridedBatchedEx_64(handle, op_a, CUBLAS_OP_N, m, n, k, &one, a, CUDA_R_32F, lda, 0, b, CUDA_R_32F,
                                          ldb, 0, &zero, c, CUDA_R_32F, ldc, stride_c, batch, compute,
                                          CUBLAS_GEMM_DEFAULT);
+  }
+};
+
+/// C = relu(A B + bias) of cuBLASLt, 2 x 2 by 2 x 3, column by column.
+struct LtProduct {
+  cublasLtHandle_t handle = reinterpret_cast<cublasLtHandle_t>(base::cublas_handle("test", nullptr));
+  cublasLtMatmulDescOpaque_t what;
+  cublasLtMatrixLayoutOpaque_t a, b, c;
+  std::size_t workspace = 0;
+  cublasLtMatmulAlgo_t algorithm{};
+
+  explicit LtProduct(const float* bias) {
+    const std::int32_t epilogue = CUBLASLT_EPILOGUE_RELU_BIAS;
+    REQUIRE(cublasLtMatmulDescInit(&what, CUBLAS_COMPUTE_32F, CUDA_R_32F) == CUBLAS_STATUS_SUCCESS);
+    REQUIRE(cublasLtMatmulDescSetAttribute(&what, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue) ==
+            CUBLAS_STATUS_SUCCESS);
+    REQUIRE(cublasLtMatmulDescSetAttribute(&what, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias) ==
+            CUBLAS_STATUS_SUCCESS);
+    REQUIRE(cublasLtMatrixLayoutInit(&a, CUDA_R_32F, 2, 2, 2) == CUBLAS_STATUS_SUCCESS);
+    REQUIRE(cublasLtMatrixLayoutInit(&b, CUDA_R_32F, 2, 3, 2) == CUBLAS_STATUS_SUCCESS);
+    REQUIRE(cublasLtMatrixLayoutInit(&c, CUDA_R_32F, 2, 3, 2) == CUBLAS_STATUS_SUCCESS);
+    cublasLtMatmulPreferenceOpaque_t wish;
+    const std::size_t most = 1 << 20;
+    REQUIRE(cublasLtMatmulPreferenceInit(&wish) == CUBLAS_STATUS_SUCCESS);
+    REQUIRE(cublasLtMatmulPreferenceSetAttribute(&wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &most, sizeof most) ==
+            CUBLAS_STATUS_SUCCESS);
+    cublasLtMatmulHeuristicResult_t found{};
+    int count = 0;
+    REQUIRE(cublasLtMatmulAlgoGetHeuristic(handle, &what, &a, &b, &c, &c, &wish, 1, &found, &count) ==
+            CUBLAS_STATUS_SUCCESS);
+    REQUIRE(count == 1);
+    workspace = found.workspaceSize, algorithm = found.algo;
+  }
+  cublasStatus_t operator()(const Floats& x, const Floats& y, const Floats& z, const Floats& space) {
+    const float one = 1, zero = 0;
+    return cublasLtMatmul(handle, &what, &one, x.p, &a, y.p, &b, &zero, z.p, &c, z.p, &c, &algorithm, space.p,
+                          workspace, nullptr);
   }
 };
 
@@ -159,6 +197,28 @@ TEST_CASE("products that are wrong") {
   REQUIRE(cublasDestroy(handle) == CUBLAS_STATUS_SUCCESS);
   CHECK(watch.refused(Product{.handle = handle}(a2.p, b2.p, c2.p), "no such cuBLAS handle"));
   CHECK(watch.refused(cublasDestroy(handle), "no such cuBLAS handle"));
+}
+
+TEST_CASE("products with a bias and an activation") {
+  Watch watch;
+  const Floats a({1, 2, -1, 3}), b({1, 1, 2, 0, 0, 1}), bias({-4, 1}), c(6), space(1024);
+  LtProduct run(bias.p);
+  REQUIRE(run.workspace <= 4 * space.n);
+  REQUIRE(run(a, b, c, space) == CUBLAS_STATUS_SUCCESS);
+  CHECK(watch.last() == "gemm float32 NN 2x3x2 ld 2 2 2 alpha 1 beta 0 bias relu");
+  CHECK(c.values() == std::vector<float>{0, 6, 0, 5, 0, 4});
+
+  CHECK(watch.refused(LtProduct(bias.p + (1 << 18))(a, b, c, space), "device memory that the allocator has not given out"));
+  CHECK(watch.refused(run(a, b, c, Floats(256)), "gemm's workspace"));
+  run.workspace = 100;
+  CHECK(watch.refused(run(a, b, c, space), "a workspace that is too small"));
+  run.workspace = 4096;
+  REQUIRE(cublasLtMatrixLayoutInit(&run.a, CUDA_R_32F, 2, 2, 1) == CUBLAS_STATUS_SUCCESS);
+  CHECK(watch.refused(run(a, b, c, space), "a leading dimension is too small: 1 < 2"));
+  REQUIRE(cublasLtMatrixLayoutInit(&run.a, CUDA_R_32F, 2, 3, 2) == CUBLAS_STATUS_SUCCESS);
+  CHECK(watch.refused(run(a, b, c, space), "another product's algorithm"));
+  run.algorithm = {};
+  CHECK(watch.refused(run(a, b, c, space), "another product's algorithm"));
 }
 
 TEST_CASE("convolutions") {

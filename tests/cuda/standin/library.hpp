@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the stand-ins for cuBLAS and cuDNN share: each finds the one for the runtime in the same program.
+// What the stand-ins for libraries share: each finds the one for the runtime in the same program.
 #pragma once
 
 #include "tests/cuda/standin/recorder.hpp"
