@@ -56,7 +56,7 @@ int main() {
       CHECK_EQUAL(launches(seen, "ForwardKernel"), 2);
       CHECK_EQUAL(launches(seen, "VjpKernel"), 0);
       loss.backward();
-      CHECK_EQUAL(launches(seen, "VjpKernel"), 3);
+      CHECK_EQUAL(launches(seen, "VjpKernel"), 2);
       {
         const NoGrad no_grad;
         for (Tensor<float, Cuda> p : {net.w1, net.b1, net.w2, net.b2}) {
@@ -81,7 +81,7 @@ int main() {
           std::printf("%s went to another stream than the current one\n", l.kernel.c_str());
           ++failures;
         }
-      CHECK_EQUAL(seen.launches.size(), 15);  // beside those: 2 of the loss, 1 that fills its gradient, 3 sums over broadcast axes
+      CHECK_EQUAL(seen.launches.size(), 14);  // beside those: 2 of the loss, 1 that fills its gradient, 3 sums over broadcast axes
     }
   }
   {
@@ -104,7 +104,7 @@ int main() {
   CHECK_EQUAL(cuda::memory_stats().allocated_bytes, 0);
   cuda::empty_cache();
   CHECK_EQUAL(recorder->live().blocks, 0);
-  CHECK_EQUAL(recorder->live().host_blocks, 0);
+  CHECK_EQUAL(recorder->live().host_blocks, 1);  // where kernels leave what they find wrong
   CHECK_EQUAL(seen.faults.size(), 0);
   return failures != 0;
 }
