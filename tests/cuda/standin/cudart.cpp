@@ -72,6 +72,9 @@ class State final : public standin::Recorder {
   bool blanks = false;
   bool (*holds)(const void*, std::size_t) = nullptr;
 
+  cudaError_t refused = cudaSuccess;  // what the next launch answers
+  cudaError_t broken = cudaSuccess;   // the device, by a kernel's fault
+
   const Seen& seen() const override { return all; }
   void forget() override { all = Seen(); }
   standin::Live live() const override {
@@ -88,6 +91,11 @@ class State final : public standin::Recorder {
     if (!s) return;
     s->busy = on;
     if (!on) s->finish();
+  }
+
+  void fail_launch(int status, bool fault) override {
+    refused = static_cast<cudaError_t>(status);
+    broken = fault ? refused : cudaSuccess;
   }
 
   void blank(bool on) override { blanks = on; }
@@ -196,6 +204,7 @@ class State final : public standin::Recorder {
     }
     StreamState* const s = usable(stream, "launch");
     if (!s) return cudaErrorInvalidResourceHandle;
+    if (refused != cudaSuccess) return std::exchange(refused, cudaSuccess);
     if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7fffffffu || grid.y > 65535 || grid.z > 65535 || block.x * block.y * block.z == 0 ||
         block.x * block.y * block.z > 1024 || block.z > 64 || shared > 227 * 1024) {
       fault("launch: a grid or block that no device takes: " + *kernel);
@@ -298,7 +307,7 @@ cudaError_t cudaDeviceSynchronize() {
     if (s.device == current) s.finish();
   return cudaSuccess;
 }
-cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
+cudaError_t cudaGetLastError() { return std::exchange(last_error, State::get().broken); }
 cudaError_t cudaPeekAtLastError() { return last_error; }
 const char* cudaGetErrorName(cudaError_t status) {
   switch (status) {
@@ -544,6 +553,13 @@ cudaError_t cudaLaunchKernel(const void* stub, dim3 grid, dim3 block, void** arg
 }
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* stub, void** arguments) {
   return cudaLaunchKernel(stub, config->gridDim, config->blockDim, arguments, config->dynamicSmemBytes, config->stream);
+}
+cudaError_t cudaFuncGetName(const char** name, const void* stub) {
+  Call c;
+  const auto found = c.s.kernels.find(stub);
+  if (found == c.s.kernels.end()) return done(cudaErrorInvalidDeviceFunction);
+  *name = found->second.c_str();
+  return cudaSuccess;
 }
 cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int) { return cudaSuccess; }
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {

@@ -60,6 +60,8 @@ class Recorder {
   virtual void machine(int devices, std::size_t bytes) = 0;
   /// From here on work put into the stream is not done, until busy(stream, false) or the host waits for it.
   virtual void busy(const void* stream, bool on) = 0;
+  /// The next launch fails with this status (a cudaError_t), as after a fault of an earlier kernel also all that asks for errors.
+  virtual void fail_launch(int status, bool fault = false) = 0;
   /// From here on copies to the host bring zeros: what kernels would have written is not there.
   virtual void blank(bool on) = 0;
   /// Whether bytes lie in memory that the program's own allocator has given out: from here on kernels and calls may be given no

@@ -274,7 +274,17 @@ TEST_CASE("out of memory") {
     void* const p = take(70 * mib);
     give(take(10 * mib));
     const std::string text = message<MemoryError>([] { (void)take(50 * mib); });
-    CHECK(says(text, "[allocate] device 0 (stand-in) has no 50.0 MiB left: of its 100.0 MiB, 30.0 MiB are free; tensors of this program hold 70.0 MiB"));
+    CHECK(says(text, "[allocate] device 0 (stand-in) has no 50.0 MiB left: of its 100.0 MiB, 30.0 MiB are free; tensors of this program hold 70.0 MiB "
+                     "in 1 block, its cache 0 bytes in blocks of up to 0 bytes, others 0 bytes; use smaller tensors or batches"));
+    {
+      const cuda::Stream side;
+      const cuda::StreamGuard guard(side);
+      void *const a = take(2000), *const b = take(20 * mib), *const c = take(100);
+      CHECK(says(message<MemoryError>([] { (void)take(50 * mib); }),
+                 "hold 90.0 MiB in 4 blocks, the largest 70.0 MiB, 20.0 MiB and 2.0 KiB (1 other stream holds 70.0 MiB of it), its cache 2.0 MiB"));
+      for (void* q : {a, b, c}) give(q);
+      cuda::empty_cache();
+    }
     CHECK(cudaPeekAtLastError() == cudaSuccess);
     {
       const cuda::DeviceGuard other(1);  // whose memory is untouched

@@ -25,6 +25,26 @@ static long long launches(const standin::Seen& seen, const char* part) {
   return n;
 }
 
+static bool says(const char* text, std::string_view part) {
+  const bool found = std::string_view(text).find(part) != std::string_view::npos;
+  if (!found) std::printf("no \"%.*s\" in: %s\n", static_cast<int>(part.size()), part.data(), text);
+  return found;
+}
+
+/// A launch that fails is named by what it would have computed.
+template <class F>
+static void check_failed_launch(standin::Recorder& recorder, cudaError_t status, bool fault, std::string_view part, F f) {
+  recorder.fail_launch(status, fault);
+  try {
+    f();
+    CHECK_EQUAL(0, 1);
+  } catch (const DeviceError& e) {
+    CHECK_EQUAL(says(e.what(), part), true);
+  }
+  recorder.fail_launch(cudaSuccess);
+  (void)cudaGetLastError();
+}
+
 struct Net {
   Tensor<float, Cuda> w1, b1, w2, b2;
   Tensor<float, Cuda> operator()(const Tensor<float, Cuda>& x) const {
@@ -100,6 +120,16 @@ int main() {
     (void)net(from_blob<float, Cuda>(gone, {64, 1000}));
     CHECK_EQUAL(seen.faults.size() > 0 && seen.faults[0].find("a pointer to memory that is not in use") != std::string::npos, true);
     recorder->forget();
+  }
+  {
+    const auto x = parameter({100}, 2);
+    const Tensor<float, Cuda> y = tanh(x) * 2.0f + x, g = ones_like(y);
+    check_failed_launch(*recorder, cudaErrorInvalidConfiguration, false,
+                        "[ForwardKernel: Tanh, Mul, Add] CUDA: cudaErrorInvalidConfiguration (cudaErrorInvalidConfiguration)",
+                        [&] { (void)eval(tanh(x) * 2.0f + x); });
+    check_failed_launch(*recorder, cudaErrorInvalidConfiguration, false, "[VjpKernel: Tanh, Mul, Add] CUDA", [&] { y.backward(g); });
+    check_failed_launch(*recorder, cudaErrorInvalidConfiguration, false, "[ReduceRows<ProgramValue<", [&] { (void)eval(sum(x)); });
+    check_failed_launch(*recorder, cudaErrorIllegalAddress, true, "; an earlier kernel may be the cause", [&] { (void)eval(exp(x)); });
   }
   CHECK_EQUAL(cuda::memory_stats().allocated_bytes, 0);
   cuda::empty_cache();

@@ -107,13 +107,13 @@ struct CudaSystem {
   static void for_each(std::int64_t n, const F& f) {
     if (n == 0) return;  // CUDA refuses an empty grid
     base::each_kernel<<<blocks((n + base::block_threads - 1) / base::block_threads), base::block_threads, 0, stream()>>>(f, n);
-    base::check_cuda("launch", cudaGetLastError());
+    check_launch<&base::each_kernel<F>>();
   }
   template <class F>
   static void for_each_block(std::int64_t n, const F& f) {
     if (n == 0) return;
     base::each_block_kernel<<<blocks(n), base::block_threads, 0, stream()>>>(f, n);
-    base::check_cuda("launch", cudaGetLastError());
+    check_launch<&base::each_block_kernel<F>>();
   }
   template <base::OfCublas T>
   static void gemm(const base::GemmCall<T>& call, const base::BlasCall& blas) {
@@ -127,6 +127,11 @@ struct CudaSystem {
  private:
   static constexpr std::size_t stage = std::size_t{4} << 20, most_staged = 16 * stage;
 #if TAPER_NVCC
+  template <auto Kernel>
+  static void check_launch() {
+    if (const cudaError_t status = cudaGetLastError(); status != cudaSuccess) [[unlikely]]
+      base::launch_failed(reinterpret_cast<const void*>(Kernel), status);
+  }
   static unsigned blocks(std::int64_t n) { return static_cast<unsigned>(n < 1 << 20 ? n : 1 << 20); }
 #endif
 };

@@ -285,6 +285,30 @@ class DeviceMemory {
     return true;
   }
 
+  /// Who holds a device's memory: " in 5 blocks, the largest 40.0 MiB, 20.0 MiB and 10.0 MiB (2 other streams hold 30.0 MiB of it)".
+  TAPER_COLD std::string holders(int device) const {
+    constexpr std::size_t most = 3;
+    const cudaStream_t current = current_handle(device);
+    std::vector<const Block*> blocks;
+    std::vector<cudaStream_t> others;
+    std::size_t elsewhere = 0;
+    for (const auto& [data, block] : live_) {
+      if (block->device != device) continue;
+      blocks.push_back(block);
+      if (block->stream == current) continue;
+      elsewhere += block->bytes;
+      if (std::find(others.begin(), others.end(), block->stream) == others.end()) others.push_back(block->stream);
+    }
+    if (blocks.empty()) return {};
+    std::sort(blocks.begin(), blocks.end(), [](const Block* a, const Block* b) { return a->bytes > b->bytes; });
+    std::string out = concat(" in ", blocks.size(), blocks.size() == 1 ? " block" : " blocks, the largest ");
+    for (std::size_t i = 0; i < blocks.size() && i < most && blocks.size() > 1; ++i)
+      out += concat(i == 0 ? "" : i + 1 == std::min(blocks.size(), most) ? " and " : ", ", bytes_text(blocks[i]->bytes));
+    if (!others.empty())
+      out += concat(" (", others.size(), others.size() == 1 ? " other stream holds " : " other streams hold ", bytes_text(elsewhere), " of it)");
+    return out;
+  }
+
   [[noreturn]] TAPER_COLD void out_of_memory(const Pool& pool, std::size_t bytes) {
     std::size_t free = 0, total = 0, largest = 0;
     (void)cuda_ok(cudaMemGetInfo(&free, &total));
@@ -292,7 +316,8 @@ class DeviceMemory {
     const auto held = static_cast<std::size_t>(pool.stats.allocated_bytes), reserved = static_cast<std::size_t>(pool.stats.reserved_bytes);
     const std::size_t others = total > free + reserved ? total - free - reserved : 0;
     raise<MemoryError>("allocate", "device ", pool.device, " (", device_name(pool.device), ") has no ", bytes_text(bytes), " left: of its ",
-                       bytes_text(total), ", ", bytes_text(free), " are free; tensors of this program hold ", bytes_text(held), ", its cache ",
+                       bytes_text(total), ", ", bytes_text(free), " are free; tensors of this program hold ", bytes_text(held), holders(pool.device),
+                       ", its cache ",
                        bytes_text(reserved - held), " in blocks of up to ", bytes_text(largest), ", others ", bytes_text(others),
                        "; use smaller tensors or batches");
   }
