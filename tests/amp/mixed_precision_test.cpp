@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // autocast against the same casts written out, what it leaves in the model, and GradScaler's rules as PyTorch states them.
+// Devices
 #include <taper/amp.hpp>
 #include <taper/nn.hpp>
 #include <taper/ops.hpp>
@@ -7,54 +8,82 @@
 
 #include <limits>
 
+#include "tests/support/device.hpp"
 #include "tests/support/golden.hpp"
 
 using namespace taper;
+using device::D;
 
 namespace {
 
-template <class T = float>
+template <class T = float, Device E = D>
 struct Net {
-  nn::Linear<T> first{6, 8};
-  nn::BatchNorm1d<T> norm{8};
-  nn::Linear<T> last{8, 2};
-  Tensor<T> operator()(const Tensor<T>& x) const { return last(relu(norm(first(x)))); }
+  nn::Linear<T, E> first{6, 8};
+  nn::BatchNorm1d<T, E> norm{8};
+  nn::Linear<T, E> last{8, 2};
+  Tensor<T, E> operator()(const Tensor<T, E>& x) const { return last(relu(norm(first(x)))); }
+};
+
+/// Statistics of what it is given.
+template <class T = float, Device E = D>
+struct Moments {
+  nn::BatchNorm1d<T, E> norm{2, {.momentum = 0.01}};
+  Tensor<T, E> operator()(const Tensor<T, E>& x) const { return norm(x); }
 };
 
 /// One number that wants a gradient.
 struct Weight {
-  nn::Parameter<float> w{tensor<float>({2})};
+  nn::Parameter<float, D> w{device::there(tensor<float>({2}))};
 };
+
+void check_same(const Tensor<float, D>& actual, const Tensor<float, D>& expected) { check_equal(device::back(actual), device::back(expected)); }
 
 }  // namespace
 
 TEST_CASE("autocast computes in the 16-bit type and trains the float parameters") {
   manual_seed(3);
   const Net<float> net;
-  const Tensor<float> x = randn<float>({5, 6});
-  const Tensor<float> y = amp::autocast<bfloat16>(net)(x);
+  const Tensor<float, D> x = device::there(randn<float>({5, 6}));
+  const Tensor<float, D> y = amp::autocast<bfloat16>(net)(x);
   CHECK(y.dtype() == DType::float32);
   sum(square(y)).backward();
 
   // The same casts by hand, on leaves of their own.
-  const auto leaf = [](const Tensor<float>& p) { return clone(detach(p)).requires_grad_(); };
-  const Tensor<float> w1 = leaf(net.first.weight), b1 = leaf(net.first.bias), g = leaf(net.norm.weight), b = leaf(net.norm.bias),
+  const auto leaf = [](const Tensor<float, D>& p) { return clone(detach(p)).requires_grad_(); };
+  const Tensor<float, D> w1 = leaf(net.first.weight), b1 = leaf(net.first.bias), g = leaf(net.norm.weight), b = leaf(net.norm.bias),
                       w2 = leaf(net.last.weight), b2 = leaf(net.last.bias);
-  const auto half = [](const Tensor<float>& t) { return Tensor<bfloat16>(cast<bfloat16>(t)); };
-  Tensor<bfloat16> mean = zeros<bfloat16>({8}), var = ones<bfloat16>({8});
-  const Tensor<bfloat16> h = linear(half(x), half(w1), half(b1));
-  const Tensor<bfloat16> normed = batch_norm(h, mean, var, half(g), half(b), true, 0.1, 1e-5);
-  const Tensor<float> expected = cast<float>(linear(Tensor<bfloat16>(relu(normed)), half(w2), half(b2)));
+  using Half = Tensor<bfloat16, D>;
+  const auto half = [](const Tensor<float, D>& t) { return Half(cast<bfloat16>(t)); };
+  Tensor<float, D> mean = zeros<float, D>({8}), var = ones<float, D>({8});
+  const Half h = linear(half(x), half(w1), half(b1));
+  const Half normed = batch_norm(h, mean, var, half(g), half(b), true, 0.1, 1e-5);
+  const Tensor<float, D> expected = cast<float>(linear(Half(relu(normed)), half(w2), half(b2)));
   sum(square(expected)).backward();
-  check_equal(y, expected);
-  check_equal(net.first.weight.grad(), w1.grad());
-  check_equal(net.norm.weight.grad(), g.grad());
-  check_equal(net.norm.bias.grad(), b.grad());
-  check_equal(net.last.weight.grad(), w2.grad());
-  check_equal(net.last.bias.grad(), b2.grad());
-  check_equal(net.norm.running_mean, cast<float>(mean));
-  check_equal(net.norm.running_var, cast<float>(var));
+  check_same(y, expected);
+  check_same(net.first.weight.grad(), w1.grad());
+  check_same(net.norm.weight.grad(), g.grad());
+  check_same(net.norm.bias.grad(), b.grad());
+  check_same(net.last.weight.grad(), w2.grad());
+  check_same(net.last.bias.grad(), b2.grad());
+  check_same(net.norm.running_mean, mean);
+  check_same(net.norm.running_var, var);
   CHECK(net.norm.num_batches_tracked.item() == 1);
+}
+
+TEST_CASE("running statistics keep their precision under autocast") {
+  const Moments<float> net;
+  const Tensor<float, D> x = device::there(tensor<float>({{1, -3}, {3, 5}}));
+  for (int i = 0; i < 400; ++i) (void)amp::autocast<bfloat16>(net)(x).shape();
+  // Towards means of 2 and 1 and unbiased variances of 2 and 32, from 0 and 1.
+  const double left = std::pow(0.99, 400);
+  check_close(device::back(net.norm.running_mean), tensor<float>({2 * (1 - left), 1 - left}), 1e-5, 0);
+  check_close(device::back(net.norm.running_var), tensor<float>({2 - left, 32 - 31 * left}), 1e-5, 0);
+  CHECK(net.norm.num_batches_tracked.item() == 400);
+
+  const auto half = to<bfloat16>(net);  // a model of 16 bits has them too
+  CHECK(half.norm.running_mean.dtype() == DType::float32);
+  check_same(half.norm.running_mean, net.norm.running_mean);
+  CHECK(half.norm.running_mean.handle().get() != net.norm.running_mean.handle().get());
 }
 
 TEST_CASE("a loss falls in bfloat16 and, scaled, in float16") {
@@ -64,12 +93,12 @@ TEST_CASE("a loss falls in bfloat16 and, scaled, in float16") {
     Net<float> net;
     optim::Adam optimizer{parameters(net), {.lr = 1e-2}};
     amp::GradScaler scaler{{.init_scale = 1024, .enabled = std::same_as<Half, float16>}};
-    const Tensor<float> x = randn<float>({64, 6});
-    const Tensor<std::int64_t> label = cast<std::int64_t>(sum(x, 1) > 0.0f);
+    const Tensor<float, D> x = device::there(randn<float>({64, 6}));
+    const Tensor<std::int64_t, D> label = cast<std::int64_t>(sum(x, 1) > 0.0f);
     float first = 0, last = 0;
     for (int i = 0; i < 60; ++i) {
       optimizer.zero_grad();
-      const Tensor<float> loss = cross_entropy(amp::autocast<Half>(net)(x), label);
+      const Tensor<float, D> loss = cross_entropy(amp::autocast<Half>(net)(x), label);
       scaler.scale(loss).backward();
       CHECK(scaler.step(optimizer));
       scaler.update();
@@ -87,9 +116,9 @@ TEST_CASE("GradScaler scales, skips overflows, and moves its scale") {
   amp::GradScaler scaler{{.init_scale = 8, .growth_interval = 2}};
   const auto step = [&](float slope) {
     optimizer.zero_grad();
-    const Tensor<float> loss = sum(m.w * slope);
-    const Tensor<float> scaled = scaler.scale(loss);
-    check_equal(scaled, loss * scaler.get_scale());
+    const Tensor<float, D> loss = sum(m.w * slope);
+    const Tensor<float, D> scaled = scaler.scale(loss);
+    check_same(scaled, loss * scaler.get_scale());
     scaled.backward();
     const bool stepped = scaler.step(optimizer);
     scaler.update();

@@ -45,7 +45,7 @@ class Autocast {
       return std::forward<Y>(y);
     }
   }
-  /// What the call moved on (running statistics) goes back into the model.
+  /// What the call changed in buffers of U goes back into the model's. Buffers of one type in both are shared.
   template <class To>
   void keep_buffers(const To& computes) const {
     const NoGrad guard;
@@ -55,7 +55,7 @@ class Autocast {
       using X = std::remove_cvref_t<decltype(mine)>;
       const auto& record = moved[i++].record;
       if constexpr (detail::is_buffer<X>) {
-        if (record->storage->version.load(std::memory_order_relaxed) == 0) return;
+        if (record.get() == mine.handle().get() || record->storage->version.load(std::memory_order_relaxed) == 0) return;
         using T = value_t<X>;
         using From = std::conditional_t<Floating<T>, U, T>;
         tensor_t<X>(mine).copy_(cast<T>(Tensor<From, device_t<X>>(record)));
@@ -68,8 +68,8 @@ class Autocast {
 
 /// auto y = amp::autocast<bfloat16>(net)(x): parameters and x are cast to U for the call, every layer computes and stores
 /// in U (accumulating in float), the result is float again. Gradients reach the float parameters: the casts are on the
-/// tape. net must be a template over its dtype and outlive the object. Running statistics are kept in the model's dtype,
-/// rounded to U once a call. Losses are best taken of the float result.
+/// tape. net must be a template over its dtype and outlive the object. Running statistics of batch norms stay in float and are the
+/// model's own; other buffers that a call changes are rounded to U. Losses are best taken of the float result.
 /// Source: Micikevicius et al., Mixed Precision Training, 2018.
 template <Floating U, nn::Module M>
 Autocast<U, M> autocast(const M& module) {

@@ -72,7 +72,8 @@ template <bool Recorded, class To, class From>
 To convert_field(const From& from) {
   if constexpr (Recorded && (is_parameter<To> || is_buffer<To>)) {
     if (!from.defined()) return To();
-    return To(nn::Shared{}, taper::to<device_t<To>>(cast<value_t<To>>(static_cast<const tensor_t<From>&>(from))));
+    if constexpr (std::same_as<To, From>) return To(nn::Shared{}, from);
+    else return To(nn::Shared{}, taper::to<device_t<To>>(cast<value_t<To>>(static_cast<const tensor_t<From>&>(from))));
   } else if constexpr (std::same_as<To, From>) {
     return from;
   } else if constexpr (is_parameter<To> || is_buffer<To>) {
@@ -107,6 +108,13 @@ To convert_field(const From& from) {
   }
 }
 
+/// A buffer of the type that a 16-bit dtype computes in: running statistics.
+template <class X, class U>
+inline constexpr bool keeps_precision = false;
+template <class X, Floating U>
+  requires is_buffer<X>
+inline constexpr bool keeps_precision<X, U> = std::same_as<value_t<X>, compute_t<U>>;
+
 /// Holds where the converted type really has the dtype or device that was asked for.
 template <class M, class U, class E>
 consteval bool all_state_is();
@@ -117,7 +125,7 @@ consteval bool all_fields_are(FieldTypes<F...>) {
 template <class X, class U, class E>
 consteval bool all_state_is() {
   if constexpr (is_parameter<X> || is_buffer<X>)
-    return (std::is_void_v<U> || !Differentiable<value_t<X>> || std::same_as<value_t<X>, U>) && (std::is_void_v<E> || std::same_as<device_t<X>, E>);
+    return (std::is_void_v<U> || !Differentiable<value_t<X>> || std::same_as<value_t<X>, U> || keeps_precision<X, U>) && (std::is_void_v<E> || std::same_as<device_t<X>, E>);
   else if constexpr (!holds_state<X>() || std::same_as<X, nn::Mode>) return true;
   else if constexpr (is_list<X>) return all_state_is<typename X::value_type, U, E>();
   else if constexpr (is_pointer_like<X>) return all_state_is<std::remove_cvref_t<decltype(*std::declval<X&>())>, U, E>();

@@ -10,6 +10,10 @@ namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
+/// Running statistics of a batch norm, in the compute type: in 16 bits they would hardly move.
+template <Scalar T, Device D>
+using RunningStats = Tensor<compute_t<T>, D>;
+
 /// Statistics of a batch norm, in the compute type: `inverse` is 1 / sqrt(var + eps).
 template <Scalar T, Device D>
 struct ChannelStats {
@@ -35,19 +39,20 @@ compute_t<T> element(const Tensor<T>& x, std::int64_t i, double otherwise) {
 
 /// The moments of x's channels, moved into the running ones.
 template <Scalar T, Device D>
-ChannelStats<T, D> batch_stats(const Tensor<T, D>& x, const Tensor<T, D>& running_mean, const Tensor<T, D>& running_var, double momentum, double eps) {
+  requires on_host<D>
+ChannelStats<T, D> batch_stats(const Tensor<T, D>& x, const RunningStats<T, D>& running_mean, const RunningStats<T, D>& running_var, double momentum, double eps) {
   using C = compute_t<T>;
   const Channels s = channels_of(x.shape(), has_channels_last(x));
   ChannelStats<T, D> out{empty_tensor<C, D>({s.c}), empty_tensor<C, D>({s.c})};
   C *mean = out.mean.data_ptr(), *var = out.inverse.data_ptr();
   count_pass();
   channel_moments<T>(s, x.data_ptr(), mean, var);
-  const auto move = [&](const Tensor<T, D>& running, const C* now, double factor) {
+  const auto move = [&](const Tensor<C, D>& running, const C* now, double factor) {
     if (!running.defined() || s.count() == 0) return;
-    T* p = reinterpret_cast<T*>(running.record().data);
+    C* p = reinterpret_cast<C*>(running.record().data);
     for (std::int64_t c = 0; c < s.c; ++c) {
-      T& r = p[c * running.strides()[0]];
-      r = static_cast<T>(static_cast<C>((1 - momentum) * static_cast<double>(static_cast<C>(r)) + momentum * factor * static_cast<double>(now[c])));
+      C& r = p[c * running.strides()[0]];
+      r = static_cast<C>((1 - momentum) * static_cast<double>(r) + momentum * factor * static_cast<double>(now[c]));
     }
     running.record().storage->version.fetch_add(1, std::memory_order_relaxed);
   };
@@ -59,7 +64,7 @@ ChannelStats<T, D> batch_stats(const Tensor<T, D>& x, const Tensor<T, D>& runnin
 }
 template <Scalar T, Device D>
   requires(!on_host<D>)
-ChannelStats<T, D> batch_stats(const Tensor<T, D>& x, const Tensor<T, D>& running_mean, const Tensor<T, D>& running_var, double momentum, double eps) {
+ChannelStats<T, D> batch_stats(const Tensor<T, D>& x, const RunningStats<T, D>& running_mean, const RunningStats<T, D>& running_var, double momentum, double eps) {
   using C = compute_t<T>;
   const Channels s = channels_of(x.shape(), has_channels_last(x));
   ChannelStats<T, D> out{empty_tensor<C, D>({s.c}), empty_tensor<C, D>({s.c})};
@@ -70,7 +75,8 @@ ChannelStats<T, D> batch_stats(const Tensor<T, D>& x, const Tensor<T, D>& runnin
   return out;
 }
 template <Scalar T, Device D>
-ChannelStats<T, D> running_stats(std::int64_t channels, const Tensor<T, D>& mean, const Tensor<T, D>& var, double eps) {
+  requires on_host<D>
+ChannelStats<T, D> running_stats(std::int64_t channels, const RunningStats<T, D>& mean, const RunningStats<T, D>& var, double eps) {
   using C = compute_t<T>;
   ChannelStats<T, D> out{empty_tensor<C, D>({channels}), empty_tensor<C, D>({channels})};
   for (std::int64_t c = 0; c < channels; ++c) {
@@ -82,7 +88,7 @@ ChannelStats<T, D> running_stats(std::int64_t channels, const Tensor<T, D>& mean
 
 template <Scalar T, Device D>
   requires(!on_host<D>)
-ChannelStats<T, D> running_stats(std::int64_t channels, const Tensor<T, D>& mean, const Tensor<T, D>& var, double eps) {
+ChannelStats<T, D> running_stats(std::int64_t channels, const RunningStats<T, D>& mean, const RunningStats<T, D>& var, double eps) {
   using C = compute_t<T>;
   ChannelStats<T, D> out{empty_tensor<C, D>({channels}), empty_tensor<C, D>({channels})};
   Accelerator<D>::template running_stats<T>(channels, record_of(mean), record_of(var), eps, out.mean.data_ptr(), out.inverse.data_ptr());
@@ -306,13 +312,13 @@ void check_channels(std::string_view op, std::string_view name, const Tensor<T, 
 
 /// (x - mean) / sqrt(var + eps) weight + bias per channel (axis 1): with the batch's own moments in training, which also
 /// move the running ones by momentum (the variance unbiased), and with the running ones otherwise.
-/// Shapes: x (n, c, ..); the others (c) or undefined. Dtypes: floating, equal.
+/// Shapes: x (n, c, ..); the others (c) or undefined. Dtypes: floating, equal; the running moments of 16-bit floats are float.
 /// Gradient: through the batch's moments in training. Throws: ShapeError; ValueError where one value per channel is all
 /// there is to train on, or running statistics are missing outside training.
 template <TensorLike X>
   requires Floating<value_t<X>>
-auto batch_norm(X&& x, const std::type_identity_t<tensor_t<X>>& running_mean, const std::type_identity_t<tensor_t<X>>& running_var,
-                const std::type_identity_t<tensor_t<X>>& weight = {}, const std::type_identity_t<tensor_t<X>>& bias = {}, bool training = false,
+auto batch_norm(X&& x, const detail::RunningStats<value_t<X>, device_t<X>>& running_mean,
+                const detail::RunningStats<value_t<X>, device_t<X>>& running_var, const std::type_identity_t<tensor_t<X>>& weight = {}, const std::type_identity_t<tensor_t<X>>& bias = {}, bool training = false,
                 double momentum = 0.1, double eps = 1e-5) {
   using T = value_t<X>;
   using D = device_t<X>;
@@ -329,7 +335,7 @@ auto batch_norm(X&& x, const std::type_identity_t<tensor_t<X>>& running_mean, co
   using Input = typename detail::NormInputOf<X>::type;
   Input input(std::forward<X>(x));
   auto stats = training ? detail::batch_stats(input.get(), running_mean, running_var, momentum, eps)
-                        : detail::running_stats(shape[1], running_mean, running_var, eps);
+                        : detail::running_stats<T, D>(shape[1], running_mean, running_var, eps);
   return produce(detail::BatchNormProducer<T, D, Input>(shape, std::move(input), weight, bias, std::move(stats), eps, training));
 }
 

@@ -3,10 +3,13 @@
 // Needs: cuda
 #include "tests/cuda/standin/recorder.hpp"
 
+#include <taper/amp/grad_scaler.hpp>
 #include <taper/backend/cuda/cuda.hpp>
+#include <taper/nn/layers/batch_norm.hpp>
 #include <taper/ops.hpp>
 #include <taper/ops/pin_memory.hpp>
 #include <taper/ops/to.hpp>
+#include <taper/optim/sgd.hpp>
 
 #include <cstdio>
 
@@ -112,6 +115,22 @@ int main() {
     CHECK_EQUAL(seen.copies[0].from == pinned.data_ptr(), true);
     CHECK_EQUAL(seen.synchronisations, 0);
     CHECK_EQUAL(equal(to<Cpu>(there), pinned), true);
+  }
+  {  // A scaled step waits once, to learn whether it is taken (kernels do not run here: by chance); statistics wait for nothing.
+    nn::BatchNorm1d<float, Cuda> norm(8);
+    optim::SGD optimizer{parameters(norm), {.lr = 0.1}};
+    amp::GradScaler scaler;
+    const auto x = to<Cuda>(full<float>({16, 8}, 1.5f));
+    for (int step = 0; step < 2; ++step) {
+      recorder->forget();
+      optimizer.zero_grad();
+      scaler.scale(mean(square(norm(x)))).backward();
+      CHECK_EQUAL(seen.synchronisations, 0);
+      scaler.step(optimizer);
+      scaler.update();
+      CHECK_EQUAL(seen.synchronisations, 1);
+      CHECK_EQUAL(launches(seen, "ListFold"), 1);
+    }
   }
   {
     const Net net{parameter({1000}, 0.5f), parameter({1000}, 0.25f), parameter({64, 1000}, 2), parameter({64, 1}, 1)};

@@ -10,6 +10,18 @@ namespace taper::inline TAPER_CODE::detail {
 
 inline constexpr int most_list_entries = 192, most_list_functors = 8;
 
+/// The last entry that starts at or before `at`.
+template <class Entry>
+TAPER_INLINE TAPER_HD int list_entry(const Entry* entries, int count, std::int64_t at) {
+  int low = 0, high = count;
+  while (high - low > 1) {
+    const int middle = (low + high) / 2;
+    if (entries[middle].first <= at) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
 /// Tuples of one launch, laid out one behind another in packets.
 template <class F, class R, int N>
 struct ListTable {
@@ -41,16 +53,7 @@ struct ListTable {
     packets += (elements + lanes - 1) / lanes;
     return true;
   }
-  /// The last entry that starts at or before a packet.
-  TAPER_INLINE TAPER_HD const Entry& entry_of(std::int64_t packet) const {
-    int low = 0, high = count;
-    while (high - low > 1) {
-      const int middle = (low + high) / 2;
-      if (entries[middle].first <= packet) low = middle;
-      else high = middle;
-    }
-    return entries[low];
-  }
+  TAPER_INLINE TAPER_HD const Entry& entry_of(std::int64_t packet) const { return entries[list_entry(entries, count, packet)]; }
 };
 
 template <class F, class R, int N>
@@ -103,18 +106,24 @@ struct FoldReducer {
 
 inline constexpr std::int64_t list_fold_part = 1 << 14;
 
-/// A block folds one part of one tensor.
+/// A block folds one part of one tensor of a list.
 template <class F, class R>
 struct ListFold {
+  struct Entry {
+    const R* data;
+    std::int64_t elements, first;  // its first part
+  };
   F f;
-  const R* data;
-  std::int64_t elements;
   double* partial;
+  std::int32_t count = 0;
+  Entry entries[most_list_entries] = {};
+
   template <class Block>
   TAPER_HD void operator()(const Block& block, std::int64_t part) const {
-    const std::int64_t first = part * list_fold_part, end = first + list_fold_part < elements ? first + list_fold_part : elements;
+    const Entry& e = entries[list_entry(entries, count, part)];
+    const std::int64_t first = (part - e.first) * list_fold_part, end = first + list_fold_part < e.elements ? first + list_fold_part : e.elements;
     double sum = 0;
-    for (std::int64_t i = first + block.thread(); i < end; i += block.threads()) sum = f(sum, static_cast<double>(static_cast<compute_t<R>>(data[i])));
+    for (std::int64_t i = first + block.thread(); i < end; i += block.threads()) sum = f(sum, static_cast<double>(static_cast<compute_t<R>>(e.data[i])));
     const double all = block.template reduce<FoldReducer<F>>(sum);
     if (block.thread() == 0) partial[part] = all;
   }
@@ -166,7 +175,7 @@ struct DeviceLists {
         if (job.tuples[t].operand[k] && (job.writes >> k & 1)) count_change(*job.tuples[t].operand[k]);
   }
 
-  /// Folds a list of tensors into one number, which the host waits for.
+  /// Folds a list of tensors into one number, which the host waits for: one launch for as many tensors as a table holds.
   template <class F, class R>
   static double fold_list(const ListJob& job, const F& f) {
     lay_out(job);
@@ -178,7 +187,14 @@ struct DeviceLists {
     const std::size_t bytes = static_cast<std::size_t>(parts) * sizeof(double);
     auto* there = static_cast<double*>(D::allocate(bytes));
     PoolVector<RecordPtr> copies;
-    std::int64_t at = 0;
+    ListFold<F, R> kernel{f, there};
+    std::int64_t at = 0;  // parts of this launch so far
+    const auto launch = [&] {
+      System::for_each_block(at, kernel);
+      kernel.partial += at;
+      kernel.count = 0;
+      at = 0;
+    };
     for (std::int64_t t = 0; t < job.count; ++t) {
       const TensorRecord* r = job.tuples[t].operand[0];
       if (r->numel == 0) continue;
@@ -187,10 +203,12 @@ struct DeviceLists {
         Accelerator<D>::copy(*r, *copies.back());
         r = copies.back().get();
       }
-      const std::int64_t n = r->numel * per_element, own = (n + list_fold_part - 1) / list_fold_part;
-      System::for_each_block(own, ListFold<F, R>{f, reinterpret_cast<const R*>(r->data), n, there + at});
-      at += own;
+      if (kernel.count == most_list_entries) launch();
+      const std::int64_t n = r->numel * per_element;
+      kernel.entries[kernel.count++] = {reinterpret_cast<const R*>(r->data), n, at};
+      at += (n + list_fold_part - 1) / list_fold_part;
     }
+    if (at > 0) launch();
     D::to_host(partial.data(), there, bytes);
     D::deallocate(there, bytes);
     double out = 0;

@@ -67,15 +67,14 @@ struct StoreMoment {
   double count;
   bool inverse;  // 1 / sqrt(moment + eps) is kept
   double eps;
-  PerChannel<T> running;
+  PerChannel<C> running;
   double momentum, factor;
 
   TAPER_INLINE TAPER_HD void operator()(std::int64_t c, double sum) const {
     const C now = static_cast<C>(sum / count);
     if (running.data) {
-      T& r = running.data[c * running.stride];
-      r = static_cast<T>(static_cast<C>((1 - momentum) * static_cast<double>(static_cast<C>(r)) +
-                                        momentum * factor * static_cast<double>(now)));
+      C& r = running.data[c * running.stride];
+      r = static_cast<C>((1 - momentum) * static_cast<double>(r) + momentum * factor * static_cast<double>(now));
     }
     out[c] = inverse ? static_cast<C>(1 / math::sqrt(static_cast<double>(now) + eps)) : now;
   }
@@ -85,7 +84,7 @@ struct StoreMoment {
 template <class T>
 struct RunningStatsKernel {
   using C = compute_t<T>;
-  PerChannel<T> running_mean, running_var;
+  PerChannel<C> running_mean, running_var;
   double eps;
   C *mean, *inverse;
   TAPER_HD void operator()(std::int64_t c) const {
@@ -180,18 +179,18 @@ struct DeviceNorms {
     DeviceOperand operands[] = {elements(s, x), channels(mean)};
     const DeviceJob job = job_of(s, operands);
     device_reduce<D, SumReducer<C>>(job, reduced, ChannelElement<T>{x},
-                                    StoreMoment<T>{mean, count, false, 0, PerChannel<T>(running_mean), momentum, 1});
+                                    StoreMoment<T>{mean, count, false, 0, PerChannel<C>(running_mean), momentum, 1});
     // The running variance is the unbiased one.
     device_reduce<D, SumReducer<C>>(
         job, reduced, ChannelDistance<T>{x, mean},
-        StoreMoment<T>{inverse, count, true, eps, PerChannel<T>(running_var), momentum, count / (count - 1)});
+        StoreMoment<T>{inverse, count, true, eps, PerChannel<C>(running_var), momentum, count / (count - 1)});
   }
   template <class T>
   static void running_stats(std::int64_t channels, const TensorRecord* mean, const TensorRecord* var, double eps,
                             compute_t<T>* out_mean, compute_t<T>* inverse) {
     if (channels > 0)
       System::for_each(channels,
-                       RunningStatsKernel<T>{PerChannel<T>(mean), PerChannel<T>(var), eps, out_mean, inverse});
+                       RunningStatsKernel<T>{PerChannel<compute_t<T>>(mean), PerChannel<compute_t<T>>(var), eps, out_mean, inverse});
   }
   /// y = (x - mean[c]) inverse[c] weight[c] + bias[c]; weight and bias may be null.
   template <class T>

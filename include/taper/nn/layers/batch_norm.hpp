@@ -36,7 +36,7 @@ class BatchNorm {
   bool affine = true, track_running_stats = true;
   nn::Mode mode;
   nn::Parameter<T, D> weight, bias;
-  nn::Buffer<T, D> running_mean, running_var;
+  nn::Buffer<compute_t<T>, D> running_mean, running_var;  // in 16 bits they would hardly move
   nn::Buffer<std::int64_t, D> num_batches_tracked;
 
   explicit BatchNorm(nn::Unset) {}
@@ -47,8 +47,8 @@ class BatchNorm {
       if (o.bias) bias = nn::Parameter<T, D>(empty<T, D>({features}));
     }
     if (track_running_stats) {
-      running_mean = nn::Buffer<T, D>(empty<T, D>({features}));
-      running_var = nn::Buffer<T, D>(empty<T, D>({features}));
+      running_mean = nn::Buffer<compute_t<T>, D>(empty<compute_t<T>, D>({features}));
+      running_var = nn::Buffer<compute_t<T>, D>(empty<compute_t<T>, D>({features}));
       num_batches_tracked = nn::Buffer<std::int64_t, D>(empty<std::int64_t, D>({}));
     }
     reset_parameters();
@@ -62,7 +62,7 @@ class BatchNorm {
   void reset_running_stats() {
     if (!track_running_stats) return;
     running_mean.zero_();
-    running_var.fill_(static_cast<T>(1));
+    running_var.fill_(1);
     num_batches_tracked.zero_();
   }
 
