@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // DLPack both ways: geometry and memory are shared, lifetimes end once, what does not fit is refused and left to the caller.
 // Needs: dlpack
+// Devices
 #include <taper/core/factory.hpp>
 #include <taper/interop/dlpack.hpp>
 #include <taper/ops.hpp>
 
 #include <vector>
 
+#include "tests/support/device.hpp"
 #include "tests/support/golden.hpp"
 
 using namespace taper;
@@ -43,6 +45,20 @@ TEST_CASE("a tensor goes out and comes back over the same memory") {
   check_equal(back, transpose(x, 0, 2));
   back.fill_(7);
   CHECK(x[1][2][3].item() == 7);
+}
+
+TEST_CASE("a tensor of a device goes out and comes back over the same memory") {
+  const auto x = device::there(arange<float>(24).reshape({2, 3, 4}));
+  DLManagedTensor* out = to_dlpack(transpose(x, 0, 2));
+  CHECK(out->dl_tensor.data == x.record().data);
+  const auto type = out->dl_tensor.device.device_type;
+  CHECK(out->dl_tensor.strides[0] == 1);
+  auto back = from_dlpack<float, device::D>(out);
+  check_equal(device::back(back), transpose(arange<float>(24).reshape({2, 3, 4}), 0, 2));
+  back.fill_(7);
+  check_equal(device::back(x), full<float>({2, 3, 4}, 7));
+  Foreign host(6, {2, 3}, {}, 0);
+  if (type != kDLCPU) CHECK_THROWS_AS((from_dlpack<float, device::D>(&host.managed)), DeviceError);
 }
 
 TEST_CASE("exports of every dtype say what they are") {

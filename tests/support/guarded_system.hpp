@@ -101,6 +101,8 @@ struct OpenPolicy : P {
 template <class Base>
 struct System {
   static constexpr std::string_view name = "guarded";
+  static constexpr int dlpack_type = 12;  // kDLExtDev
+  static int dlpack_index(const void*) { return 0; }
   static auto policy() { return OpenPolicy<decltype(Base::policy())>(Base::policy()); }
 
   /// What nobody writes reads as NaN, -1 and true.

@@ -11,11 +11,12 @@ namespace taper::inline TAPER_ABI {
 
 namespace base {
 
-/// DLPack's name for a device. A device but the host says it itself: System::dlpack_type and System::dlpack_index().
+/// DLPack's name for the device that memory is on; the current one for null. A device but the host says it itself:
+/// System::dlpack_type and System::dlpack_index(memory).
 template <Device D>
-DLDevice dlpack_device() {
+DLDevice dlpack_device(const void* memory) {
   if constexpr (on_host<D>) return {kDLCPU, 0};
-  else return {static_cast<DLDeviceType>(D::System::dlpack_type), D::System::dlpack_index()};
+  else return {static_cast<DLDeviceType>(D::System::dlpack_type), D::System::dlpack_index(memory)};
 }
 
 inline DLDataType dlpack_type(DType dtype) {
@@ -59,23 +60,24 @@ DLManagedTensor* to_dlpack(const Tensor<T, D>& x) {
   base::TensorRecord& r = x.record();
   auto* e = new base::Exported{{}, base::make_alias(r, base::geometry_of(r)), {}, {}};
   for (int i = 0; i < r.shape.size(); ++i) e->shape[i] = r.shape[i], e->strides[i] = r.strides[i];
-  e->managed.dl_tensor = {r.data, base::dlpack_device<D>(), r.shape.size(), base::dlpack_type(r.dtype), e->shape, e->strides, 0};
+  e->managed.dl_tensor = {r.data, base::dlpack_device<D>(r.data), r.shape.size(), base::dlpack_type(r.dtype), e->shape, e->strides, 0};
   e->managed.manager_ctx = e;
   e->managed.deleter = [](DLManagedTensor* self) { delete static_cast<base::Exported*>(self->manager_ctx); };
   return &e->managed;
 }
 
 /// A tensor over another library's memory, which is given back when the last tensor over it goes.
-/// Throws: DTypeError or DeviceError where the elements are none of T on D; ShapeError for more than 8 axes or negative strides. Then
+/// Throws: DTypeError or DeviceError where the elements are none of T on D, of several GPUs the current one; ShapeError for more than 8 axes or negative strides. Then
 /// `managed` is still the caller's.
 template <Scalar T, Device D = Cpu>
 Tensor<T, D> from_dlpack(DLManagedTensor* managed) {
   if (!managed) base::raise<ValueError>("from_dlpack", "the pointer is null");
   const DLTensor& t = managed->dl_tensor;
-  const DLDevice device = base::dlpack_device<D>();
+  const DLDevice device = base::dlpack_device<D>(nullptr);
   if (t.device.device_type != device.device_type || t.device.device_id != device.device_id)
     base::raise<DeviceError>("from_dlpack", "the elements are on DLPack's device ", static_cast<int>(t.device.device_type), ":", t.device.device_id,
-                             ", not on ", D::name, " (", static_cast<int>(device.device_type), ":", device.device_id, ")");
+                             ", not on ", D::name, " (", static_cast<int>(device.device_type), ":", device.device_id, ")",
+                             t.device.device_type == device.device_type ? "; make theirs the current one (set_device, DeviceGuard)" : "");
   if (!base::dlpack_holds(t.dtype, dtype_of<T>))
     base::raise<DTypeError>("from_dlpack", "elements of DLPack's type (code ", static_cast<int>(t.dtype.code), ", ", static_cast<int>(t.dtype.bits), " bits, ",
                             t.dtype.lanes, " lanes) are not ", dtype_of<T>);

@@ -362,6 +362,15 @@ cudaError_t cudaFree(void* p) {
   c.s.memory.erase(found);
   return cudaSuccess;
 }
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* p) {
+  Call c;
+  std::size_t offset = 0;
+  const Allocation* const a = State::of(c.s.memory, p, 1, offset);
+  *attributes = cudaPointerAttributes{};
+  attributes->type = a ? cudaMemoryTypeDevice : cudaMemoryTypeUnregistered;
+  attributes->device = a ? a->device : cudaInvalidDeviceId;
+  return cudaSuccess;
+}
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   Call c;
   *total = c.s.total;

@@ -6,6 +6,9 @@
 
 #include <taper/backend/cuda/cuda.hpp>
 #include <taper/core/factory.hpp>
+#if __has_include(<dlpack/dlpack.h>)
+#include <taper/interop/dlpack.hpp>
+#endif
 #include <taper/ops/eager.hpp>
 #include <taper/ops/pin_memory.hpp>
 #include <taper/ops/view.hpp>
@@ -448,6 +451,34 @@ TEST_CASE("page-locked tensors") {
   CHECK(m.r.seen().copies[1].from != plain.data_ptr());  // staged
   give(there);
 }
+
+#if __has_include(<dlpack/dlpack.h>)
+TEST_CASE("DLPack says which GPU memory is on, and takes the current one's") {
+  const Machine m;
+  const cuda::DeviceGuard guard(1);
+  {
+    const auto x = empty<float, Cuda>({2, 3});
+    DLManagedTensor* out = nullptr;
+    {
+      const cuda::DeviceGuard other(0);
+      out = to_dlpack(x);
+      CHECK(out->dl_tensor.device.device_type == kDLCUDA);
+      CHECK(out->dl_tensor.device.device_id == 1);
+      CHECK(out->dl_tensor.data == x.data_ptr());
+      CHECK(says(message<DeviceError>([&] { (void)from_dlpack<float, Cuda>(out); }),
+                 "[from_dlpack] the elements are on DLPack's device 2:1, not on cuda (2:0); make theirs the current one (set_device, DeviceGuard)"));
+    }
+    CHECK_THROWS_AS((from_dlpack<float>(out)), DeviceError);
+    const auto back = from_dlpack<float, Cuda>(out);
+    CHECK(back.data_ptr() == x.data_ptr());
+    CHECK(back.shape() == Shape{2, 3});
+    DLManagedTensor* const empty_one = to_dlpack(empty<float, Cuda>({0}));
+    CHECK(empty_one->dl_tensor.device.device_id == 1);
+    empty_one->deleter(empty_one);
+  }
+  CHECK(cuda::memory_stats().allocated_bytes == 0);
+}
+#endif
 
 TEST_CASE("many threads") {
   const Machine m;

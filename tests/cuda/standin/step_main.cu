@@ -5,6 +5,9 @@
 
 #include <taper/amp/grad_scaler.hpp>
 #include <taper/backend/cuda/cuda.hpp>
+#if __has_include(<dlpack/dlpack.h>)
+#include <taper/interop/dlpack.hpp>
+#endif
 #include <taper/nn/layers/batch_norm.hpp>
 #include <taper/ops.hpp>
 #include <taper/ops/pin_memory.hpp>
@@ -115,6 +118,9 @@ int main() {
     CHECK_EQUAL(seen.copies[0].from == pinned.data_ptr(), true);
     CHECK_EQUAL(seen.synchronisations, 0);
     CHECK_EQUAL(equal(to<Cpu>(there), pinned), true);
+#if __has_include(<dlpack/dlpack.h>)
+    CHECK_EQUAL(equal(to<Cpu>(from_dlpack<float, Cuda>(to_dlpack(there))), pinned), true);
+#endif
   }
   {  // A scaled step waits once, to learn whether it is taken (kernels do not run here: by chance); statistics wait for nothing.
     nn::BatchNorm1d<float, Cuda> norm(8);

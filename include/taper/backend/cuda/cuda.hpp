@@ -59,7 +59,12 @@ struct CudaSystem {
   using Beside = BesideStream;
   static constexpr std::string_view name = "cuda";
   static constexpr int dlpack_type = 2;  // kDLCUDA
-  static int dlpack_index() { return cuda::current_device(); }
+  /// The GPU that memory belongs to; the current one for null.
+  static int dlpack_index(const void* p) {
+    cudaPointerAttributes at{};
+    const bool known = p && base::cuda_ok(cudaPointerGetAttributes(&at, p)) && (at.type == cudaMemoryTypeDevice || at.type == cudaMemoryTypeManaged);
+    return known ? at.device : cuda::current_device();
+  }
   static void* allocate(std::size_t bytes) { return base::DeviceMemory::get().allocate(bytes); }
   static void deallocate(void* p, std::size_t) noexcept { base::DeviceMemory::get().deallocate(p); }
   static void* allocate_shared(std::size_t bytes) { return base::PinnedMemory::get().allocate(bytes); }

@@ -20,6 +20,8 @@ namespace base {
 
 /// What the systems of the host share: their memory is the host's.
 struct ThrustHostMemory {
+  static constexpr int dlpack_type = 1;  // kDLCPU
+  static int dlpack_index(const void*) { return 0; }
   static void* allocate(std::size_t bytes) { return base::allocate(bytes); }
   static void deallocate(void* p, std::size_t bytes) noexcept { base::deallocate(p, bytes); }
   static void* allocate_shared(std::size_t bytes) { return base::allocate(bytes); }
