@@ -67,8 +67,8 @@ DLManagedTensor* to_dlpack(const Tensor<T, D>& x) {
 }
 
 /// A tensor over another library's memory, which is given back when the last tensor over it goes.
-/// Throws: DTypeError or DeviceError where the elements are none of T on D, of several GPUs the current one; ShapeError for more than 8 axes or negative strides. Then
-/// `managed` is still the caller's.
+/// Throws: DTypeError or DeviceError where the elements are none of T on D, of several GPUs the current one; ShapeError for more than
+/// 8 axes or negative strides. Then `managed` is still the caller's.
 template <Scalar T, Device D = Cpu>
 Tensor<T, D> from_dlpack(DLManagedTensor* managed) {
   if (!managed) base::raise<ValueError>("from_dlpack", "the pointer is null");

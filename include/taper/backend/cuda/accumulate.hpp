@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Values added at places. Those of one place are brought together by a stable sort and added in their order, in the
-// type that the host adds them in: by one thread where they lie in one run of the sorted, otherwise run by run.
+// type that the host adds them in: by one thread where they lie in one run of the sorted, otherwise run by run. Where the
+// order does not matter, or need not, every value is added where it belongs by an atomic addition.
 #pragma once
 
 #include <taper/backend/cpu/index.hpp>
+#include <taper/backend/cuda/nondeterministic.hpp>
 #include <taper/backend/cuda/places.hpp>
 #include <taper/backend/cuda/sort.hpp>
 
@@ -95,6 +97,46 @@ struct AddApartKernel {
     auto sum = static_cast<compute_t<T>>(*to);
     accumulate(sum, static_cast<compute_t<T>>(values[one_value ? 0 : e]));
     *to = static_cast<T>(sum);
+  }
+};
+
+/// What can be added atomically; integers give the same bits in any order.
+template <class T>
+concept AddedAtomically = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int32_t> || std::same_as<T, std::int64_t>;
+template <AddedAtomically T>
+bool adds_in_any_order() {
+  return Integral<T> || cuda::nondeterministic_allowed();
+}
+
+template <AddedAtomically T>
+TAPER_INLINE TAPER_HD void atomic_add(T* to, T value) {
+#if defined(__CUDA_ARCH__)
+  if constexpr (std::same_as<T, std::int64_t>) atomicAdd(reinterpret_cast<unsigned long long*>(to), static_cast<unsigned long long>(value));
+  else atomicAdd(to, value);
+#else
+  T before, after;
+  __atomic_load(to, &before, __ATOMIC_RELAXED);
+  do {
+    after = before;
+    accumulate(after, value);
+  } while (!__atomic_compare_exchange(to, &before, &after, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+#endif
+}
+
+template <class T, class Blocks>
+struct AddAtomicallyKernel {
+  Blocks blocks;
+  T* x;
+  const T* values;
+  bool one_value;
+  std::int64_t skip;  // the key of a place that gets nothing, or -1
+
+  TAPER_HD void operator()(std::int64_t e) const {
+    const auto at = blocks.at(e);
+    if (skip >= 0 && blocks.places.key(static_cast<std::int64_t>(at.place)) == skip) return;
+    const std::int64_t offset = blocks.offset(at);
+    if (offset < 0) return;
+    atomic_add(x + offset, values[one_value ? 0 : e]);
   }
 };
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Convolutions through cuDNN, by algorithms that give the same bits every time.
+// Convolutions through cuDNN, by algorithms that give the same bits every time, unless others are allowed.
 #pragma once
 
 #include <taper/backend/cpu/conv_shape.hpp>
 #include <taper/backend/cuda/cudnn.hpp>
+#include <taper/backend/cuda/nondeterministic.hpp>
 #include <taper/core/dtype.hpp>
 
 #if TAPER_CUDNN
@@ -102,9 +103,10 @@ struct CudnnConvolutions {
   template <OfCudnn T>
   bool data_gradient(const ConvCall<T>& call) const {
     if (!cudnn_takes(call.s)) return false;
-    constexpr auto algorithm = CUDNN_CONVOLUTION_BWD_DATA_ALGO_1;
     const CudnnConv c(call.s, CudnnType<T>::data, exact, call.s.c);
     const cudnnHandle_t handle = cudnn_handle("conv", stream);
+    const auto algorithm = algorithm_of<cudnnConvolutionBwdDataAlgoPerf_t>(
+        CUDNN_CONVOLUTION_BWD_DATA_ALGO_1, c, &cudnnGetConvolutionBackwardDataAlgorithm_v7, handle, c.weight, c.result, c.conv, c.image);
     Workspace space;
     if (!cudnn_supports("conv", cudnnGetConvolutionBackwardDataWorkspaceSize(handle, c.weight, c.result, c.conv,
                                                                              c.image, algorithm, &space.bytes)))
@@ -121,9 +123,10 @@ struct CudnnConvolutions {
   template <OfCudnn T>
   bool weight_gradient(const ConvCall<T>& call) const {
     if (!cudnn_takes(call.s)) return false;
-    constexpr auto algorithm = CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1;
     const CudnnConv c(call.s, CudnnType<T>::data, exact, call.s.oc);
     const cudnnHandle_t handle = cudnn_handle("conv", stream);
+    const auto algorithm = algorithm_of<cudnnConvolutionBwdFilterAlgoPerf_t>(
+        CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1, c, &cudnnGetConvolutionBackwardFilterAlgorithm_v7, handle, c.image, c.result, c.conv, c.weight);
     Workspace space;
     if (!cudnn_supports("conv", cudnnGetConvolutionBackwardFilterWorkspaceSize(handle, c.image, c.result, c.conv,
                                                                                c.weight, algorithm, &space.bytes)))
@@ -138,6 +141,24 @@ struct CudnnConvolutions {
  private:
   template <class T>
   using Scale = compute_t<T>;
+
+  static constexpr std::size_t most_workspace = std::size_t{1} << 30;
+
+  /// The one that gives the same bits every time; where others may be taken, the one that cuDNN expects to be fastest among those of
+  /// the precision that was asked for.
+  template <class Perf, class Algorithm, class Find, class... A>
+  static Algorithm algorithm_of(Algorithm same_bits, const CudnnConv& c, Find find, cudnnHandle_t handle, const A&... descriptors) {
+    if (!cuda::nondeterministic_allowed()) return same_bits;
+    constexpr int most = 8;
+    Perf found[most];
+    int count = 0;
+    cudnnMathType_t math{};
+    check_cudnn("conv", cudnnGetConvolutionMathType(c.conv, &math));
+    if (find(handle, descriptors..., most, &count, found) != CUDNN_STATUS_SUCCESS) return same_bits;
+    for (int i = 0; i < count; ++i)
+      if (found[i].status == CUDNN_STATUS_SUCCESS && found[i].mathType == math && found[i].memory <= most_workspace) return found[i].algo;
+    return same_bits;
+  }
 
   struct Workspace {
     std::size_t bytes = 0;

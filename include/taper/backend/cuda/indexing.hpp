@@ -306,6 +306,11 @@ struct DeviceIndexing {
       });
       return;
     }
+    if constexpr (AddedAtomically<T>)
+      if (adds_in_any_order<T>())
+        return axes.with(places, [&]<class Blocks>(const Blocks& blocks) {
+          System::for_each(axes.total, AddAtomicallyKernel<T, Blocks>{blocks, to, from, one_value, skip});
+        });
     static_assert(Sorting<System>,
                   "adding at places that may repeat needs Thrust: #include <taper/backend/cuda/thrust.hpp>");
     const RecordPtr sorted = make_dense<D>(DType::int64, {2, places.count});

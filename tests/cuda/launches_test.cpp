@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Folds over lists of tensors on a device: every element of every tensor once, in a launch for many tensors.
+// Kernels that a device is given: a fold over a list of tensors, sums at places by the ways there are.
 // Needs: thrust
 #include <taper/backend/cuda/thrust_host.hpp>
 #include <taper/core/factory.hpp>
 #include <taper/nn/clip.hpp>
-#include <taper/ops/eager.hpp>
+#include <taper/ops.hpp>
 #include <taper/ops/to.hpp>
 
-#include "tests/support/catch.hpp"
+#include "tests/support/golden.hpp"
 
 using namespace taper;
 
@@ -50,4 +50,26 @@ TEST_CASE("a norm over many tensors of a device") {
   nn::clip_grad_norm_(refs, 1);
   CHECK(launches == 6);
   CHECK(nn::clip_grad_norm_(refs, 1).item() == Approx(1).epsilon(1e-6));
+}
+
+TEST_CASE("sums at places that repeat") {
+  const auto launched = [](const auto& f) {
+    const auto x = to<Counting>(zeros<std::remove_cvref_t<decltype(f)>>({5}));
+    const auto index = to<Counting>(tensor<std::int64_t>({3, 1, 3}));
+    const auto values = to<Counting>(cast<std::remove_cvref_t<decltype(f)>>(tensor<int>({1, 2, 4})));
+    launches = 0;
+    const auto sums = eval(scatter_add(x, 0, index, values));
+    const int n = launches;
+    check_equal(cast<float>(to<Cpu>(sums)), tensor<float>({0, 2, 0, 5, 0}));
+    return n;
+  };
+  const int sorted = launched(float());
+  CHECK(launched(double()) == sorted);
+  CHECK(launched(std::int64_t()) < sorted);  // the order of integers does not matter
+  taper::cuda::allow_nondeterministic(true);
+  CHECK(launched(float()) == launched(std::int64_t()));
+  CHECK(launched(double()) == launched(std::int64_t()));
+  CHECK(launched(bfloat16()) == sorted);  // is summed in float and rounded once
+  taper::cuda::allow_nondeterministic(false);
+  CHECK(launched(float()) == sorted);
 }
