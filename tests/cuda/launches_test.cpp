@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Kernels that a device is given: a fold over a list of tensors, sums at places by the ways there are.
+// Kernels that a device is given: a fold over a list of tensors, sums at places by the ways there are, few of an order.
 // Needs: thrust
 #include <taper/backend/cuda/thrust_host.hpp>
 #include <taper/core/factory.hpp>
@@ -72,4 +72,18 @@ TEST_CASE("sums at places that repeat") {
   CHECK(launched(bfloat16()) == sorted);  // is summed in float and rounded once
   taper::cuda::allow_nondeterministic(false);
   CHECK(launched(float()) == sorted);
+}
+
+TEST_CASE("the first few of an order are found without a sort") {
+  const auto x = to<Counting>(reshape(arange<float>(100), {2, 50}));
+  launches = 0;
+  const auto top = topk(x, 3).indices;
+  const int selected = launches;
+  check_equal(to<Cpu>(top), tensor<std::int64_t>({{49, 48, 47}, {49, 48, 47}}));
+  launches = 0;
+  (void)sort(x);
+  CHECK(selected < launches);
+  launches = 0;
+  check_equal(to<Cpu>(kthvalue(x, 7).indices), tensor<std::int64_t>({6, 6}));
+  CHECK(launches == selected);
 }

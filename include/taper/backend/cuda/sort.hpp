@@ -3,7 +3,7 @@
 #pragma once
 
 #include <taper/backend/cpu/sort.hpp>
-#include <taper/backend/cuda/map.hpp>
+#include <taper/backend/cuda/select.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 
@@ -106,6 +106,11 @@ template <class D, class T>
 void device_order(const SortLines& lines, const SortRequest& want, const T* x, std::int64_t* indices) {
   if (lines.results == 0 || lines.outer * lines.inner == 0) return;
   count_pass();
+  if (selects(lines, want)) {
+    const LineKeys<T> keys{reinterpret_cast<const stored_t<T>*>(x), lines.size, lines.inner, want.descending};
+    return D::System::for_each_block(lines.outer * lines.inner,
+                                     SelectKernel<T>{keys, want.only_kth ? want.k + 1 : want.k, want.only_kth, indices});
+  }
   if constexpr (sizeof(T) <= 4)
     if (lines.outer * lines.inner == 1) return device_order_as<D, T, std::uint32_t>(lines, want, x, indices);
   device_order_as<D, T, std::uint64_t>(lines, want, x, indices);
