@@ -11,7 +11,7 @@ source cmake/packages.sh
 jobs=$(nproc)
 
 install_packages "${test_packages[@]}" clang++-16=clang-16 \
-  "/usr/lib/llvm-16/lib/clang/*/lib/linux/libclang_rt.tsan-*.a=libclang-rt-16-dev"
+  "/usr/lib/llvm-16/lib/clang/*/lib/linux/libclang_rt.tsan-*.a=libclang-rt-16-dev" /usr/lib/llvm-16/lib/libarcher.so=libomp-16-dev
 
 echo "== release: -O3 -march=native, benchmarks built, exhaustive tests over their full range"
 cmake --preset release -DTAPER_BUILD_TESTS=ON -DTAPER_BUILD_BENCH=ON -DTAPER_BUILD_COMPILED=ON
@@ -36,8 +36,9 @@ else
   echo "== no nvcc here: headers are not checked under it"
 fi
 
-echo "== thread sanitizer and every warning, clang 16"
-cmake --preset tsan
+echo "== thread sanitizer and every warning, clang 16; the typed tests on Thrust's OpenMP"
+tests/cuda/omp_race.sh clang++-16
+cmake --preset tsan -DTAPER_TEST_DEVICES=taper::ThrustOmp
 cmake --build --preset tsan
 ctest --preset tsan -j "$jobs"
 
