@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Checkpoint: what each kind of part becomes in the file, and that a file that does not fit changes nothing.
 // Build: -DTAPER_FIRST_ORDER_ONLY
+// Devices: slow
 #include <taper/io/checkpoint.hpp>
 #include <taper/nn/layers/linear.hpp>
 #include <taper/ops/loss.hpp>
@@ -11,24 +12,26 @@
 
 #include "tests/io/support.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/device.hpp"
 
 using namespace taper;
+using device::D;
 using Catch::Matchers::Contains;
 
 namespace {
 
 struct Run {
   explicit Run(std::int64_t width = 3) : net(2, width) {}
-  nn::Linear<float> net;
-  optim::Adam<Tensor<float>> optimizer{parameters(net), {.lr = 0.5}};
-  optim::StepLR<optim::Adam<Tensor<float>>> scheduler{optimizer, 2};
+  nn::Linear<float, D> net;
+  optim::Adam<Tensor<float, D>> optimizer{parameters(net), {.lr = 0.5}};
+  optim::StepLR<optim::Adam<Tensor<float, D>>> scheduler{optimizer, 2};
   Generator generator{5};
   std::int64_t epoch = 0;
   double best = 0;
 
   void step() {
     optimizer.zero_grad();
-    mse_loss(net(ones<float>({4, 2})), zeros<float>({4, net.out_features})).backward();
+    mse_loss(net(ones<float, D>({4, 2})), zeros<float, D>({4, net.out_features})).backward();
     optimizer.step();
     scheduler.step();
     generator.uniform();
@@ -55,7 +58,7 @@ TEST_CASE("a checkpoint is a safetensors file with the parts' names, and restore
   io::Metadata metadata;
   const StateDict file = io::load("all.safetensors", &metadata);
   CHECK(metadata == io::Metadata{{"made by", "a test"}});
-  CHECK(equal(file.at("model.weight").as<float>(), run.net.weight));
+  CHECK(equal(device::there(file.at("model.weight").as<float>()), run.net.weight));
   CHECK(file.contains("optimizer.state.0.exp_avg"));
   CHECK(file.at("epoch.value").as<std::int64_t>().item() == 7);
 
@@ -78,7 +81,7 @@ TEST_CASE("what does not fit is named, and nothing is changed") {
   run.step();
   run.checkpoint().save("good.safetensors");
   run.step();
-  const Tensor<float> weight = clone(run.net.weight);
+  const Tensor<float, D> weight = clone(run.net.weight);
   const auto refuses = [&](const StateDict& state, const char* text) {
     CHECK_THROWS_WITH(run.checkpoint().load_state_dict(state), Contains(text));
     CHECK(equal(run.net.weight, weight));

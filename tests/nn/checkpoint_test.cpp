@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: MIT
 // Saving and loading modules: names, strictness, the same bits; a run that is resumed from files goes on as if it had not stopped.
 // Build: -DTAPER_FIRST_ORDER_ONLY
+// Devices: slow
 #include <taper/taper.hpp>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/device.hpp"
 
 using namespace taper;
+using device::D;
 using Catch::Matchers::Contains;
 
 namespace {
 
 struct Net {
-  nn::Linear<float> first{4, 8};
-  nn::BatchNorm1d<float> norm{8};
-  nn::Linear<float> last{8, 1};
-  Tensor<float> operator()(const Tensor<float>& x) const { return last(Tensor<float>(relu(norm(first(x))))); }
+  nn::Linear<float, D> first{4, 8};
+  nn::BatchNorm1d<float, D> norm{8};
+  nn::Linear<float, D> last{8, 1};
+  Tensor<float, D> operator()(const Tensor<float, D>& x) const { return last(Tensor<float, D>(relu(norm(first(x))))); }
 };
 
 template <class Optimizer>
-void steps(Net& net, Optimizer& optimizer, const Tensor<float>& x, const Tensor<float>& y, int n) {
+void steps(Net& net, Optimizer& optimizer, const Tensor<float, D>& x, const Tensor<float, D>& y, int n) {
   for (int i = 0; i < n; ++i) {
     optimizer.zero_grad();
     mse_loss(net(x), y).backward();
@@ -30,7 +33,7 @@ void steps(Net& net, Optimizer& optimizer, const Tensor<float>& x, const Tensor<
 
 TEST_CASE("a resumed run gives the same bits") {
   manual_seed(0);
-  const Tensor<float> x = randn<float>({16, 4}), y = randn<float>({16, 1});
+  const Tensor<float, D> x = randn<float, D>({16, 4}), y = randn<float, D>({16, 1});
   Net net;
   optim::AdamW optimizer{parameters(net), {.lr = 1e-2}};
   steps(net, optimizer, x, y, 3);
@@ -50,14 +53,14 @@ TEST_CASE("a resumed run gives the same bits") {
 
 TEST_CASE("loading names everything that does not fit, and writes nothing") {
   struct Other {
-    nn::Linear<float> first{4, 9};
-    nn::Linear<float> extra{2, 2};
+    nn::Linear<float, D> first{4, 9};
+    nn::Linear<float, D> extra{2, 2};
   };
   manual_seed(0);
   Net net;
   save(net, "strict.safetensors");
   Other other;
-  const Tensor<float> before = clone(other.first.weight);
+  const Tensor<float, D> before = clone(other.first.weight);
   CHECK_THROWS_WITH(load(other, "strict.safetensors"),
                     Contains("extra.weight") && Contains("norm.running_mean") && Contains("first.weight is (8, 4)"));
   CHECK(equal(before, other.first.weight));
@@ -68,7 +71,7 @@ TEST_CASE("modules are values: a copy is deep, an assignment keeps handles valid
   Net net;
   Net copy = net;
   CHECK(equal(copy.first.weight, net.first.weight));
-  const Tensor<float> handle = net.first.weight;
+  const Tensor<float, D> handle = net.first.weight;
   {
     const NoGrad guard;
     copy.first.weight.fill_(1);

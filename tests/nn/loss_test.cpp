@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The losses as modules: every golden case of PyTorch's, built from settings and weights; then their state and names.
+// Devices: slow
 #include <taper/core/factory.hpp>
 #include <taper/core/literal.hpp>
+#include <taper/nn/convert.hpp>
 #include <taper/nn/layers/loss.hpp>
 #include <taper/nn/print.hpp>
 #include <taper/nn/state_dict.hpp>
 #include <taper/ops/eager.hpp>
 
+#include "tests/support/device.hpp"
 #include "tests/support/golden.hpp"
 
 using namespace taper;
@@ -49,7 +52,8 @@ void check(const std::string& name, const Loss& loss) {
   Tensor<T> x = file().tensor<T>(name + "/x").requires_grad_();
   Tensor<Target> target = file().tensor<Target>(name + "/target");
   if constexpr (std::is_same_v<Target, T>) target.requires_grad_(file().has(name + "/gtarget"));
-  const Tensor<T> y = loss(x, target);
+  const auto moved = to<device::D>(loss);
+  const Tensor<T> y = device::back(moved(device::there(x), device::there(target)));
   check_close(y, file().tensor<T>(name + "/y"), rtol, atol);
   y.backward(file().tensor<T>(name + "/gy"));
   check_close(x.grad(), file().tensor<T>(name + "/gx"), rtol, atol);

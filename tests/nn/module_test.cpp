@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Modules as values: fusion in Sequential, copies, modes, containers, state dictionaries, a model from PyTorch and back.
+// Devices: slow
 #include <taper/core/stats.hpp>
 #include <taper/nn/layers/activation.hpp>
 #include <taper/nn/layers/activation_smooth.hpp>
@@ -19,24 +20,25 @@
 #include "tests/nn/layer_case.hpp"
 
 using namespace taper;
-using Linear = nn::Linear<double>;
+using device::D;
+using Linear = nn::Linear<double, D>;
 
 namespace {
 
 /// tests/oracle/net.py.
 template <class T>
 struct Net {
-  nn::Conv2d<T> conv1{1, 8, 3, {.padding = 1}};
-  nn::BatchNorm2d<T> bn1{8};
-  nn::Conv2d<T> conv2{8, 16, 3, {.padding = 1}};
-  nn::Linear<T> fc{16 * 4 * 4, 10};
+  nn::Conv2d<T, D> conv1{1, 8, 3, {.padding = 1}};
+  nn::BatchNorm2d<T, D> bn1{8};
+  nn::Conv2d<T, D> conv2{8, 16, 3, {.padding = 1}};
+  nn::Linear<T, D> fc{16 * 4 * 4, 10};
 
-  auto operator()(const Tensor<T>& x) const {
+  auto operator()(const Tensor<T, D>& x) const {
     const auto h = max_pool2d(conv2(relu(bn1(conv1(x)))), 2);
     return fc(flatten(h, 1));
   }
 };
-static_assert(nn::ModuleFor<Net<float>, Tensor<float>>);
+static_assert(nn::ModuleFor<Net<float>, Tensor<float, D>>);
 
 template <class M>
 std::vector<std::string> names(const M& module) {
@@ -49,18 +51,18 @@ std::vector<std::string> names(const M& module) {
 
 TEST_CASE("Sequential equals PyTorch's") {
   layer_case::check("sequential", nn::Sequential{Linear{4, 5}, nn::Tanh{}, Linear{5, 3}});
-  layer_case::check("sequential.nested", nn::Sequential{nn::Conv2d<double>{1, 2, 3}, nn::Sequential{nn::BatchNorm2d<double>{2}, nn::ReLU{}},
+  layer_case::check("sequential.nested", nn::Sequential{nn::Conv2d<double, D>{1, 2, 3}, nn::Sequential{nn::BatchNorm2d<double, D>{2}, nn::ReLU{}},
                                                         nn::Flatten{}, Linear{8, 3}});
 }
 
 TEST_CASE("pointwise neighbours in a Sequential are one kernel each way") {
   const nn::Sequential net{nn::Tanh{}, nn::ReLU{}, nn::Identity{}, nn::Sigmoid{}};
-  const Tensor<double> x = randn<double>({4, 4}).requires_grad_();
+  const Tensor<double, D> x = randn<double, D>({4, 4}).requires_grad_();
   reset_stats();
-  const Tensor<double> y = net(x);
+  const Tensor<double, D> y = net(x);
   CHECK(stats().launches == 1);
   reset_stats();
-  y.backward(ones<double>({4, 4}));
+  y.backward(ones<double, D>({4, 4}));
   CHECK(stats().launches == 1);
   check_close(y, sigmoid(relu(tanh(x))), 1e-15, 0);
   check_equal(nn::Sequential<>{}(x), x);
@@ -71,11 +73,11 @@ TEST_CASE("a model that PyTorch saved gives the same outputs here") {
   Net<float> net;
   load(net, TAPER_SOURCE_DIR "/tests/golden/net.safetensors");
   nn::eval(net);
-  check_close(net(io.tensor<float>("float/x")), io.tensor<float>("float/y"), 1e-5, 1e-6);
+  check_close(net(device::there(io.tensor<float>("float/x"))), io.tensor<float>("float/y"), 1e-5, 1e-6);
   Net<double> wide;
   load(wide, TAPER_SOURCE_DIR "/tests/golden/net.safetensors");
   nn::eval(wide);
-  check_close(wide(io.tensor<double>("double/x")), io.tensor<double>("double/y"), 1e-12, 1e-13);
+  check_close(wide(device::there(io.tensor<double>("double/x"))), io.tensor<double>("double/y"), 1e-12, 1e-13);
 }
 
 TEST_CASE("a saved model is PyTorch's file again, and gives the same outputs after loading") {
@@ -95,7 +97,7 @@ TEST_CASE("a saved model is PyTorch's file again, and gives the same outputs aft
   nn::load_state_dict(fresh, saved);
   nn::eval(net);
   nn::eval(fresh);
-  const Tensor<float> x = randn<float>({2, 1, 8, 8});
+  const Tensor<float, D> x = randn<float, D>({2, 1, 8, 8});
   check_equal(fresh(x), net(x));
 }
 
@@ -112,7 +114,7 @@ TEST_CASE("a copy of a module is deep, and assignment keeps the target's tensors
   nn::init::zeros_(b.weight);
   CHECK(any(a.weight != 0.0).item());
   CHECK(b.weight.requires_grad());
-  const Tensor<double> handle = b.weight;
+  const Tensor<double, D> handle = b.weight;
   b = a;
   check_equal(handle, a.weight);
   Linear c = std::move(b);
@@ -122,7 +124,7 @@ TEST_CASE("a copy of a module is deep, and assignment keeps the target's tensors
 TEST_CASE("train and eval reach every mode inside") {
   struct Part {
     nn::Sequential<nn::Dropout, nn::ReLU> layers{nn::Dropout{}, nn::ReLU{}};
-    std::vector<nn::BatchNorm1d<float>> norms{nn::BatchNorm1d<float>{2}};
+    std::vector<nn::BatchNorm1d<float, D>> norms{nn::BatchNorm1d<float, D>{2}};
     nn::Mode mode;
   } part;
   nn::eval(part);
@@ -152,7 +154,7 @@ TEST_CASE("a list makes its modules anew, a dictionary finds them by name") {
 
 TEST_CASE("a state that does not fit is refused whole, with every name") {
   Linear layer{2, 2};
-  const Tensor<double> before = clone(layer.weight);
+  const Tensor<double, D> before = clone(layer.weight);
   StateDict state;
   state.set("weight", AnyTensor(zeros<double>({2, 2})));
   state.set("bais", AnyTensor(zeros<double>({2})));
@@ -161,7 +163,7 @@ TEST_CASE("a state that does not fit is refused whole, with every name") {
   check_equal(layer.weight, before);
   const LoadResult result = nn::load_state_dict(layer, state, {.strict = false});
   CHECK(result.missing == std::vector<std::string>{"bias"});
-  check_equal(layer.weight, zeros<double>({2, 2}));
+  check_equal(layer.weight, zeros<double, D>({2, 2}));
   state.set("weight", AnyTensor(zeros<double>({3, 2})));
   CHECK_THROWS_AS(nn::load_state_dict(layer, state, {.strict = false}), StateError);
 }
@@ -169,7 +171,7 @@ TEST_CASE("a state that does not fit is refused whole, with every name") {
 TEST_CASE("freezing a part leaves it without gradients") {
   nn::Sequential net{Linear{2, 3}, nn::Tanh{}, Linear{3, 1}};
   nn::requires_grad_(net.get<0>(), false);
-  sum(net(ones<double>({4, 2}))).backward();
+  sum(net(ones<double, D>({4, 2}))).backward();
   CHECK(!net.get<0>().weight.grad().defined());
   CHECK(net.get<2>().weight.grad().defined());
   CHECK(nn::parameter_count(net) == 2 * 3 + 3 + 3 + 1);

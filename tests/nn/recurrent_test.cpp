@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A recurrent layer over a sequence as one op: against its steps and central differences, also of second order.
+// Devices: slow
 #include <taper/core/factory.hpp>
 #include <taper/core/stats.hpp>
 #include <taper/nn/layers/rnn.hpp>
@@ -11,8 +12,6 @@ using namespace taper;
 using golden::irregular;
 
 namespace {
-
-using Inputs = detail::RecurrentInputs<double, Cpu>;
 
 template <class Step>
 constexpr bool has_c = std::same_as<Step, detail::LSTMStep>;
@@ -26,8 +25,9 @@ std::vector<Tensor<double>> inputs(std::int64_t steps, std::int64_t n, std::int6
   if (has_c<Step>) x.push_back(irregular({n, size}, 5));
   return x;
 }
-Inputs of(const std::vector<Tensor<double>>& x) {
-  return {x[0], x[1], x[2], x[3], x.size() > 4 ? x[4] : Tensor<double>()};
+template <Device D>
+detail::RecurrentInputs<double, D> of(const std::vector<Tensor<double, D>>& x) {
+  return {x[0], x[1], x[2], x[3], x.size() > 4 ? x[4] : Tensor<double, D>()};
 }
 
 template <class F>
@@ -41,7 +41,7 @@ void for_steps(const F& f) {
 template <class F>
 std::vector<Tensor<double>> all_of(std::vector<Tensor<double>> x, const F& f) {
   for (auto& t : x) t = detach(t).requires_grad_();
-  std::vector<Tensor<double>> out{f(x)};
+  std::vector<Tensor<double>> out{device::run_there<double>(f)(x)};
   out[0].backward(irregular(out[0].shape(), 9));
   for (const auto& t : x) out.push_back(t.grad());
   return out;
@@ -75,8 +75,8 @@ TEST_CASE("a sequence as one op meets central differences, also of second order"
                       [&](const auto& x) { return detail::whole_sequence("sequence", step, of(x), reverse); });
     // The state of one sequence begins the next: both depend on the same weights.
     check_gradients(inputs<Step>(2, 1, 2), [&](const auto& x) {
-      const Tensor<double> first = detail::whole_sequence("sequence", step, of(x), false);
-      Inputs next = of(x);
+      const auto first = detail::whole_sequence("sequence", step, of(x), false);
+      auto next = of(x);
       next.h0 = select(first, 0, 1);
       if (has_c<Step>) next.c0 = select(first, 0, 2);
       return detail::whole_sequence("sequence", step, next, false);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // RNNCell, LSTMCell and GRUCell against PyTorch's goldens.
 // Build: -DTAPER_FIRST_ORDER_ONLY
+// Devices: slow
 #include <taper/nn/layers/rnn_cell.hpp>
 #include <taper/ops/reduction.hpp>
 
@@ -22,14 +23,16 @@ void check(const std::string& name, M module) {
   INFO(name);
   layer_case::load(name, module);
   const Tensor<double> x = input(name + "/x"), h0 = input(name + "/h0"), c0 = input(name + "/c0");
+  const auto moved = to<device::D>(module);
   Tensor<double> loss, h;
   if constexpr (std::same_as<M, LSTMCell>) {
-    const auto state = module(x, {h0, c0});
-    h = state.h;
-    check_close(state.c, file().tensor<double>(name + "/cn"), relative, absolute);
-    loss = sum(h * file().tensor<double>(name + "/ghn")) + sum(state.c * file().tensor<double>(name + "/gcn"));
+    const auto state = moved(device::there(x), {device::there(h0), device::there(c0)});
+    h = device::back(state.h);
+    const Tensor<double> c = device::back(state.c);
+    check_close(c, file().tensor<double>(name + "/cn"), relative, absolute);
+    loss = sum(h * file().tensor<double>(name + "/ghn")) + sum(c * file().tensor<double>(name + "/gcn"));
   } else {
-    h = module(x, h0);
+    h = device::back(moved(device::there(x), device::there(h0)));
     loss = sum(h * file().tensor<double>(name + "/ghn"));
   }
   check_close(h, file().tensor<double>(name + "/hn"), relative, absolute);
@@ -37,7 +40,7 @@ void check(const std::string& name, M module) {
   layer_case::check_gradient(x, name + "/gx");
   layer_case::check_gradient(h0, name + "/gh0");
   layer_case::check_gradient(c0, name + "/gc0");
-  layer_case::check_gradients(name, module);
+  layer_case::check_gradients(name, moved);
 }
 
 }  // namespace

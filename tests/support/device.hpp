@@ -3,8 +3,10 @@
 // tensors, and their results come back; gradients take the same way.
 #pragma once
 
+#include <taper/core/elements.hpp>
 #include <taper/ops/to.hpp>
 
+#include <tuple>
 #include <vector>
 
 #if defined(TAPER_TEST_DEVICE)
@@ -43,7 +45,25 @@ decltype(auto) back(X&& x) {
   else return taper::to<taper::Cpu>(std::forward<X>(x));
 }
 
-/// f as a function of host tensors, which runs on the device under test where it can be called with its tensors.
+/// The elements in row-major order, read on the host, and one of them.
+template <taper::TensorLike X>
+std::vector<taper::value_t<X>> values(const X& x) {
+  return to_vector(back(taper::eval(x)));
+}
+template <taper::TensorLike X>
+taper::value_t<X> at(const X& x, std::int64_t i) {
+  return values(x).at(static_cast<std::size_t>(i));
+}
+
+/// f as a function of host tensors, one by one, which runs on copies of them on the device under test.
+template <class F>
+auto run_copies(F f) {
+  return [f](const auto&... x) {
+    const auto moved = std::make_tuple(there(x)...);
+    return back(std::apply(f, moved));
+  };
+}
+/// f as a function of a list of host tensors, which runs on the device under test where it can be called with its tensors.
 template <class T, class F>
 auto run_there(const F& f) {
   return [&f](const std::vector<taper::Tensor<T>>& x) -> taper::Tensor<T> {

@@ -175,13 +175,19 @@ inline std::string compare(const taper::detail::TensorRecord& actual, const tape
 
 }  // namespace detail
 
+/// The value of x, in the host's memory.
+template <taper::TensorLike X>
+taper::detail::RecordPtr on_host(const X& x) {
+  const auto value = taper::eval(x);
+  if constexpr (taper::detail::on_host<taper::device_t<X>>) return value.handle();
+  else return taper::detail::host_copy<taper::device_t<X>>(value.record());
+}
+
 /// Empty where |actual - expected| <= atol + rtol |expected| everywhere (NaN meets NaN alone, infinities exactly);
-/// otherwise what is wrong. Dtypes may differ: float results meet double expectations.
+/// otherwise what is wrong. Dtypes may differ, and devices: float results meet double expectations.
 template <taper::TensorLike A, taper::TensorLike E>
 std::string difference(const A& actual, const E& expected, double rtol, double atol) {
-  const auto a = taper::eval(actual);
-  const auto e = taper::eval(expected);
-  return detail::compare(a.record(), e.record(), rtol, atol);
+  return detail::compare(*on_host(actual), *on_host(expected), rtol, atol);
 }
 
 /// Fails the running Catch test, with the first bad positions, unless actual is close to expected.
