@@ -13,6 +13,7 @@ struct Add : PromotingOp {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x, V y) const {
     if constexpr (std::same_as<scalar_of<V>, bool>) return x || y;
+    else if constexpr (std::integral<V>) return detail::simd::Add()(x, y);  // a device's number: it wraps as packs do
     else return x + y;
   }
   template <int I, class V>
@@ -24,7 +25,10 @@ struct Sub : PromotingOp {
   static constexpr std::string_view name = "sub";
   static constexpr std::uint8_t reads[] = {reads_nothing, reads_nothing};
   template <class V>
-  TAPER_HD TAPER_INLINE V operator()(V x, V y) const { return x - y; }
+  TAPER_HD TAPER_INLINE V operator()(V x, V y) const {
+    if constexpr (std::integral<V>) return detail::simd::Subtract()(x, y);
+    else return x - y;
+  }
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V, V, V, V g) const {
     if constexpr (I == 0) return g;
@@ -39,6 +43,7 @@ struct Mul : PromotingOp {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x, V y) const {
     if constexpr (std::same_as<scalar_of<V>, bool>) return x && y;
+    else if constexpr (std::integral<V>) return detail::simd::Multiply()(x, y);
     else return x * y;
   }
   template <int I, class V>
@@ -53,7 +58,10 @@ struct Neg : PromotingOp {
   static constexpr std::string_view name = "neg";
   static constexpr std::uint8_t reads[] = {reads_nothing};
   template <class V>
-  TAPER_HD TAPER_INLINE V operator()(V x) const { return -x; }
+  TAPER_HD TAPER_INLINE V operator()(V x) const {
+    if constexpr (std::integral<V>) return detail::simd::Negate()(x);
+    else return -x;
+  }
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V, V, V g) const { return -g; }
 };

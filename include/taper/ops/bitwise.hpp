@@ -50,14 +50,20 @@ struct BitwiseNot : PromotingOp {
 struct LeftShift : PromotingOp {
   static constexpr std::string_view name = "left_shift";
   template <class V>
-  TAPER_HD TAPER_INLINE V operator()(V x, V n) const { return static_cast<V>(x << n); }
+  TAPER_HD TAPER_INLINE V operator()(V x, V n) const {
+    if constexpr (std::integral<V>) return detail::simd::ShiftLeft()(x, n);
+    else return x << n;
+  }
 };
 
 /// floor(x / 2^n).
 struct RightShift : PromotingOp {
   static constexpr std::string_view name = "right_shift";
   template <class V>
-  TAPER_HD TAPER_INLINE V operator()(V x, V n) const { return static_cast<V>(x >> n); }
+  TAPER_HD TAPER_INLINE V operator()(V x, V n) const {
+    if constexpr (std::integral<V>) return detail::simd::ShiftRight()(x, n);
+    else return x >> n;
+  }
 };
 
 /// The greatest common divisor of |x| and |y|; of 0 and 0 it is 0.

@@ -8,11 +8,11 @@ namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
-/// Integers have no infinity to give back.
+/// Integers have no infinity to give back. Kernels of devices, which work on single numbers, cannot throw.
 template <class V>
 TAPER_HD TAPER_INLINE void refuse_zero_divisor([[maybe_unused]] std::string_view op, [[maybe_unused]] const V& y) {
 #if !TAPER_DEVICE_PASS
-  if constexpr (std::is_integral_v<scalar_of<V>>) {
+  if constexpr (PackValue<V> && std::is_integral_v<scalar_of<V>>) {
     if (any(y == V(0)))
       raise<ValueError>(op, "an integer was divided by zero: cast to a floating type, or replace the zeros");
   }
@@ -29,7 +29,8 @@ struct DivTrunc : PromotingOp {
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x, V y) const {
     detail::refuse_zero_divisor(name, y);
-    if constexpr (std::is_integral_v<scalar_of<V>>) return x / y;
+    if constexpr (std::integral<V>) return detail::simd::IntDivide()(x, y);
+    else if constexpr (std::is_integral_v<scalar_of<V>>) return x / y;
     else return math::trunc(x / y);
   }
   template <int I, class V>
@@ -91,7 +92,7 @@ inline constexpr struct Floor {} floor;
 }  // namespace rounding_mode
 
 /// The quotient rounded down. Shapes: broadcast. Dtypes: real, promoted; integers stay integers. Gradient: 0.
-/// Throws: ValueError where an integer is divided by zero.
+/// Throws: ValueError where an integer is divided by zero; on other devices the result is then any number.
 template <class X, class Y>
   requires(RealOperands<X, Y> && NumericOperands<X, Y>)
 auto floor_divide(X&& x, Y&& y) { return apply("floor_divide", FloorDivide{}, std::forward<X>(x), std::forward<Y>(y)); }
@@ -108,13 +109,13 @@ template <class X, class Y>
 auto div(X&& x, Y&& y, rounding_mode::Floor) { return floor_divide(std::forward<X>(x), std::forward<Y>(y)); }
 
 /// x - floor(x / y) y, with the sign of y, as Python's %. Shapes: broadcast. Dtypes: real, promoted.
-/// Gradient: g, -g floor(x / y). Throws: ValueError where an integer is divided by zero.
+/// Gradient: g, -g floor(x / y). Throws: ValueError where an integer is divided by zero; on other devices the result is then any number.
 template <class X, class Y>
   requires(RealOperands<X, Y> && NumericOperands<X, Y>)
 auto remainder(X&& x, Y&& y) { return apply("remainder", Remainder{}, std::forward<X>(x), std::forward<Y>(y)); }
 
 /// x - trunc(x / y) y, with the sign of x, as C's fmod. Shapes: broadcast. Dtypes: real, promoted.
-/// Gradient: g, -g trunc(x / y). Throws: ValueError where an integer is divided by zero.
+/// Gradient: g, -g trunc(x / y). Throws: ValueError where an integer is divided by zero; on other devices the result is then any number.
 template <class X, class Y>
   requires(RealOperands<X, Y> && NumericOperands<X, Y>)
 auto fmod(X&& x, Y&& y) { return apply("fmod", Fmod{}, std::forward<X>(x), std::forward<Y>(y)); }

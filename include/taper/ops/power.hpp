@@ -15,7 +15,7 @@ struct Square {
   using signature = detail::Signature<wide<T>, wide<T>>;
   static constexpr std::uint8_t reads[] = {reads_x0};
   template <class V>
-  TAPER_HD TAPER_INLINE V operator()(V x) const { return x * x; }
+  TAPER_HD TAPER_INLINE V operator()(V x) const { return Mul()(x, x); }
   template <class V>
   TAPER_HD TAPER_INLINE V partial(V x, V) const { return x + x; }
 };
@@ -76,12 +76,12 @@ struct IntegerPow : PromotingOp {
     V result = V(1), factor = x;
     V left = select(y < V(0), V(0), y);
     while (any(left != V(0))) {
-      result = select((left & V(1)) != V(0), result * factor, result);
-      factor = factor * factor;
-      left = left >> V(1);
+      result = select((left & V(1)) != V(0), Mul()(result, factor), result);
+      factor = Mul()(factor, factor);
+      left = static_cast<V>(left >> V(1));
     }
     const V odd = select((y & V(1)) != V(0), x, V(1));
-    const V inverse = select(x == V(1), V(1), select(x + V(1) == V(0), odd, V(0)));
+    const V inverse = select(x == V(1), V(1), select(Add()(x, V(1)) == V(0), odd, V(0)));
     return select(y < V(0), inverse, result);
   }
 };

@@ -156,9 +156,9 @@ struct ShiftRight {
     const auto u = wrapping(s), limit = splat<decltype(wrapping(s))>(width), none = splat<decltype(wrapping(s))>(0);
     const auto in = u < limit;
     if constexpr (std::is_signed_v<element_t<X>>)
-      return a >> unwrapped<X>(in ? u : splat<decltype(wrapping(s))>(width - 1));
+      return static_cast<X>(a >> unwrapped<X>(in ? u : splat<decltype(wrapping(s))>(width - 1)));
     else
-      return in ? a >> (in ? u : none) : none;
+      return static_cast<X>(in ? a >> (in ? u : none) : none);
   }
 };
 
