@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Factories: values by closed form, dtypes and errors as PyTorch has them.
+// Devices: slow
 
 #include <taper/core/factory.hpp>
 #include <taper/core/elements.hpp>
 #include <taper/core/from_blob.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <list>
@@ -12,19 +14,21 @@
 #include <string>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/device.hpp"
 
 using namespace taper;
+using device::D;
 
 namespace {
 
 template <class X, class T>
-inline constexpr bool holds = std::same_as<std::remove_cvref_t<X>, Tensor<T>>;
+inline constexpr bool holds = std::same_as<std::remove_cvref_t<X>, Tensor<T, device_t<X>>>;
 
-template <class T>
-void check(const Tensor<T>& x, const Shape& shape, const std::vector<T>& values) {
+template <class T, Device On>
+void check(const Tensor<T, On>& x, const Shape& shape, const std::vector<T>& values) {
   CHECK(x.shape() == shape);
   CHECK(x.is_contiguous());
-  CHECK(to_vector(x) == values);
+  CHECK(device::values(x) == values);
 }
 
 template <class E, class F>
@@ -47,17 +51,17 @@ TEMPLATE_TEST_CASE("zeros, ones, full, empty, eye in every dtype", "", bool, std
   using T = TestType;
   using C = compute_t<T>;
   const T zero = static_cast<T>(C(0)), one = static_cast<T>(C(1));
-  check<T>(zeros<T>({2, 3}), {2, 3}, std::vector<T>(6, zero));
-  check<T>(ones<T>({4}), {4}, std::vector<T>(4, one));
-  check<T>(ones<T>({}), {}, {one});
-  check<T>(full<T>({2}, 1), {2}, {one, one});
-  check<T>(zeros<T>({0, 3}), {0, 3}, {});
-  check<T>(eye<T>(2), {2, 2}, {one, zero, zero, one});
-  check<T>(eye<T>(2, 3), {2, 3}, {one, zero, zero, zero, one, zero});
-  check<T>(eye<T>(3, 1), {3, 1}, {one, zero, zero});
-  check<T>(eye<T>(0), {0, 0}, {});
-  CHECK(empty<T>({3, 2}).shape() == Shape{3, 2});
-  CHECK(empty<T>({2}).dtype() == dtype_of<T>);
+  check<T>(zeros<T, D>({2, 3}), {2, 3}, std::vector<T>(6, zero));
+  check<T>(ones<T, D>({4}), {4}, std::vector<T>(4, one));
+  check<T>(ones<T, D>({}), {}, {one});
+  check<T>(full<T, D>({2}, 1), {2}, {one, one});
+  check<T>(zeros<T, D>({0, 3}), {0, 3}, {});
+  check<T>(eye<T, D>(2), {2, 2}, {one, zero, zero, one});
+  check<T>(eye<T, D>(2, 3), {2, 3}, {one, zero, zero, zero, one, zero});
+  check<T>(eye<T, D>(3, 1), {3, 1}, {one, zero, zero});
+  check<T>(eye<T, D>(0), {0, 0}, {});
+  CHECK(empty<T, D>({3, 2}).shape() == Shape{3, 2});
+  CHECK(empty<T, D>({2}).dtype() == dtype_of<T>);
 }
 
 TEST_CASE("the default dtype is float, of full the value's") {
@@ -68,20 +72,20 @@ TEST_CASE("the default dtype is float, of full the value's") {
   STATIC_REQUIRE(holds<decltype(full({1}, true)), bool>);
   STATIC_REQUIRE(holds<decltype(full({1}, std::complex<double>(1, 2))), std::complex<float>>);
   STATIC_REQUIRE(holds<decltype(full<double>({1}, 2)), double>);
-  check<double>(full<double>({2}, 2.5), {2}, {2.5, 2.5});
+  check<double>(full<double, D>({2}, 2.5), {2}, {2.5, 2.5});
 }
 
 TEST_CASE("large tensors are filled to their ends") {
   const std::int64_t n = (1 << 18) + 3;
-  const auto x = full({n}, 7);
-  const auto z = zeros<std::int16_t>({n});
-  bool right = true;
-  for (std::int64_t i = 0; i < n; ++i) right = right && x.data_ptr()[i] == 7 && z.data_ptr()[i] == 0;
-  CHECK(right);
+  const auto x = device::values(full<void, D>({n}, 7));
+  const auto z = device::values(zeros<std::int16_t, D>({n}));
+  CHECK((x.size() == static_cast<std::size_t>(n) && z.size() == x.size()));
+  CHECK(std::all_of(x.begin(), x.end(), [](auto v) { return v == 7; }));
+  CHECK(std::all_of(z.begin(), z.end(), [](auto v) { return v == 0; }));
 }
 
 TEST_CASE("like another tensor") {
-  const auto x = zeros<double>({2, 3});
+  const auto x = zeros<double, D>({2, 3});
   STATIC_REQUIRE(holds<decltype(zeros_like(x)), double>);
   STATIC_REQUIRE(holds<decltype(ones_like<std::int64_t>(x)), std::int64_t>);
   check<double>(zeros_like(x), {2, 3}, std::vector<double>(6, 0));
@@ -97,40 +101,40 @@ TEST_CASE("arange") {
   STATIC_REQUIRE(holds<decltype(arange(0, 3.0)), float>);
   STATIC_REQUIRE(holds<decltype(arange(0, 3, 0.5f)), float>);
   STATIC_REQUIRE(holds<decltype(arange<double>(3)), double>);
-  check<std::int64_t>(arange(4), {4}, {0, 1, 2, 3});
-  check<std::int64_t>(arange(0), {0}, {});
-  check<std::int64_t>(arange(2, 2), {0}, {});
-  check<std::int64_t>(arange(1, 10, 3), {3}, {1, 4, 7});
-  check<std::int64_t>(arange(1, 11, 3), {4}, {1, 4, 7, 10});
-  check<std::int64_t>(arange(5, 1, -1), {4}, {5, 4, 3, 2});
-  check<std::int64_t>(arange(5, 0, -2), {3}, {5, 3, 1});
-  check<float>(arange(0, 1, 0.25), {4}, {0, 0.25f, 0.5f, 0.75f});
-  check<float>(arange(2.5), {3}, {0, 1, 2});
-  check<double>(arange<double>(1, 0, -0.5), {2}, {1, 0.5});
-  check<std::uint8_t>(arange<std::uint8_t>(250, 256), {6}, {250, 251, 252, 253, 254, 255});
-  check<bfloat16>(arange<bfloat16>(3), {3}, {bfloat16(0.0f), bfloat16(1.0f), bfloat16(2.0f)});
+  check<std::int64_t>(arange<void, D>(4), {4}, {0, 1, 2, 3});
+  check<std::int64_t>(arange<void, D>(0), {0}, {});
+  check<std::int64_t>(arange<void, D>(2, 2), {0}, {});
+  check<std::int64_t>(arange<void, D>(1, 10, 3), {3}, {1, 4, 7});
+  check<std::int64_t>(arange<void, D>(1, 11, 3), {4}, {1, 4, 7, 10});
+  check<std::int64_t>(arange<void, D>(5, 1, -1), {4}, {5, 4, 3, 2});
+  check<std::int64_t>(arange<void, D>(5, 0, -2), {3}, {5, 3, 1});
+  check<float>(arange<void, D>(0, 1, 0.25), {4}, {0, 0.25f, 0.5f, 0.75f});
+  check<float>(arange<void, D>(2.5), {3}, {0, 1, 2});
+  check<double>(arange<double, D>(1, 0, -0.5), {2}, {1, 0.5});
+  check<std::uint8_t>(arange<std::uint8_t, D>(250, 256), {6}, {250, 251, 252, 253, 254, 255});
+  check<bfloat16>(arange<bfloat16, D>(3), {3}, {bfloat16(0.0f), bfloat16(1.0f), bfloat16(2.0f)});
   constexpr std::int64_t low = std::numeric_limits<std::int64_t>::min(),
                          high = std::numeric_limits<std::int64_t>::max();
-  check<std::int64_t>(arange(low, high, high), {3}, {low, -1, high - 1});
-  check<std::int64_t>(arange(high, low, low), {2}, {high, -1});
+  check<std::int64_t>(arange<void, D>(low, high, high), {3}, {low, -1, high - 1});
+  check<std::int64_t>(arange<void, D>(high, low, low), {2}, {high, -1});
   // Every value rounds once: start + i step in double, not a running sum.
-  const auto x = arange<float>(0, 100, 0.1);
-  CHECK(x.numel() == 1000);
-  for (int i = 0; i < 1000; ++i) CHECK(x.data_ptr()[i] == static_cast<float>(i * 0.1));
+  const auto x = device::values(arange<float, D>(0, 100, 0.1));
+  REQUIRE(x.size() == 1000);
+  for (std::size_t i = 0; i < 1000; ++i) CHECK(x[i] == static_cast<float>(static_cast<int>(i) * 0.1));
 }
 
 TEST_CASE("linspace and logspace") {
-  check<float>(linspace(0, 1, 5), {5}, {0, 0.25f, 0.5f, 0.75f, 1});
-  check<float>(linspace(3, -1, 3), {3}, {3, 1, -1});
-  check<float>(linspace(2, 5, 1), {1}, {2});
-  check<float>(linspace(2, 5, 0), {0}, {});
-  check<std::int64_t>(linspace<std::int64_t>(0, 10, 4), {4}, {0, 3, 6, 10});
-  check<float>(logspace(0, 3, 4), {4}, {1, 10, 100, 1000});
-  check<double>(logspace<double>(0, 4, 5, 2), {5}, {1, 2, 4, 8, 16});
-  const auto x = linspace<double>(-1, 1, 101);
-  CHECK(x.data_ptr()[0] == -1);
-  CHECK(x.data_ptr()[100] == 1);
-  for (int i = 0; i <= 100; ++i) CHECK(std::fabs(x.data_ptr()[i] - (0.02 * i - 1)) < 4e-16);
+  check<float>(linspace<float, D>(0, 1, 5), {5}, {0, 0.25f, 0.5f, 0.75f, 1});
+  check<float>(linspace<float, D>(3, -1, 3), {3}, {3, 1, -1});
+  check<float>(linspace<float, D>(2, 5, 1), {1}, {2});
+  check<float>(linspace<float, D>(2, 5, 0), {0}, {});
+  check<std::int64_t>(linspace<std::int64_t, D>(0, 10, 4), {4}, {0, 3, 6, 10});
+  check<float>(logspace<float, D>(0, 3, 4), {4}, {1, 10, 100, 1000});
+  check<double>(logspace<double, D>(0, 4, 5, 2), {5}, {1, 2, 4, 8, 16});
+  const auto x = device::values(linspace<double, D>(-1, 1, 101));
+  CHECK(x.at(0) == -1);
+  CHECK(x.at(100) == 1);
+  for (std::size_t i = 0; i <= 100; ++i) CHECK(std::fabs(x[i] - (0.02 * static_cast<double>(i) - 1)) < 4e-16);
 }
 
 TEST_CASE("tensor of one value") {
@@ -140,41 +144,41 @@ TEST_CASE("tensor of one value") {
   STATIC_REQUIRE(holds<decltype(tensor(true)), bool>);
   STATIC_REQUIRE(holds<decltype(tensor(std::complex<float>(1, 2))), std::complex<float>>);
   STATIC_REQUIRE(holds<decltype(tensor<double>(3)), double>);
-  check<float>(tensor(3.5), {}, {3.5f});
-  check<std::int8_t>(tensor<std::int8_t>(-3), {}, {-3});
-  check<std::int64_t>(tensor<std::int64_t>(2.9), {}, {2});  // truncated, as in PyTorch
-  check<bool>(tensor<bool>(2), {}, {true});
+  check<float>(tensor<void, D>(3.5), {}, {3.5f});
+  check<std::int8_t>(tensor<std::int8_t, D>(-3), {}, {-3});
+  check<std::int64_t>(tensor<std::int64_t, D>(2.9), {}, {2});  // truncated, as in PyTorch
+  check<bool>(tensor<bool, D>(2), {}, {true});
 }
 
 TEST_CASE("tensor of nested braces") {
-  check<float>(tensor<float>({1, 2, 3}), {3}, {1, 2, 3});
-  check<float>(tensor<float>({1}), {1}, {1});
-  check<float>(tensor<float>({{1, 2}, {3, 4}}), {2, 2}, {1, 2, 3, 4});
-  check<float>(tensor<float>({{1, 2}}), {1, 2}, {1, 2});
-  check<float>(tensor<float>({{1}, {2}}), {2, 1}, {1, 2});
-  check<float>(tensor<float>({{{1}}}), {1, 1, 1}, {1});
-  check<float>(tensor<float>({{{{{1, 2}}}}}), {1, 1, 1, 1, 2}, {1, 2});
-  check<float>(tensor<float>({{{1, 2}, {3, 4}}, {{5, 6}, {7, 8}}}), {2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
-  check<float>(tensor<float>({}), {0}, {});
-  check<float>(tensor<float>({{}, {}}), {2, 0}, {});
+  check<float>(tensor<float, D>({1, 2, 3}), {3}, {1, 2, 3});
+  check<float>(tensor<float, D>({1}), {1}, {1});
+  check<float>(tensor<float, D>({{1, 2}, {3, 4}}), {2, 2}, {1, 2, 3, 4});
+  check<float>(tensor<float, D>({{1, 2}}), {1, 2}, {1, 2});
+  check<float>(tensor<float, D>({{1}, {2}}), {2, 1}, {1, 2});
+  check<float>(tensor<float, D>({{{1}}}), {1, 1, 1}, {1});
+  check<float>(tensor<float, D>({{{{{1, 2}}}}}), {1, 1, 1, 1, 2}, {1, 2});
+  check<float>(tensor<float, D>({{{1, 2}, {3, 4}}, {{5, 6}, {7, 8}}}), {2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
+  check<float>(tensor<float, D>({}), {0}, {});
+  check<float>(tensor<float, D>({{}, {}}), {2, 0}, {});
   const double variable = 2.5;
   const std::size_t count = 3;
-  check<float>(tensor<float>({variable, 1, true}), {3}, {2.5f, 1, 1});  // nothing narrows
-  check<std::int64_t>(tensor<std::int64_t>({count, 2u}), {2}, {3, 2});
-  check<bool>(tensor<bool>({{true, false}, {false, true}}), {2, 2}, {true, false, false, true});
+  check<float>(tensor<float, D>({variable, 1, true}), {3}, {2.5f, 1, 1});  // nothing narrows
+  check<std::int64_t>(tensor<std::int64_t, D>({count, 2u}), {2}, {3, 2});
+  check<bool>(tensor<bool, D>({{true, false}, {false, true}}), {2, 2}, {true, false, false, true});
   using C = std::complex<double>;
-  check<C>(tensor<C>({C(1, 2), 3}), {2}, {C(1, 2), C(3, 0)});
-  check<bfloat16>(tensor<bfloat16>({1.5, 2}), {2}, {bfloat16(1.5f), bfloat16(2.0f)});
+  check<C>(tensor<C, D>({C(1, 2), 3}), {2}, {C(1, 2), C(3, 0)});
+  check<bfloat16>(tensor<bfloat16, D>({1.5, 2}), {2}, {bfloat16(1.5f), bfloat16(2.0f)});
 }
 
 TEST_CASE("tensor of nested braces without a dtype") {
   STATIC_REQUIRE(holds<decltype(tensor({1, 2})), std::int64_t>);
   STATIC_REQUIRE(holds<decltype(tensor({1.0, 2.0})), float>);
   STATIC_REQUIRE(holds<decltype(tensor({{{true}}})), bool>);
-  check<std::int64_t>(tensor({1, 2, 3}), {3}, {1, 2, 3});
-  check<float>(tensor({{1.5, 2.5}, {3.5, 4.5}}), {2, 2}, {1.5, 2.5, 3.5, 4.5});
-  check<std::int64_t>(tensor({{1}, {2}}), {2, 1}, {1, 2});
-  check<std::int64_t>(tensor({{{{1, 2}}}}), {1, 1, 1, 2}, {1, 2});
+  check<std::int64_t>(tensor<void, D>({1, 2, 3}), {3}, {1, 2, 3});
+  check<float>(tensor<void, D>({{1.5, 2.5}, {3.5, 4.5}}), {2, 2}, {1.5, 2.5, 3.5, 4.5});
+  check<std::int64_t>(tensor<void, D>({{1}, {2}}), {2, 1}, {1, 2});
+  check<std::int64_t>(tensor<void, D>({{{{1, 2}}}}), {1, 1, 1, 2}, {1, 2});
 }
 
 TEST_CASE("tensor of containers") {
@@ -183,18 +187,18 @@ TEST_CASE("tensor of containers") {
   STATIC_REQUIRE(holds<decltype(tensor(std::vector<long long>{})), std::int64_t>);
   STATIC_REQUIRE(holds<decltype(tensor<float>(std::vector<int>{})), float>);
   const std::vector<int> v{1, 2, 3, 4};
-  check<int>(tensor(v), {4}, {1, 2, 3, 4});
-  check<int>(tensor(v, {2, 2}), {2, 2}, {1, 2, 3, 4});
-  check<float>(tensor<float>(v, {4, 1}), {4, 1}, {1, 2, 3, 4});
-  check<int>(tensor(std::span(v).subspan(1)), {3}, {2, 3, 4});
-  check<int>(tensor(v.begin() + 1, v.end()), {3}, {2, 3, 4});
-  check<double>(tensor<double>(v.data(), v.data() + 2), {2}, {1, 2});
-  check<bool>(tensor(std::vector<bool>{true, false}), {2}, {true, false});
-  check<float>(tensor(std::array<std::array<float, 2>, 2>{{{1, 2}, {3, 4}}}), {2, 2}, {1, 2, 3, 4});
-  check<float>(tensor(std::list<float>{1, 2}), {2}, {1, 2});
-  check<int>(tensor(std::vector<std::vector<int>>{{1, 2}, {3, 4}, {5, 6}}), {3, 2}, {1, 2, 3, 4, 5, 6});
+  check<int>(tensor<void, D>(v), {4}, {1, 2, 3, 4});
+  check<int>(tensor<void, D>(v, {2, 2}), {2, 2}, {1, 2, 3, 4});
+  check<float>(tensor<float, D>(v, {4, 1}), {4, 1}, {1, 2, 3, 4});
+  check<int>(tensor<void, D>(std::span(v).subspan(1)), {3}, {2, 3, 4});
+  check<int>(tensor<void, D>(v.begin() + 1, v.end()), {3}, {2, 3, 4});
+  check<double>(tensor<double, D>(v.data(), v.data() + 2), {2}, {1, 2});
+  check<bool>(tensor<void, D>(std::vector<bool>{true, false}), {2}, {true, false});
+  check<float>(tensor<void, D>(std::array<std::array<float, 2>, 2>{{{1, 2}, {3, 4}}}), {2, 2}, {1, 2, 3, 4});
+  check<float>(tensor<void, D>(std::list<float>{1, 2}), {2}, {1, 2});
+  check<int>(tensor<void, D>(std::vector<std::vector<int>>{{1, 2}, {3, 4}, {5, 6}}), {3, 2}, {1, 2, 3, 4, 5, 6});
   const int array[2][2] = {{1, 2}, {3, 4}};
-  check<int>(tensor(array), {2, 2}, {1, 2, 3, 4});
+  check<int>(tensor<void, D>(array), {2, 2}, {1, 2, 3, 4});
   auto copy = tensor(v);
   copy.data_ptr()[0] = 9;
   CHECK(v[0] == 1);
@@ -245,57 +249,57 @@ TEST_CASE("to_vector reads strided tensors in row-major order") {
 }
 
 TEST_CASE("sizes are checked") {
-  check_error<ShapeError>([] { return zeros({2, -1}); }, "[zeros] the shape (2, -1) has a negative size");
-  check_error<ShapeError>([] { return ones({-1}); }, "negative");
-  check_error<ShapeError>([] { return empty({std::int64_t{1} << 40, std::int64_t{1} << 40}); }, "too many elements");
-  check_error<ShapeError>([] { return full({-3}, 1.0); }, "[full]");
-  check_error<ShapeError>([] { return eye(-1); }, "[eye]");
-  check_error<ShapeError>([] { return linspace(0, 1, -1); }, "[linspace]");
-  check_error<ShapeError>([] { return logspace(0, 1, -1); }, "[logspace]");
-  check_error<ShapeError>([] { return zeros({1, 1, 1, 1, 1, 1, 1, 1, 1}); }, "at most 8 dimensions");
-  check_error<ShapeError>([] { return arange(0.0, 1e30, 1.0); }, "too many");
-  check_error<ShapeError>([] { return arange(std::numeric_limits<std::int64_t>::max()); }, "too many");
+  check_error<ShapeError>([] { return zeros<float, D>({2, -1}); }, "[zeros] the shape (2, -1) has a negative size");
+  check_error<ShapeError>([] { return ones<float, D>({-1}); }, "negative");
+  check_error<ShapeError>([] { return empty<float, D>({std::int64_t{1} << 40, std::int64_t{1} << 40}); }, "too many elements");
+  check_error<ShapeError>([] { return full<void, D>({-3}, 1.0); }, "[full]");
+  check_error<ShapeError>([] { return eye<float, D>(-1); }, "[eye]");
+  check_error<ShapeError>([] { return linspace<float, D>(0, 1, -1); }, "[linspace]");
+  check_error<ShapeError>([] { return logspace<float, D>(0, 1, -1); }, "[logspace]");
+  check_error<ShapeError>([] { return zeros<float, D>({1, 1, 1, 1, 1, 1, 1, 1, 1}); }, "at most 8 dimensions");
+  check_error<ShapeError>([] { return arange<void, D>(0.0, 1e30, 1.0); }, "too many");
+  check_error<ShapeError>([] { return arange<void, D>(std::numeric_limits<std::int64_t>::max()); }, "too many");
 }
 
 TEST_CASE("ranges are checked") {
-  check_error<ValueError>([] { return arange(0, 5, 0); }, "step must not be 0");
-  check_error<ValueError>([] { return arange(3, 1); }, "wrong way");
-  check_error<ValueError>([] { return arange(1, 3, -1); }, "wrong way");
-  check_error<ValueError>([] { return arange(0.0, INFINITY); }, "finite");
-  check_error<ValueError>([] { return arange(0.0, 1.0, static_cast<double>(NAN)); }, "finite");
-  check_error<ValueError>([] { return arange<std::uint8_t>(257); }, "out of range for uint8");
-  check_error<ValueError>([] { return arange<std::int8_t>(-129, 0); }, "out of range for int8");
+  check_error<ValueError>([] { return arange<void, D>(0, 5, 0); }, "step must not be 0");
+  check_error<ValueError>([] { return arange<void, D>(3, 1); }, "wrong way");
+  check_error<ValueError>([] { return arange<void, D>(1, 3, -1); }, "wrong way");
+  check_error<ValueError>([] { return arange<void, D>(0.0, INFINITY); }, "finite");
+  check_error<ValueError>([] { return arange<void, D>(0.0, 1.0, static_cast<double>(NAN)); }, "finite");
+  check_error<ValueError>([] { return arange<std::uint8_t, D>(257); }, "out of range for uint8");
+  check_error<ValueError>([] { return arange<std::int8_t, D>(-129, 0); }, "out of range for int8");
 }
 
 TEST_CASE("lists are checked") {
   check_error<ShapeError>(
       [] {
-        return tensor<float>({{1, 2}, {3}});
+        return tensor<float, D>({{1, 2}, {3}});
       },
       "ragged: at depth 1 a list of 1 stands where the first has 2");
-  check_error<ShapeError>([] { return tensor<float>({{1, 2}, 3}); }, "a value stands beside a list");
-  check_error<ShapeError>([] { return tensor<float>({1, {2}}); }, "a value stands beside a list");
-  check_error<ShapeError>([] { return tensor<float>({{}, {1}}); }, "ragged");
-  check_error<ShapeError>([] { return tensor({{1, 2}, {3}}); }, "ragged");
-  check_error<ShapeError>([] { return tensor(std::vector<std::vector<int>>{{1}, {2, 3}}); }, "ragged");
+  check_error<ShapeError>([] { return tensor<float, D>({{1, 2}, 3}); }, "a value stands beside a list");
+  check_error<ShapeError>([] { return tensor<float, D>({1, {2}}); }, "a value stands beside a list");
+  check_error<ShapeError>([] { return tensor<float, D>({{}, {1}}); }, "ragged");
+  check_error<ShapeError>([] { return tensor<void, D>({{1, 2}, {3}}); }, "ragged");
+  check_error<ShapeError>([] { return tensor<void, D>(std::vector<std::vector<int>>{{1}, {2, 3}}); }, "ragged");
   check_error<ShapeError>(
       [] {
-        return tensor(std::vector<int>{1, 2, 3}, {2, 2});
+        return tensor<void, D>(std::vector<int>{1, 2, 3}, {2, 2});
       },
       "3 values do not fill the shape (2, 2) of 4");
 }
 
 TEST_CASE("values that an integer dtype does not hold") {
-  check_error<ValueError>([] { return tensor<std::uint8_t>({256}); }, "256 is out of range for uint8");
-  check_error<ValueError>([] { return tensor<std::uint8_t>({-1}); }, "out of range");
-  check_error<ValueError>([] { return tensor<std::int64_t>(std::uint64_t{1} << 63); }, "out of range for int64");
-  check_error<ValueError>([] { return full<std::int32_t>({1}, 2147483648.0); }, "out of range for int32");
-  check_error<ValueError>([] { return full<std::int64_t>({1}, 0x1p63); }, "out of range");
-  check_error<ValueError>([] { return full<std::int64_t>({1}, static_cast<double>(NAN)); }, "out of range");
-  check<std::int64_t>(tensor<std::int64_t>({-0x1p63, 0x1p62}), {2},
+  check_error<ValueError>([] { return tensor<std::uint8_t, D>({256}); }, "256 is out of range for uint8");
+  check_error<ValueError>([] { return tensor<std::uint8_t, D>({-1}); }, "out of range");
+  check_error<ValueError>([] { return tensor<std::int64_t, D>(std::uint64_t{1} << 63); }, "out of range for int64");
+  check_error<ValueError>([] { return full<std::int32_t, D>({1}, 2147483648.0); }, "out of range for int32");
+  check_error<ValueError>([] { return full<std::int64_t, D>({1}, 0x1p63); }, "out of range");
+  check_error<ValueError>([] { return full<std::int64_t, D>({1}, static_cast<double>(NAN)); }, "out of range");
+  check<std::int64_t>(tensor<std::int64_t, D>({-0x1p63, 0x1p62}), {2},
                       {std::numeric_limits<std::int64_t>::min(), std::int64_t{1} << 62});
-  check<std::uint8_t>(tensor<std::uint8_t>({255.9, -0.9}), {2}, {255, 0});
-  check<std::int32_t>(tensor<std::int32_t>({-2147483648.9, 2147483647.9}), {2},
+  check<std::uint8_t>(tensor<std::uint8_t, D>({255.9, -0.9}), {2}, {255, 0});
+  check<std::int32_t>(tensor<std::int32_t, D>({-2147483648.9, 2147483647.9}), {2},
                       {std::numeric_limits<int>::min(), std::numeric_limits<int>::max()});
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Initialisers: gains, fans and what involves no chance against PyTorch; the others by their statistics.
+// Devices: slow
 #include <taper/nn/init.hpp>
 #include <taper/nn/layers/conv.hpp>
 #include <taper/nn/layers/conv_transpose.hpp>
@@ -8,9 +9,11 @@
 #include <taper/ops/matmul.hpp>
 #include <taper/ops/variance.hpp>
 
+#include "tests/support/device.hpp"
 #include "tests/support/golden.hpp"
 
 using namespace taper;
+using device::D;
 namespace init = nn::init;
 using init::Nonlinearity;
 
@@ -28,12 +31,12 @@ Shape shape_of(const std::string& key) {
 struct Moments {
   double mean, deviation, least, largest;
 };
-Moments moments(const Tensor<double>& x) {
+Moments moments(const Tensor<double, D>& x) {
   return {mean(x).item(), taper::std(x).item(), amin(x).item(), amax(x).item()};
 }
 
 /// Uniform in +-bound: within it, close to it, and of its variance.
-void check_uniform(const Tensor<double>& x, double bound) {
+void check_uniform(const Tensor<double, D>& x, double bound) {
   const Moments m = moments(x);
   CHECK(m.least >= -bound);
   CHECK(m.largest <= bound);
@@ -41,7 +44,7 @@ void check_uniform(const Tensor<double>& x, double bound) {
   CHECK(std::abs(m.mean) < 0.15 * bound);
   CHECK(m.deviation == Approx(bound / std::sqrt(3.0)).epsilon(0.1));
 }
-void check_normal(const Tensor<double>& x, double deviation) {
+void check_normal(const Tensor<double, D>& x, double deviation) {
   const Moments m = moments(x);
   CHECK(std::abs(m.mean) < 0.15 * deviation);
   CHECK(m.deviation == Approx(deviation).epsilon(0.1));
@@ -80,7 +83,7 @@ TEST_CASE("initialisers without chance equal PyTorch's") {
   for (const std::string& name : file().cases()) {
     INFO(name);
     if (!file().has(name + "/y")) continue;
-    Tensor<double> w = randn<double>(file().shape(name + "/y")).requires_grad_();  // a leaf may be initialised
+    Tensor<double, D> w = randn<double, D>(file().shape(name + "/y")).requires_grad_();  // a leaf may be initialised
     if (name.rfind("eye.", 0) == 0) init::eye_(w);
     else if (name.rfind("dirac.", 0) == 0) init::dirac_(w, file().value<std::int64_t>(name + "/arg/groups"));
     else if (name == "constant") init::constant_(w, 0.25);
@@ -88,16 +91,16 @@ TEST_CASE("initialisers without chance equal PyTorch's") {
     check_equal(w, file().tensor<double>(name + "/y"));
     CHECK(w.is_leaf());
   }
-  check_equal(init::ones_(empty<float>({2})), ones<float>({2}));
-  check_equal(init::zeros_(empty<float>({2})), zeros<float>({2}));
-  CHECK_THROWS_AS(init::eye_(empty<float>({2, 2, 2})), ShapeError);
-  CHECK_THROWS_AS(init::dirac_(empty<float>({2, 2})), ShapeError);
-  CHECK_THROWS_AS(init::dirac_(empty<float>({3, 2, 2}), 2), ValueError);
+  check_equal(init::ones_(empty<float, D>({2})), ones<float, D>({2}));
+  check_equal(init::zeros_(empty<float, D>({2})), zeros<float, D>({2}));
+  CHECK_THROWS_AS(init::eye_(empty<float, D>({2, 2, 2})), ShapeError);
+  CHECK_THROWS_AS(init::dirac_(empty<float, D>({2, 2})), ShapeError);
+  CHECK_THROWS_AS(init::dirac_(empty<float, D>({3, 2, 2}), 2), ValueError);
 }
 
 TEST_CASE("random initialisers have the right distribution") {
   manual_seed(7);
-  Tensor<double> w = empty<double>({40, 20, 2});  // fan_in 40, fan_out 80
+  Tensor<double, D> w = empty<double, D>({40, 20, 2});  // fan_in 40, fan_out 80
   check_uniform(init::uniform_(w, -3, 3), 3);
   check_normal(init::normal_(w, 0, 2), 2);
   check_uniform(init::xavier_uniform_(w, 2), 2 * std::sqrt(6.0 / 120));
@@ -109,7 +112,7 @@ TEST_CASE("random initialisers have the right distribution") {
 
 TEST_CASE("truncated normals stay inside their bounds and follow the normal distribution there") {
   manual_seed(8);
-  const Tensor<double> w = init::trunc_normal_(empty<double>({20000}), 1, 2, 0, 2);
+  const Tensor<double, D> w = init::trunc_normal_(empty<double, D>({20000}), 1, 2, 0, 2);
   const Moments m = moments(w);
   CHECK(m.least >= 0);
   CHECK(m.largest <= 2);
@@ -117,38 +120,38 @@ TEST_CASE("truncated normals stay inside their bounds and follow the normal dist
   const double z = 0.5, phi = std::exp(-z * z / 2) / std::sqrt(2 * 3.14159265358979323846), mass = std::erf(z / std::sqrt(2.0));
   CHECK(m.mean == Approx(1).epsilon(0.01));
   CHECK(m.deviation == Approx(2 * std::sqrt(1 - 2 * z * phi / mass)).epsilon(0.02));
-  CHECK_THROWS_AS(init::trunc_normal_(empty<double>({2}), 0, 1, 2, 1), ValueError);
+  CHECK_THROWS_AS(init::trunc_normal_(empty<double, D>({2}), 0, 1, 2, 1), ValueError);
 }
 
 TEST_CASE("orthogonal matrices are orthogonal, sparse ones have their share of zeros") {
   manual_seed(9);
   for (const Shape& shape : {Shape{4, 4}, Shape{3, 7}, Shape{7, 3}, Shape{4, 2, 5}}) {
-    const Tensor<double> w = reshape(init::orthogonal_(empty<double>(shape), 2), {shape[0], -1});
+    const Tensor<double, D> w = reshape(init::orthogonal_(empty<double, D>(shape), 2), {shape[0], -1});
     const bool wide = w.size(0) <= w.size(1);
-    const Tensor<double> product = wide ? matmul(w, t(w)) : matmul(t(w), w);
-    check_close(product, eye<double>(product.size(0)) * 4.0, 0, 1e-13);
+    const Tensor<double, D> product = wide ? matmul(w, t(w)) : matmul(t(w), w);
+    check_close(product, eye<double, D>(product.size(0)) * 4.0, 0, 1e-13);
   }
-  const Tensor<double> s = init::sparse_(empty<double>({10, 50}), 0.25);
-  check_equal(sum(s == 0.0, 0), full<std::int64_t>({50}, 3));
+  const Tensor<double, D> s = init::sparse_(empty<double, D>({10, 50}), 0.25);
+  check_equal(sum(s == 0.0, 0), full<std::int64_t, D>({50}, 3));
   CHECK(taper::std(s).item() == Approx(0.01 * std::sqrt(0.7)).epsilon(0.15));
 }
 
 TEST_CASE("a generator of one's own gives the same numbers again") {
   Generator a(5), b(5);
-  check_equal(init::xavier_normal_(empty<float>({3, 4}), 1, a), init::xavier_normal_(empty<float>({3, 4}), 1, b));
+  check_equal(init::xavier_normal_(empty<float, D>({3, 4}), 1, a), init::xavier_normal_(empty<float, D>({3, 4}), 1, b));
 }
 
 TEST_CASE("layers start as in PyTorch") {
   manual_seed(10);
-  const nn::Linear<double> linear{64, 50};
+  const nn::Linear<double, D> linear{64, 50};
   check_uniform(linear.weight, 1 / 8.0);
-  check_uniform(nn::Linear<double>{4, 1000}.bias, 0.5);
-  const nn::Conv2d<double> conv{8, 100, {.kernel_size = 4, .groups = 2}};  // fan_in 4 * 16
+  check_uniform(nn::Linear<double, D>{4, 1000}.bias, 0.5);
+  const nn::Conv2d<double, D> conv{8, 100, {.kernel_size = 4, .groups = 2}};  // fan_in 4 * 16
   check_uniform(conv.weight, 1 / 8.0);
   check_uniform(conv.bias, 1 / 8.0);
-  const nn::ConvTranspose2d<double> transposed{50, 8, {.kernel_size = 4, .groups = 2}};  // weight (50, 4, 4, 4)
+  const nn::ConvTranspose2d<double, D> transposed{50, 8, {.kernel_size = 4, .groups = 2}};  // weight (50, 4, 4, 4)
   check_uniform(transposed.weight, 1 / 8.0);
-  check_normal(nn::Embedding<double>{100, 20}.weight, 1);
-  check_uniform(nn::Bilinear<double>{4, 20, 10}.weight, 0.5);
-  CHECK(nn::Linear<double>{0, 2}(zeros<double>({3, 0})).shape() == Shape{3, 2});
+  check_normal(nn::Embedding<double, D>{100, 20}.weight, 1);
+  check_uniform(nn::Bilinear<double, D>{4, 20, 10}.weight, 0.5);
+  CHECK(nn::Linear<double, D>{0, 2}(zeros<double, D>({3, 0})).shape() == Shape{3, 2});
 }

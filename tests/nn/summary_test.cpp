@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The summary table, and models rebuilt with another dtype.
+// Devices: slow
 #include <taper/nn/convert.hpp>
 #include <taper/nn/layers/activation.hpp>
 #include <taper/nn/layers/batch_norm.hpp>
@@ -12,23 +13,25 @@
 
 #include <memory>
 
+#include "tests/support/device.hpp"
 #include "tests/support/golden.hpp"
 
 using namespace taper;
+using device::D;
 
 namespace {
 
-template <class T>
+template <class T, class D = device::D>
 struct Net {
-  nn::Sequential<nn::Conv2d<T>, nn::BatchNorm2d<T>, nn::ReLU> features{nn::Conv2d<T>{1, 4, 3}, nn::BatchNorm2d<T>{4}, nn::ReLU{}};
+  nn::Sequential<nn::Conv2d<T, D>, nn::BatchNorm2d<T, D>, nn::ReLU> features{nn::Conv2d<T, D>{1, 4, 3}, nn::BatchNorm2d<T, D>{4}, nn::ReLU{}};
   nn::Dropout dropout{0.5};
-  nn::Linear<T> fc{4 * 6 * 6, 10};
-  std::vector<nn::Linear<T>> unused{nn::Linear<T>{1, 2}};
+  nn::Linear<T, D> fc{4 * 6 * 6, 10};
+  std::vector<nn::Linear<T, D>> unused{nn::Linear<T, D>{1, 2}};
 
-  auto operator()(const Tensor<T>& x) const { return fc(dropout(flatten(features(x), 1))); }
+  auto operator()(const Tensor<T, D>& x) const { return fc(dropout(flatten(features(x), 1))); }
 };
 
-template <class T, class D = Cpu>
+template <class T, class D = device::D>
 struct Everything {
   nn::Linear<T, D> a{2, 3};
   nn::RNN<T, D> rnn{2, 3, {.nonlinearity = nn::RNNNonlinearity::relu, .bidirectional = true}};
@@ -37,7 +40,7 @@ struct Everything {
   std::array<nn::Linear<T, D>, 2> pair{nn::Linear<T, D>{1, 1}, nn::Linear<T, D>{1, 1}};
   nn::ModuleList<nn::Linear<T, D>> list = nn::ModuleList<nn::Linear<T, D>>::make(2, 2, 2);
   nn::ModuleDict<nn::Linear<T, D>> dictionary;
-  nn::Buffer<std::int64_t, D> counts{zeros<std::int64_t>({2})};
+  nn::Buffer<std::int64_t, D> counts{zeros<std::int64_t, D>({2})};
   double rate = 0.5;
 };
 
@@ -46,8 +49,8 @@ struct Everything {
 TEST_CASE("a summary shows every module with its shape and parameters, and changes nothing") {
   Net<float> net;
   nn::eval(net.dropout);
-  const Tensor<float> mean = clone(net.features.get<1>().running_mean);
-  const nn::Summary s = nn::summary(net, zeros<float>({2, 1, 8, 8}));
+  const Tensor<float, D> mean = clone(net.features.get<1>().running_mean);
+  const nn::Summary s = nn::summary(net, zeros<float, D>({2, 1, 8, 8}));
   CHECK(to_string(s) == R"(Layer       Type         Output shape  Parameters
 -------------------------------------------------
 (model)     Net          (2, 10)            1,502
@@ -76,7 +79,7 @@ TEST_CASE("large counts are grouped") {
 
 TEST_CASE("a model becomes one of another dtype, running no initialiser") {
   Everything<float> net;
-  net.dictionary.insert("x", nn::Linear<float>{1, 2});
+  net.dictionary.insert("x", nn::Linear<float, D>{1, 2});
   net.rate = 0.25;
   net.counts.fill_(7);
   nn::requires_grad_(net.a, false);
@@ -104,6 +107,6 @@ TEST_CASE("a model becomes one of another dtype, running no initialiser") {
 
   Net<float> classifier;
   nn::eval(classifier);
-  const Tensor<float> x = randn<float>({2, 1, 8, 8});
+  const Tensor<float, D> x = randn<float, D>({2, 1, 8, 8});
   check_close(to<double>(classifier)(cast<double>(x).eval()), classifier(x), 1e-4, 1e-5);
 }

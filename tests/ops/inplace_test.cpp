@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Every function that writes in place: the values, the gradient and the history of the function without the underscore.
+// Devices: slow
 #include <taper/core/factory.hpp>
 #include <taper/core/literal.hpp>
 #include <taper/ops/activation_gated.hpp>
@@ -10,24 +11,26 @@
 #include "tests/ops/golden_case.hpp"
 
 using namespace taper;
-using golden::irregular;
+using device::D;
 
 namespace {
 
+Tensor<double, D> irregular(const Shape& shape, int seed = 1) { return device::there(golden::irregular(shape, seed)); }
+
 /// f_(a copy of x, ...) is f(x, ...), in x's own memory, and hands the same gradient on.
 template <class InPlace, class Plain>
-void check(const char* name, const Tensor<double>& start, const InPlace& in_place, const Plain& plain) {
+void check(const char* name, const Tensor<double, D>& start, const InPlace& in_place, const Plain& plain) {
   INFO(name);
-  Tensor<double> x = clone(start), z = clone(start);
+  Tensor<double, D> x = clone(start), z = clone(start);
   x.requires_grad_();
   z.requires_grad_();
-  Tensor<double> y = x * 1.0;
+  Tensor<double, D> y = x * 1.0;
   const double* memory = std::as_const(y).data_ptr();
   in_place(y);
-  const Tensor<double> expected = plain(z);
+  const Tensor<double, D> expected = plain(z);
   CHECK(std::as_const(y).data_ptr() == memory);
   check_equal(y, expected);
-  const Tensor<double> g = irregular(start.shape(), 9);
+  const Tensor<double, D> g = irregular(start.shape(), 9);
   y.backward(g);
   expected.backward(g);
   check_equal(x.grad(), z.grad());
@@ -37,14 +40,14 @@ void check(const char* name, const Tensor<double>& start, const InPlace& in_plac
 
 #define CHECK_UNARY(f, start) \
   check(                      \
-      #f, start, [](auto& x) { f##_(x); }, [](const auto& x) { return Tensor<double>(f(x)); });
+      #f, start, [](auto& x) { f##_(x); }, [](const auto& x) { return Tensor<double, D>(f(x)); });
 #define CHECK_WITH(f, start, ...)                        \
   check(                                                 \
       #f, start, [&](auto& x) { f##_(x, __VA_ARGS__); }, \
-      [&](const auto& x) { return Tensor<double>(f(x, __VA_ARGS__)); });
+      [&](const auto& x) { return Tensor<double, D>(f(x, __VA_ARGS__)); });
 
 TEST_CASE("functions of one operand, in place") {
-  const Tensor<double> any = irregular({3, 4}) * 2.0, unit = irregular({3, 4}) * 0.9, positive = any * any + 0.25;
+  const Tensor<double, D> any = irregular({3, 4}) * 2.0, unit = irregular({3, 4}) * 0.9, positive = any * any + 0.25;
   CHECK_UNARY(abs, any)
   CHECK_UNARY(neg, any)
   CHECK_UNARY(sign, any)
@@ -82,7 +85,7 @@ TEST_CASE("functions of one operand, in place") {
 }
 
 TEST_CASE("activations, in place") {
-  const Tensor<double> any = irregular({3, 4}) * 4.0;
+  const Tensor<double, D> any = irregular({3, 4}) * 4.0;
   CHECK_UNARY(relu, any)
   CHECK_UNARY(relu6, any)
   CHECK_UNARY(leaky_relu, any)
@@ -102,7 +105,7 @@ TEST_CASE("activations, in place") {
 }
 
 TEST_CASE("functions of more operands, in place, broadcast to the first") {
-  const Tensor<double> any = irregular({3, 4}) * 2.0, positive = any * any + 0.25, row = irregular({4}, 5) + 1.5,
+  const Tensor<double, D> any = irregular({3, 4}) * 2.0, positive = any * any + 0.25, row = irregular({4}, 5) + 1.5,
                        column = irregular({3, 1}, 2);
   CHECK_WITH(add, any, row)
   CHECK_WITH(add, any, row, 2.0)
@@ -126,44 +129,44 @@ TEST_CASE("functions of more operands, in place, broadcast to the first") {
 }
 
 TEST_CASE("bits, logic and operators, in place") {
-  Tensor<std::int32_t> x = tensor<std::int32_t>({12, 10, -7});
-  const Tensor<std::int32_t> y = tensor<std::int32_t>({10, 6, 3});
+  Tensor<std::int32_t, D> x = tensor<std::int32_t, D>({12, 10, -7});
+  const Tensor<std::int32_t, D> y = tensor<std::int32_t, D>({10, 6, 3});
   check_equal(bitwise_and_(clone(x), y), x & y);
   check_equal(bitwise_or_(clone(x), y), x | y);
   check_equal(bitwise_xor_(clone(x), y), x ^ y);
   check_equal(bitwise_not_(clone(x)), ~x);
   check_equal(logical_not_(clone(x > 0)), x <= 0);
   const auto after = [&](auto change) {
-    Tensor<std::int32_t> z = clone(x);
+    Tensor<std::int32_t, D> z = clone(x);
     change(z);
     return z;
   };
-  check_equal(after([&](auto& z) { z += y; }), tensor<std::int32_t>({22, 16, -4}));
-  check_equal(after([&](auto& z) { z -= y; }), tensor<std::int32_t>({2, 4, -10}));
-  check_equal(after([&](auto& z) { z *= y; }), tensor<std::int32_t>({120, 60, -21}));
-  check_equal(after([&](auto& z) { z %= y; }), tensor<std::int32_t>({2, 4, 2}));
-  check_equal(after([&](auto& z) { z &= y; }), tensor<std::int32_t>({8, 2, 1}));
-  check_equal(after([&](auto& z) { z |= y; }), tensor<std::int32_t>({14, 14, -5}));
-  check_equal(after([&](auto& z) { z ^= y; }), tensor<std::int32_t>({6, 12, -6}));
-  check_equal(after([&](auto& z) { z <<= 2; }), tensor<std::int32_t>({48, 40, -28}));
-  check_equal(after([&](auto& z) { z >>= 1; }), tensor<std::int32_t>({6, 5, -4}));
-  Tensor<float> f = tensor<float>({1, 2, 4});
+  check_equal(after([&](auto& z) { z += y; }), tensor<std::int32_t, D>({22, 16, -4}));
+  check_equal(after([&](auto& z) { z -= y; }), tensor<std::int32_t, D>({2, 4, -10}));
+  check_equal(after([&](auto& z) { z *= y; }), tensor<std::int32_t, D>({120, 60, -21}));
+  check_equal(after([&](auto& z) { z %= y; }), tensor<std::int32_t, D>({2, 4, 2}));
+  check_equal(after([&](auto& z) { z &= y; }), tensor<std::int32_t, D>({8, 2, 1}));
+  check_equal(after([&](auto& z) { z |= y; }), tensor<std::int32_t, D>({14, 14, -5}));
+  check_equal(after([&](auto& z) { z ^= y; }), tensor<std::int32_t, D>({6, 12, -6}));
+  check_equal(after([&](auto& z) { z <<= 2; }), tensor<std::int32_t, D>({48, 40, -28}));
+  check_equal(after([&](auto& z) { z >>= 1; }), tensor<std::int32_t, D>({6, 5, -4}));
+  Tensor<float, D> f = tensor<float, D>({1, 2, 4});
   f /= 2;
-  check_equal(f, tensor<float>({0.5, 1, 2}));
-  f += tensor<double>({1, 1, 1});  // a wider dtype of the same category is cast to the target's
-  check_equal(f, tensor<float>({1.5, 2, 3}));
+  check_equal(f, tensor<float, D>({0.5, 1, 2}));
+  f += tensor<double, D>({1, 1, 1});  // a wider dtype of the same category is cast to the target's
+  check_equal(f, tensor<float, D>({1.5, 2, 3}));
 }
 
 TEST_CASE("in place through views, and onto what overlaps") {
-  Tensor<double> x = arange<double>(6).view({2, 3});
+  Tensor<double, D> x = arange<double, D>(6).view({2, 3});
   relu_(x(Slice{}, 1) -= 3.0);
-  check_equal(x, tensor<double>({{0, 0, 2}, {3, 1, 5}}));
+  check_equal(x, tensor<double, D>({{0, 0, 2}, {3, 1, 5}}));
   x(Slice{}, Slice{1, 3}) += x(Slice{}, Slice{0, 2});
-  check_equal(x, tensor<double>({{0, 0, 2}, {3, 4, 6}}));
+  check_equal(x, tensor<double, D>({{0, 0, 2}, {3, 4, 6}}));
   x += x.t().reshape({2, 3});
-  check_equal(x, tensor<double>({{0, 3, 2}, {7, 6, 12}}));
-  Tensor<double> wide = expand(zeros<double>({1, 3}), {2, 3});
+  check_equal(x, tensor<double, D>({{0, 3, 2}, {7, 6, 12}}));
+  Tensor<double, D> wide = expand(zeros<double, D>({1, 3}), {2, 3});
   CHECK_THROWS_AS(wide += 1.0, ValueError);
-  Tensor<double> row = zeros<double>({3});
+  Tensor<double, D> row = zeros<double, D>({3});
   CHECK_THROWS_AS(row += x, ShapeError);
 }

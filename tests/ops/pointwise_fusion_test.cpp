@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: MIT
 // Fused equals unfused, values and gradients, with one launch each way.
+// Devices: slow
 #include <taper/ops/activation_gated.hpp>
 #include <taper/ops/pointwise.hpp>
 
 #include "tests/ops/harness.hpp"
 
 using namespace taper;
+using device::D;
 
 namespace {
 
 struct Result {
-  Tensor<double> y, gx, gz;
+  Tensor<double, D> y, gx, gz;
   std::int64_t forward = 0, backward = 0;
 };
 
 template <class F>
-Result run(const F& f, const Tensor<double>& gy) {
+Result run(const F& f, const Tensor<double, D>& gy) {
   const golden::File file("ops");
-  auto x = file.tensor<double>("pow/x0"), z = file.tensor<double>("mul/x1");
+  auto x = device::there(file.tensor<double>("pow/x0")), z = device::there(file.tensor<double>("mul/x1"));
   x.requires_grad_(), z.requires_grad_();
   Result out;
   reset_stats();
@@ -34,12 +36,12 @@ Result run(const F& f, const Tensor<double>& gy) {
 template <auto F>
 void check(const char* name) {
   INFO(name);
-  const auto gy = golden::File("ops").tensor<double>("mul/gy");
-  const Result fused = run([](auto& x, auto& z) { return Tensor<double>(F(x * 0.75 + 0.1) * z); }, gy);
+  const auto gy = device::there(golden::File("ops").tensor<double>("mul/gy"));
+  const Result fused = run([](auto& x, auto& z) { return Tensor<double, D>(F(x * 0.75 + 0.1) * z); }, gy);
   const Result apart = run(
       [](auto& x, auto& z) {
-        const Tensor<double> scaled = x * 0.75, moved = scaled + 0.1, value = F(moved);
-        return Tensor<double>(value * z);
+        const Tensor<double, D> scaled = x * 0.75, moved = scaled + 0.1, value = F(moved);
+        return Tensor<double, D>(value * z);
       },
       gy);
   CHECK(fused.forward == 1);
@@ -62,10 +64,10 @@ TEST_CASE("fused equals unfused") {
 }
 
 TEST_CASE("let computes once and fuses") {
-  const auto gy = golden::File("ops").tensor<double>("mul/gy");
+  const auto gy = device::there(golden::File("ops").tensor<double>("mul/gy"));
   const auto swish = [](auto v) { return v * sigmoid(v); };
-  const Result bound = run([&](auto& x, auto& z) { return Tensor<double>(let(x * z, swish)); }, gy);
-  const Result whole = run([](auto& x, auto& z) { return Tensor<double>(silu(x * z)); }, gy);
+  const Result bound = run([&](auto& x, auto& z) { return Tensor<double, D>(let(x * z, swish)); }, gy);
+  const Result whole = run([](auto& x, auto& z) { return Tensor<double, D>(silu(x * z)); }, gy);
   CHECK(bound.forward == 1);
   CHECK(bound.backward == 1);
   check_close(bound.y, whole.y, 1e-15, 0);
@@ -74,11 +76,11 @@ TEST_CASE("let computes once and fuses") {
 }
 
 TEST_CASE("named expressions are stored once") {
-  const auto gy = golden::File("ops").tensor<double>("mul/gy");
+  const auto gy = device::there(golden::File("ops").tensor<double>("mul/gy"));
   const Result r = run(
       [](auto& x, auto& z) {
         auto h = relu(x * z);
-        return Tensor<double>(h * h + h);
+        return Tensor<double, D>(h * h + h);
       },
       gy);
   CHECK(r.forward == 2);
@@ -86,24 +88,24 @@ TEST_CASE("named expressions are stored once") {
 }
 
 TEST_CASE("a condition fuses with what it chooses") {
-  const auto gy = golden::File("ops").tensor<double>("mul/gy");
-  const Result r = run([](auto& x, auto& z) { return Tensor<double>(where(x > z, x * 2, z - 1)); }, gy);
+  const auto gy = device::there(golden::File("ops").tensor<double>("mul/gy"));
+  const Result r = run([](auto& x, auto& z) { return Tensor<double, D>(where(x > z, x * 2, z - 1)); }, gy);
   CHECK(r.forward == 1);
   CHECK(r.backward == 1);
 }
 
 TEST_CASE("other shapes: rows, columns, scalars, expanded views") {
   const golden::File file("ops");
-  auto a = file.tensor<double>("add_bcast/x0").requires_grad_();
-  auto b = file.tensor<double>("add_bcast/x1").requires_grad_();
-  const auto gy = file.tensor<double>("add_bcast/gy");
+  auto a = device::there(file.tensor<double>("add_bcast/x0")).requires_grad_();
+  auto b = device::there(file.tensor<double>("add_bcast/x1")).requires_grad_();
+  const auto gy = device::there(file.tensor<double>("add_bcast/gy"));
   reset_stats();
-  const Tensor<double> y = tanh(a) * b + b;
+  const Tensor<double, D> y = tanh(a) * b + b;
   CHECK(stats().launches == 1);
   CHECK(y.shape() == Shape{4, 5, 3});
   backward(y, gy);
   auto c = clone(detach(a)).requires_grad_(), d = clone(detach(b)).requires_grad_();
-  const Tensor<double> spread = tanh(clone(expand(c, {4, 5, 3}))) * expand(d, {4, 5, 3}) + clone(expand(d, {4, 5, 3}));
+  const Tensor<double, D> spread = tanh(clone(expand(c, {4, 5, 3}))) * expand(d, {4, 5, 3}) + clone(expand(d, {4, 5, 3}));
   backward(spread, gy);
   check_close(y, spread, 1e-15, 0);
   check_close(a.grad(), c.grad(), 1e-13, 1e-14);
@@ -112,22 +114,23 @@ TEST_CASE("other shapes: rows, columns, scalars, expanded views") {
 
 TEST_CASE("long tensors: what chunks and threads compute is what pieces compute") {
   const std::int64_t n = 70003;
-  Tensor<double> x(taper::detail::make_dense<Cpu>(DType::float64, {n}));
-  for (std::int64_t i = 0; i < n; ++i) x.data_ptr()[i] = static_cast<double>(i % 1000) * 0.01 - 5;
-  const Tensor<double> whole = tanh(x) * x;
+  Tensor<double> start(taper::detail::make_dense<Cpu>(DType::float64, {n}));
+  for (std::int64_t i = 0; i < n; ++i) start.data_ptr()[i] = static_cast<double>(i % 1000) * 0.01 - 5;
+  const auto x = device::there(start);
+  const Tensor<double, D> whole = tanh(x) * x;
   for (const std::int64_t first : {std::int64_t{0}, std::int64_t{16380}, n - 7}) {
     const std::int64_t length = n - first < 10 ? n - first : 10;
-    const Tensor<double> piece = tanh(clone(narrow(x, 0, first, length))) * clone(narrow(x, 0, first, length));
+    const Tensor<double, D> piece = tanh(clone(narrow(x, 0, first, length))) * clone(narrow(x, 0, first, length));
     check_equal(narrow(whole, 0, first, length), piece);
   }
 }
 
 TEST_CASE("a type derived from Tensor is an operand like any other") {
-  struct Weight : Tensor<double> {
-    using Tensor<double>::Tensor;
-    explicit Weight(const Tensor<double>& t) : Tensor<double>(t) {}
+  struct Weight : Tensor<double, D> {
+    using Tensor<double, D>::Tensor;
+    explicit Weight(const Tensor<double, D>& t) : Tensor<double, D>(t) {}
   };
-  const auto x = golden::File("ops").tensor<double>("mul/x0");
+  const auto x = device::there(golden::File("ops").tensor<double>("mul/x0"));
   Weight w(clone(x));
   check_equal(w * x + w, x * x + x);
   check_equal(2 * w, x * 2);
