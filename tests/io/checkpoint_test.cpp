@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Checkpoint: what each kind of part becomes in the file, and that a file that does not fit changes nothing.
 // Build: -DTAPER_FIRST_ORDER_ONLY
-// Devices: slow
+// Devices
 #include <taper/io/checkpoint.hpp>
 #include <taper/nn/layers/linear.hpp>
 #include <taper/ops/loss.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // RNNCell, LSTMCell and GRUCell against PyTorch's goldens.
 // Build: -DTAPER_FIRST_ORDER_ONLY
-// Devices: slow
+// Devices
 #include <taper/nn/layers/rnn_cell.hpp>
 #include <taper/ops/reduction.hpp>
 

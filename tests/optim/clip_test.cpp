@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Gradient clipping against PyTorch and closed forms; parameters as one vector.
 // Build: -DTAPER_FIRST_ORDER_ONLY
-// Devices: slow
+// Devices
 #include <taper/core/factory.hpp>
 #include <taper/nn/clip.hpp>
 #include <taper/nn/parameter_vector.hpp>
