@@ -1,35 +1,21 @@
 // SPDX-License-Identifier: MIT
-// Convolutions by their definition: a thread for each element of a result or an image, a block for each weight. No
-// atomics.
+// Convolutions: as products of tiles; where groups have too few channels for that, or sizes need 64 bits, by their definition, a
+// thread for each element of a result or an image, a block for each weight. No atomics.
 #pragma once
 
-#include <taper/backend/cpu/conv_shape.hpp>
-#include <taper/backend/cuda/reduce.hpp>
-#include <taper/backend/cuda/window.hpp>
+#include <taper/backend/cuda/conv_tiles.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 namespace windows {
 
-using base::Conv2dShape;
-using base::ConvCall;
-
-/// What products are summed in: integers wrap.
+/// sum += x y, of elements.
 template <class T>
-using ConvSum = std::conditional_t<std::is_integral_v<T>, std::uint64_t, compute_t<T>>;
-
-template <class T>
-TAPER_INLINE TAPER_HD void add_product(ConvSum<T>& sum, const T& x, const T& y) {
-  using A = ConvSum<T>;
-  const A a = static_cast<A>(x), b = static_cast<A>(y);
-  if constexpr (Complex<T>)
-    sum = A(sum.real() + a.real() * b.real() - a.imag() * b.imag(),
-            sum.imag() + a.real() * b.imag() + a.imag() * b.real());
-  else
-    sum += a * b;
+TAPER_INLINE TAPER_HD void add_elements(gemm_sum_t<T>& sum, const T& x, const T& y) {
+  add_product(sum, static_cast<gemm_sum_t<T>>(x), static_cast<gemm_sum_t<T>>(y));
 }
 template <class T>
-TAPER_INLINE TAPER_HD ConvSum<T> bias_of(const T* bias, std::int64_t channel) {
-  return bias ? static_cast<ConvSum<T>>(bias[channel]) : ConvSum<T>(0);
+TAPER_INLINE TAPER_HD gemm_sum_t<T> bias_of(const T* bias, std::int64_t channel) {
+  return bias ? static_cast<gemm_sum_t<T>>(bias[channel]) : gemm_sum_t<T>(0);
 }
 
 /// The sizes that kernels compute with.
@@ -84,14 +70,14 @@ struct ConvForward {
     const Index n = s.oc(s.oh(s.ow(static_cast<Index>(element), ox), oy), o), group = s.group_out(o, ignored);
     const Index top = oy * s.sh.d - s.ph, left = ox * s.sw.d - s.pw;
     const Span<Index> rows = taps_inside(top, s.kh, s.dh, s.h), columns = taps_inside(left, s.kw, s.dw, s.w);
-    ConvSum<T> sum = bias_of(bias, o);
+    gemm_sum_t<T> sum = bias_of(bias, o);
     const T* plane = x + (n * s.c.d + group * s.in) * s.h * s.w;
     const T* taps = w + o * s.in * s.kh * s.kw;
     for (Index c = 0; c < s.in; ++c, plane += s.h * s.w, taps += s.kh * s.kw)
       for (Index ky = rows.first; ky < rows.last; ++ky) {
         const T* row = plane + (top + ky * s.dh.d) * s.w;
         for (Index kx = columns.first; kx < columns.last; ++kx)
-          add_product<T>(sum, row[left + kx * s.dw.d], taps[ky * s.kw + kx]);
+          add_elements<T>(sum, row[left + kx * s.dw.d], taps[ky * s.kw + kx]);
       }
     y[element] = static_cast<T>(sum);
   }
@@ -108,7 +94,7 @@ struct ConvDataGradient {
     Index ix, iy, c, in_group;
     const Index n = s.c(s.height(s.width(static_cast<Index>(element), ix), iy), c), group = s.group_in(c, in_group);
     const Index plane = s.oh.d * s.ow.d, taps = s.kh * s.kw;
-    ConvSum<T> sum = bias_of(bias, c);
+    gemm_sum_t<T> sum = bias_of(bias, c);
     const T* planes = dy + (n * s.oc.d + group * s.out) * plane;
     const T* weights = w + (group * s.out * s.in + in_group) * taps;
     for (Index ky = 0; ky < s.kh; ++ky) {
@@ -119,7 +105,7 @@ struct ConvDataGradient {
         if (!comes_from(ix + s.pw - kx * s.dw.d, s.sw, s.ow.d, ox, off)) continue;
         const T* g = planes + oy * s.ow.d + ox;
         const T* weight = weights + ky * s.kw + kx;
-        for (Index o = 0; o < s.out; ++o, g += plane, weight += s.in * taps) add_product<T>(sum, *g, *weight);
+        for (Index o = 0; o < s.out; ++o, g += plane, weight += s.in * taps) add_elements<T>(sum, *g, *weight);
       }
     }
     dx[element] = static_cast<T>(sum);
@@ -138,7 +124,7 @@ struct ConvDataGradient {
 /// A part of one weight's sum over all results of its channel.
 template <class T, class Index>
 struct ConvWeightGradient {
-  using R = SumReducer<ConvSum<T>>;
+  using R = SumReducer<gemm_sum_t<T>>;
   using Acc = typename R::Acc;
   ConvSizes<Index> s;
   const T *x, *dy;
@@ -154,7 +140,7 @@ struct ConvWeightGradient {
     if (partial)
       partial[item] = acc;
     else
-      dw[weight] = static_cast<T>(static_cast<ConvSum<T>>(acc));
+      dw[weight] = static_cast<T>(static_cast<gemm_sum_t<T>>(acc));
   }
 
  private:
@@ -167,26 +153,17 @@ struct ConvWeightGradient {
                 step = static_cast<Index>(threads);
     Acc all(0);
     for (Index i = static_cast<Index>(begin + thread); i < end;) {
-      ConvSum<T> some(0);  // few enough for their own type
+      gemm_sum_t<T> some(0);  // few enough for their own type
       for (int k = 0; k < 64 && i < end; ++k, i += step) {
         Index ox, oy;
         const Index n = s.oh(s.ow(i, ox), oy), iy = oy * s.sh.d + top, ix = ox * s.sw.d + left;
         if (iy < 0 || iy >= s.h || ix < 0 || ix >= s.w) continue;
-        add_product<T>(some, x[((n * s.c.d + channel) * s.h + iy) * s.w + ix],
+        add_elements<T>(some, x[((n * s.c.d + channel) * s.h + iy) * s.w + ix],
                        dy[((n * s.oc.d + o) * s.oh.d + oy) * s.ow.d + ox]);
       }
       all += Acc(some);
     }
     return all;
-  }
-};
-
-template <class T>
-struct StoreWeight {
-  T* dw;
-  template <class Acc>
-  TAPER_INLINE TAPER_HD void operator()(std::int64_t i, const Acc& acc) const {
-    dw[i] = static_cast<T>(static_cast<ConvSum<T>>(acc));
   }
 };
 
@@ -226,6 +203,7 @@ struct DeviceConv {
     const base::Conv2dShape& s = call.s;
     const std::int64_t elements = s.n * s.oc * s.oh() * s.ow();
     if (elements == 0) return;
+    if (tiled(s, s.group_out())) return windows::tiled_forward<D>(call);
     run<T>(s, [&]<class Index>(Index) {
       System::for_each(elements, windows::ConvForward<T, Index>{windows::ConvSizes<Index>(s), call.first, call.second,
                                                                 call.bias, call.out});
@@ -239,6 +217,7 @@ struct DeviceConv {
     const base::Conv2dShape& s = call.s;
     const std::int64_t elements = s.n * s.c * s.h * s.w;
     if (elements == 0) return;
+    if (tiled(s, s.group_in()) && s.sh <= windows::most_phases && s.sw <= windows::most_phases / s.sh) return windows::tiled_data_gradient<D>(call);
     run<T>(s, [&]<class Index>(Index) {
       System::for_each(elements, windows::ConvDataGradient<T, Index>{windows::ConvSizes<Index>(s), call.first,
                                                                      call.second, call.bias, call.out});
@@ -252,10 +231,12 @@ struct DeviceConv {
     const base::Conv2dShape& s = call.s;
     const std::int64_t weights = s.oc * s.group_in() * s.taps();
     if (weights == 0) return;
+    if (tiled(s, s.group_out()) && tiled(s, s.group_in() * s.taps())) return windows::tiled_weight_gradient<D>(call);
     run<T>(s, [&]<class Index>(Index) { windows::launch_weight_gradient<D, Index>(call, weights); });
   }
 
  private:
+  static bool tiled(const base::Conv2dShape& s, std::int64_t channels) { return channels >= windows::least_tiled && windows::conv_fits_32_bits(s); }
   template <class T, class Run>
   static void run(const base::Conv2dShape& s, const Run& kernel) {
     if (windows::conv_fits_32_bits(s))

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The matrix product in a kernel of its own: any strides and dtype, a tile of C in the registers of each thread.
+// The matrix product in a kernel of its own: any strides and dtype.
 #pragma once
 
 #include <taper/backend/cpu/gemm_generic.hpp>
 #include <taper/backend/cuda/offsets.hpp>
+#include <taper/backend/cuda/product_tiles.hpp>
 #include <taper/backend/gemm_call.hpp>
 #include <taper/core/dtype.hpp>
 
@@ -13,15 +14,6 @@ namespace taper::inline TAPER_CODE::detail {
 template <class T>
 using gemm_sum_t = tiles::Compute<compute_t<T>>;
 
-template <class C>
-TAPER_INLINE TAPER_HD void add_product(C& sum, const C& x, const C& y) {
-  sum += x * y;
-}
-template <class R>
-TAPER_INLINE TAPER_HD void add_product(std::complex<R>& sum, const std::complex<R>& x, const std::complex<R>& y) {
-  sum = std::complex<R>(sum.real() + x.real() * y.real() - x.imag() * y.imag(), sum.imag() + x.real() * y.imag() + x.imag() * y.real());
-}
-
 /// A factor of a product as a number of the type that it is summed in.
 template <class C>
 C gemm_factor(double factor) {
@@ -29,48 +21,53 @@ C gemm_factor(double factor) {
   else return static_cast<C>(static_cast<real_t<C>>(factor));
 }
 
+/// One tile of C: where its rows and columns begin.
+template <class T>
+struct GemmTile {
+  using Sum = gemm_sum_t<T>;
+  static constexpr bool right_along_steps = false;
+  const T *a, *b;
+  T* c;
+  std::int64_t a_row, a_column, b_row, b_column, c_row, c_column;
+  int rows, columns;
+  Sum alpha, beta;
+  bool reads;  // C is read
+
+  TAPER_INLINE TAPER_HD const T* row(int r) const { return r < rows ? a + r * a_row : nullptr; }
+  TAPER_INLINE TAPER_HD const T* column(int k) const { return k < columns ? b + k * b_column : nullptr; }
+  TAPER_INLINE TAPER_HD std::int64_t step(std::int64_t k) const { return k; }
+  TAPER_INLINE TAPER_HD Sum left(const T* row, std::int64_t k) const { return row ? static_cast<Sum>(row[k * a_column]) : Sum(0); }
+  TAPER_INLINE TAPER_HD Sum right(std::int64_t k, const T* column) const { return column ? static_cast<Sum>(column[k * b_row]) : Sum(0); }
+  TAPER_INLINE TAPER_HD void store(int r, int k, const Sum& sum) const {
+    T& out = c[r * c_row + k * c_column];
+    Sum value{};
+    add_product(value, alpha, sum);
+    if (reads) add_product(value, beta, static_cast<Sum>(out));
+    out = static_cast<T>(value);
+  }
+};
+
 template <class T>
 struct GemmTiles {
-  using C = gemm_sum_t<T>;
-  static constexpr int tile = 4;
-
+  using Tile = ProductTile<>;
   std::int64_t m, n, k, down, across;
   GemmMatrix<const T> a, b;
   GemmMatrix<T> c;
-  C alpha, beta;
-  bool reads;  // C is read
+  gemm_sum_t<T> alpha, beta;
+  bool reads;
 
   explicit GemmTiles(const GemmCall<T>& call)
-      : m(call.m), n(call.n), k(call.k), down((call.m + tile - 1) / tile), across((call.n + tile - 1) / tile), a(call.a), b(call.b), c(call.c),
-        alpha(gemm_factor<C>(call.alpha)), beta(gemm_factor<C>(call.beta)), reads(call.beta != 0) {}
+      : m(call.m), n(call.n), k(call.k), down((call.m + Tile::rows - 1) / Tile::rows), across((call.n + Tile::columns - 1) / Tile::columns),
+        a(call.a), b(call.b), c(call.c), alpha(gemm_factor<gemm_sum_t<T>>(call.alpha)), beta(gemm_factor<gemm_sum_t<T>>(call.beta)),
+        reads(call.beta != 0) {}
   std::int64_t tiles(std::int64_t batch) const { return batch * down * across; }
 
-  TAPER_HD void operator()(std::int64_t item) const {
-    const std::int64_t rest = item / across, j0 = item % across * tile, i0 = rest % down * tile, at = rest / down;
-    const T *from_a = a.data + at * a.batch, *from_b = b.data + at * b.batch;
-    // Rows and columns behind the last one read it again.
-    std::int64_t rows[tile], columns[tile];
-    for (int i = 0; i < tile; ++i) {
-      rows[i] = (i0 + i < m ? i0 + i : m - 1) * a.row;
-      columns[i] = (j0 + i < n ? j0 + i : n - 1) * b.column;
-    }
-    C sum[tile][tile] = {};
-    for (std::int64_t p = 0; p < k; ++p, from_a += a.column, from_b += b.row) {
-      C x[tile], y[tile];
-      for (int i = 0; i < tile; ++i) x[i] = static_cast<C>(from_a[rows[i]]), y[i] = static_cast<C>(from_b[columns[i]]);
-      for (int i = 0; i < tile; ++i)
-        for (int j = 0; j < tile; ++j) add_product(sum[i][j], x[i], y[j]);
-    }
-    T* to = c.data + at * c.batch + i0 * c.row + j0 * c.column;
-    for (int i = 0; i < tile; ++i)
-      for (int j = 0; j < tile; ++j) {
-        if (i0 + i >= m || j0 + j >= n) continue;
-        T& out = to[i * c.row + j * c.column];
-        C value{};
-        add_product(value, alpha, sum[i][j]);
-        if (reads) add_product(value, beta, static_cast<C>(out));
-        out = static_cast<T>(value);
-      }
+  template <class Block>
+  TAPER_HD void operator()(const Block& block, std::int64_t item) const {
+    const std::int64_t rest = item / across, j = item % across * Tile::columns, i = rest % down * Tile::rows, at = rest / down;
+    const GemmTile<T> tile{a.data + at * a.batch + i * a.row, b.data + at * b.batch + j * b.column, c.data + at * c.batch + i * c.row + j * c.column,
+                           a.row, a.column, b.row, b.column, c.row, c.column, Tile::rows_of(m - i), Tile::columns_of(n - j), alpha, beta, reads};
+    multiply_tile<Tile>(block, tile, 0, k);
   }
 };
 

@@ -34,7 +34,7 @@ struct DeviceProducts : DeviceRecurrent<D, DeviceProducts<D>> {
       }
     }
     const GemmTiles<T> tiles(call);
-    System::for_each(tiles.tiles(call.batch), tiles);
+    System::for_each_block(tiles.tiles(call.batch), tiles);
   }
 
   /// The same over several axes of batches, `sizes` with the strides of each operand. C's are those of matrices that follow each
