@@ -34,13 +34,14 @@ struct ProductTile {
   static constexpr int rows = Rows, columns = 64, depth = 16, task = 4;
   static constexpr int pitch = columns + 1, row_pitch = rows + 1;  // off by one: columns of threads meet different banks
   static constexpr int quarter = columns / task;
+  static constexpr int run = 16 * depth;  // sums of so many are made, then added up: rounding does not pile up
   /// How many of those that are left a tile has.
   TAPER_INLINE TAPER_HD static int rows_of(std::int64_t left) { return left < rows ? static_cast<int>(left) : rows; }
   TAPER_INLINE TAPER_HD static int columns_of(std::int64_t left) { return left < columns ? static_cast<int>(left) : columns; }
 };
 
-struct StagedRows;  // these name shared memory
-struct StagedColumns;
+struct StagedLeft;  // these name shared memory
+struct StagedRight;
 
 // What multiply_tile multiplies, plain data F:
 //
@@ -57,9 +58,8 @@ template <class Tile, class F, class Block>
 TAPER_HD void multiply_tile(const Block& block, const F& f, std::int64_t begin, std::int64_t end) {
   using Sum = typename F::Sum;
   constexpr int task = Tile::task, quarter = Tile::quarter, depth = Tile::depth;
-  constexpr std::int64_t run = 16 * depth;  // sums of so many are added to the others: errors grow with the square root of k
-  const auto xs = block.template shared<StagedRows, Sum, depth * Tile::row_pitch>();
-  const auto ys = block.template shared<StagedColumns, Sum, depth * Tile::pitch>();
+  const auto xs = block.template shared<StagedLeft, Sum, depth * Tile::row_pitch>();
+  const auto ys = block.template shared<StagedRight, Sum, depth * Tile::pitch>();
   // Each round makes one task a thread, from so many rows and so many columns of each quarter. Mostly there is one round.
   const int thread = static_cast<int>(block.thread()), threads = static_cast<int>(block.threads());
   const int wide = threads < quarter ? threads : quarter, high = threads / wide * task < Tile::rows ? threads / wide * task : Tile::rows;
@@ -88,7 +88,7 @@ TAPER_HD void multiply_tile(const Block& block, const F& f, std::int64_t begin, 
           for (int i = 0; i < task; ++i)
             for (int j = 0; j < task; ++j) add_product(sum[i][j], a[i], b[j]);
         }
-        if ((k0 - begin) % run != run - depth) continue;
+        if ((k0 - begin) % Tile::run != Tile::run - depth) continue;
         for (int i = 0; i < task; ++i)
           for (int j = 0; j < task; ++j) all[i][j] = plus(all[i][j], sum[i][j]), sum[i][j] = Sum(0);
       }
