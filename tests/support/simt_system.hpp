@@ -45,6 +45,20 @@ void each(std::int64_t n, const F& f) {
   }
 }
 
+/// f(threads) under every schedule, with two warps and with as many threads as on a device.
+template <class F>
+void under_every_schedule(const F& f) {
+  const Settings before = settings;
+  for (const Schedule schedule : {Schedule::forward, Schedule::reverse, Schedule::shuffled})
+    for (const int threads : {64, 256}) {
+      settings.schedule = schedule;
+      settings.threads = threads;
+      CAPTURE(static_cast<int>(schedule), threads);
+      f(threads);
+    }
+  settings = before;
+}
+
 struct System : taper::base::ThrustHostMemory {
   static constexpr std::string_view name = "simt";
   static auto policy() { return thrust::cpp::par; }
@@ -59,6 +73,10 @@ struct System : taper::base::ThrustHostMemory {
     each(n, f);
   }
   template <class F>
+  static void in_every_way(const F& f) {
+    under_every_schedule([&f](int) { f(); });
+  }
+  template <class F>
   static void for_each_block(std::int64_t n, const F& f) {
     each(n, [&f](std::int64_t item) {
       Machine::here().run_block(
@@ -68,20 +86,6 @@ struct System : taper::base::ThrustHostMemory {
     });
   }
 };
-
-/// f(threads) under every schedule, with two warps and with as many threads as on a device.
-template <class F>
-void under_every_schedule(const F& f) {
-  const Settings before = settings;
-  for (const Schedule schedule : {Schedule::forward, Schedule::reverse, Schedule::shuffled})
-    for (const int threads : {64, 256}) {
-      settings.schedule = schedule;
-      settings.threads = threads;
-      CAPTURE(static_cast<int>(schedule), threads);
-      f(threads);
-    }
-  settings = before;
-}
 
 }  // namespace simt
 

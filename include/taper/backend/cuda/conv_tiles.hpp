@@ -43,7 +43,7 @@ struct ConvAxis {
 /// a sum over channels and taps of what is read.
 template <class T>
 struct ConvTiles {
-  using Tile = ProductTile<>;
+  using Tile = ProductTile;
   using Sum = gemm_sum_t<T>;
   const T *from, *weight, *bias;
   T* to;
@@ -121,14 +121,14 @@ struct ConvTiles {
     const std::int64_t high = down(), rest = item / high, channel = item % high * Tile::rows, group = rest % groups, place = rest / groups * Tile::columns;
     const Part part{*this, static_cast<Small>(group), static_cast<Small>(channel), static_cast<Small>(place), Tile::rows_of(made - channel),
                     Tile::columns_of(places() - place)};
-    multiply_tile<Tile>(block, part, 0, std::int64_t{in} * y.taps * x.taps);
+    multiply_tile(block, part, 0, std::int64_t{in} * y.taps * x.taps);
   }
 };
 
 /// Weights from images and results: a sum over the places of results, in parts.
 template <class T>
 struct ConvWeightTiles {
-  using Tile = ProductTile<>;
+  using Tile = ProductTile;
   using Sum = gemm_sum_t<T>;
   using R = SumReducer<compute_t<T>>;
   using Acc = typename R::Acc;
@@ -207,7 +207,7 @@ struct ConvWeightTiles {
                        group = more % groups, part = more / groups, begin = part * part_length, end = begin + part_length;
     const Part tile{*this, static_cast<Small>(group), static_cast<Small>(channel), static_cast<Small>(column), part, Tile::rows_of(out - channel),
                     Tile::columns_of(columns - column)};
-    multiply_tile<Tile>(block, tile, begin, end < length ? end : length);
+    multiply_tile(block, tile, begin, end < length ? end : length);
   }
 };
 

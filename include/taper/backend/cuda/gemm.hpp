@@ -49,7 +49,7 @@ struct GemmTile {
 
 template <class T>
 struct GemmTiles {
-  using Tile = ProductTile<>;
+  using Tile = ProductTile;
   std::int64_t m, n, k, down, across;
   GemmMatrix<const T> a, b;
   GemmMatrix<T> c;
@@ -67,7 +67,7 @@ struct GemmTiles {
     const std::int64_t rest = item / across, j = item % across * Tile::columns, i = rest % down * Tile::rows, at = rest / down;
     const GemmTile<T> tile{a.data + at * a.batch + i * a.row, b.data + at * b.batch + j * b.column, c.data + at * c.batch + i * c.row + j * c.column,
                            a.row, a.column, b.row, b.column, c.row, c.column, Tile::rows_of(m - i), Tile::columns_of(n - j), alpha, beta, reads};
-    multiply_tile<Tile>(block, tile, 0, k);
+    multiply_tile(block, tile, 0, k);
   }
 };
 

@@ -29,10 +29,9 @@ TAPER_INLINE TAPER_HD void add_product(std::complex<R>& sum, const std::complex<
 
 /// A tile of a product. A thread's task is 4 x 4 of it: rows side by side, columns a quarter of the tile apart, so that neighbouring
 /// threads meet neighbouring columns.
-template <int Rows = 64>
 struct ProductTile {
-  static constexpr int rows = Rows, columns = 64, depth = 16, task = 4;
-  static constexpr int pitch = columns + 1, row_pitch = rows + 1;  // off by one: columns of threads meet different banks
+  static constexpr int rows = 64, columns = 64, depth = 16, task = 4;
+  static constexpr int pitch = 65;  // off by one: columns of threads meet different banks
   static constexpr int quarter = columns / task;
   static constexpr int run = 16 * depth;  // sums of so many are made, then added up: rounding does not pile up
   /// How many of those that are left a tile has.
@@ -54,11 +53,12 @@ struct StagedRight;
 
 /// Each sum over k in [begin, end), in an order that follows from `begin` and `end` alone, is stored. In between the block meets a
 /// barrier, where there is anything to sum.
-template <class Tile, class F, class Block>
+template <class F, class Block>
 TAPER_HD void multiply_tile(const Block& block, const F& f, std::int64_t begin, std::int64_t end) {
   using Sum = typename F::Sum;
+  using Tile = ProductTile;
   constexpr int task = Tile::task, quarter = Tile::quarter, depth = Tile::depth;
-  const auto xs = block.template shared<StagedLeft, Sum, depth * Tile::row_pitch>();
+  const auto xs = block.template shared<StagedLeft, Sum, depth * Tile::pitch>();
   const auto ys = block.template shared<StagedRight, Sum, depth * Tile::pitch>();
   // Each round makes one task a thread, from so many rows and so many columns of each quarter. Mostly there is one round.
   const int thread = static_cast<int>(block.thread()), threads = static_cast<int>(block.threads());
@@ -72,7 +72,7 @@ TAPER_HD void multiply_tile(const Block& block, const F& f, std::int64_t begin, 
         block.sync();  // what was staged has been read
         for (int e = thread; e < high * depth; e += threads) {
           const int k = e % depth, row = e / depth;
-          xs[k * Tile::row_pitch + row] = k0 + k < end ? f.left(f.row(r0 + row), f.step(k0 + k)) : Sum(0);
+          xs[k * Tile::pitch + row] = k0 + k < end ? f.left(f.row(r0 + row), f.step(k0 + k)) : Sum(0);
         }
         for (int e = thread; e < wide * task * depth; e += threads) {
           const int k = F::right_along_steps ? e % depth : e / (wide * task), i = F::right_along_steps ? e / depth : e % (wide * task);
@@ -83,7 +83,7 @@ TAPER_HD void multiply_tile(const Block& block, const F& f, std::int64_t begin, 
         if (!works) continue;
         for (int k = 0; k < depth; ++k) {
           Sum a[task], b[task];
-          for (int i = 0; i < task; ++i) a[i] = xs[k * Tile::row_pitch + r - r0 + i];
+          for (int i = 0; i < task; ++i) a[i] = xs[k * Tile::pitch + r - r0 + i];
           for (int j = 0; j < task; ++j) b[j] = ys[k * Tile::pitch + c + j * quarter];
           for (int i = 0; i < task; ++i)
             for (int j = 0; j < task; ++j) add_product(sum[i][j], a[i], b[j]);
