@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Functions of tensors on a device against the same on the host: values, gradients, gradients of gradients. The device is one whose
-// memory the host cannot touch, or what a build names in TAPER_TEST_DEVICE.
+// Functions of tensors on a device against the same on the host: values, gradients, gradients of gradients. The device
+// is one whose memory the host cannot touch, or what a build names in TAPER_TEST_DEVICE.
 #pragma once
 
 #include <taper/ops/arithmetic.hpp>
@@ -35,9 +35,12 @@ Tensor<T> irregular(const Shape& shape, int seed = 1) {
   Tensor<T> out(detail::make_dense<Cpu>(dtype_of<T>, shape));
   for (std::int64_t i = 0; i < out.numel(); ++i) {
     const double x = std::sin(static_cast<double>(i * 7 + seed) * 1.7 + 0.3);
-    if constexpr (Complex<T>) out.data_ptr()[i] = T(static_cast<real_t<T>>(x), static_cast<real_t<T>>(std::cos(x * 3)));
-    else if constexpr (Integral<T>) out.data_ptr()[i] = static_cast<T>(static_cast<std::int64_t>(x * 100));
-    else out.data_ptr()[i] = static_cast<T>(x);
+    if constexpr (Complex<T>)
+      out.data_ptr()[i] = T(static_cast<real_t<T>>(x), static_cast<real_t<T>>(std::cos(x * 3)));
+    else if constexpr (Integral<T>)
+      out.data_ptr()[i] = static_cast<T>(static_cast<std::int64_t>(x * 100));
+    else
+      out.data_ptr()[i] = static_cast<T>(x);
   }
   return out;
 }
@@ -65,7 +68,8 @@ bool same(const Tensor<T, D>& there, const Tensor<T>& host, double ulp = 0, doub
   for (std::int64_t i = 0; i < a.numel(); ++i) {
     const T x = std::as_const(a).data_ptr()[i], y = std::as_const(b).data_ptr()[i];
     if constexpr (Floating<T>) {
-      const auto u = static_cast<double>(static_cast<compute_t<T>>(x)), v = static_cast<double>(static_cast<compute_t<T>>(y));
+      const auto u = static_cast<double>(static_cast<compute_t<T>>(x)),
+                 v = static_cast<double>(static_cast<compute_t<T>>(y));
       const auto epsilon = static_cast<double>(static_cast<compute_t<T>>(std::numeric_limits<T>::epsilon()));
       if ((std::isnan(u) && std::isnan(v)) || u == v) continue;
       if (!(std::abs(u - v) <= ulp * epsilon * std::max(std::abs(v), least))) return false;
@@ -79,8 +83,8 @@ bool same(const Tensor<T, D>& there, const Tensor<T>& host, double ulp = 0, doub
 template <class T, class D>
 using Function = std::function<Tensor<T, D>(const std::vector<Tensor<T, D>>&)>;
 
-/// What f gives: its value; the gradients of all inputs for a fixed upstream gradient, where order is 1 or more; the gradients of a
-/// fixed combination of these, where it is 2.
+/// What f gives: its value; the gradients of all inputs for a fixed upstream gradient, where order is 1 or more; the
+/// gradients of a fixed combination of these, where it is 2.
 template <class T, class D>
 std::vector<Tensor<T>> run(const std::vector<Tensor<T>>& inputs, const Function<T, D>& f, int order) {
   std::vector<Tensor<T, D>> x;
@@ -124,8 +128,10 @@ std::vector<Tensor<T>> run(const std::vector<Tensor<T>>& inputs, const Function<
 /// f() once, or in every way that the device has of running its kernels.
 template <class D, class F>
 void in_every_way(const F& f) {
-  if constexpr (requires { D::System::in_every_way(f); }) D::System::in_every_way(f);
-  else f();
+  if constexpr (requires { D::System::in_every_way(f); })
+    D::System::in_every_way(f);
+  else
+    f();
 }
 
 /// f(tensors) on both sides. Inputs may be undefined.
@@ -144,8 +150,9 @@ void check(const std::vector<Tensor<T>>& inputs, const F& f, int order = 2) {
 }
 /// f(mover, x) on both sides.
 template <class D = There, Scalar T, class F>
-void check_on(const Tensor<T>& x, const F& f, int order = 2) {
-  check<T, D>({x}, [&](const auto& v) { return f(Mover<device_t<decltype(v[0])>>(), v[0]); }, order);
+void check(const Tensor<T>& x, const F& f, int order = 2) {
+  check<T, D>(
+      std::vector<Tensor<T>>{x}, [&](const auto& v) { return f(Mover<device_t<decltype(v[0])>>(), v[0]); }, order);
 }
 
 }  // namespace against_host

@@ -2,13 +2,20 @@
 // Joins, borders, turns and triangles on a device give what they give on the host.
 // Slow
 // Needs: thrust
-#include "tests/cuda/both.hpp"
+#include <taper/ops.hpp>
+
+#include "tests/cuda/against_host.hpp"
 
 using namespace taper;
-using both::check;
-using both::D;
-using both::same;
-using both::values;
+using against_host::check;
+using D = against_host::There;
+using against_host::same;
+
+namespace {
+
+Tensor<double> values(const Shape& shape) { return against_host::irregular<double>(shape); }
+
+}  // namespace
 
 TEST_CASE("joined and taken apart") {
   const auto x = values({4, 5, 6});

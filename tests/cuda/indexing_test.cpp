@@ -2,13 +2,20 @@
 // gather, scatter and x(...) on a device give what they give on the host, faults included.
 // Slow
 // Needs: thrust
-#include "tests/cuda/both.hpp"
+#include <taper/ops.hpp>
+
+#include "tests/cuda/against_host.hpp"
 
 using namespace taper;
-using both::check;
-using both::D;
-using both::same;
-using both::values;
+using against_host::check;
+using D = against_host::There;
+using against_host::same;
+
+namespace {
+
+Tensor<double> values(const Shape& shape) { return against_host::irregular<double>(shape); }
+
+}  // namespace
 
 TEST_CASE("gather and scatter") {
   manual_seed(1);

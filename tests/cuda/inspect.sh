@@ -36,6 +36,10 @@ each_kernel<VjpKernel<Ten, true, 4>> load4=11 load=44 store4=5 store=20 local=0
 LIST
 grep 'Ten,' "$work/kernels" | sort | diff "$work/expected" - >&2 || fault "the kernels of the expression are others (<: expected)"
 
+# Complex numbers: a product and a sum in each packet of two, one of each in the variant of elements, and sums of gradients.
+arithmetic() { awk '/^\.visible \.entry/ { name = $3; n = 0 } /(add|sub|mul|fma)\.(rn\.)?f(32|64)/ { n++ } /^}/ { print name, n }' "$work/inspect.ptx" | c++filt; }
+arithmetic | grep 'std::complex' | grep -E 'Mul|Reduce' | grep ' 0$' >&2 && fault "these kernels compute nothing"
+
 grep 'store4=0 store=0' "$work/kernels" >&2 && fault "these kernels store nothing"
 grep -v 'local=0' "$work/kernels" >&2 && fault "these kernels use local memory"
 grep 'bytes stack frame' "$work/said" | grep -v ' 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads' >&2 && fault "registers are spilled"

@@ -2,10 +2,13 @@
 // What moves and adds elements on a device gives the host's bits, for every dtype.
 // Slow
 // Needs: thrust
-#include "tests/cuda/both.hpp"
+#include <taper/ops.hpp>
+
+#include "tests/cuda/against_host.hpp"
 
 using namespace taper;
-using both::D;
+using D = against_host::There;
+using against_host::same;
 
 namespace {
 
@@ -54,10 +57,10 @@ TEST_CASE("many values at few places") {
   const auto index = randint(0, 3, {3000, 2});
   const auto source = cast<float>(randint(-100, 100, {3000, 2}));  // sums are exact in any order
   const auto x = zeros<float>({3, 2});
-  CHECK(both::same(scatter_add(to<D>(x), 0, to<D>(index), to<D>(source)), scatter_add(x, 0, index, source)));
+  CHECK(same(scatter_add(to<D>(x), 0, to<D>(index), to<D>(source)), scatter_add(x, 0, index, source)));
   const auto rows = index.select(1, 0);
-  CHECK(both::same(index_add(to<D>(x), 0, to<D>(rows), to<D>(source)), index_add(x, 0, rows, source)));
+  CHECK(same(index_add(to<D>(x), 0, to<D>(rows), to<D>(source)), index_add(x, 0, rows, source)));
   const auto one = zeros<std::int64_t>({1024});
-  CHECK(both::same(index_add(to<D>(x), 0, to<D>(one), to<D>(source.narrow(0, 0, 1024))),
+  CHECK(same(index_add(to<D>(x), 0, to<D>(one), to<D>(source.narrow(0, 0, 1024))),
                    index_add(x, 0, one, source.narrow(0, 0, 1024))));
 }

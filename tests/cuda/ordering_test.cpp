@@ -2,11 +2,13 @@
 // Sorts, scans, extremes and distinct elements on a device are the host's.
 // Slow
 // Needs: thrust
-#include "tests/cuda/compare.hpp"
+#include <taper/ops.hpp>
+
+#include "tests/cuda/against_host.hpp"
 
 using namespace taper;
-using device_test::D;
-using device_test::same;
+using D = against_host::There;
+using against_host::same;
 
 namespace {
 

@@ -4,11 +4,13 @@
 // Needs: thrust
 #include <taper/nn/init.hpp>
 
-#include "tests/cuda/compare.hpp"
+#include <taper/ops.hpp>
+
+#include "tests/cuda/against_host.hpp"
 
 using namespace taper;
-using device_test::D;
-using device_test::same;
+using D = against_host::There;
+using against_host::same;
 
 namespace {
 

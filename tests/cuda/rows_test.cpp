@@ -7,17 +7,17 @@
 #include <taper/ops/cross_entropy.hpp>
 #include <taper/ops/layer_norm.hpp>
 
-#include "tests/cuda/on_both.hpp"
-#include "tests/support/guarded_system.hpp"
+#include "tests/cuda/against_host.hpp"
 
 using namespace taper;
-using on_both::beside;
+using against_host::beside;
+using against_host::There;
 
 namespace {
 
 template <Scalar T, class F>
 void check(const std::vector<Tensor<T>>& inputs, const F& f) {
-  on_both::check<Guarded>(inputs, f);
+  against_host::check<T>(inputs, f, 1);
 }
 Tensor<bfloat16> rounded(const Shape& shape) { return cast<bfloat16>(randn<float>(shape)); }
 
@@ -40,8 +40,8 @@ TEST_CASE("infinities and NaN in a row of a device's softmax") {
   constexpr float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
   const auto x = tensor<float>({{1, -inf, 3}, {-inf, -inf, -inf}, {1, inf, 2}, {nan, 1, 2}, {1e30f, -1e30f, 1e30f}});
   for (const int axis : {0, 1}) {
-    check_close(to<Cpu>(softmax(to<Guarded>(x), axis)), softmax(x, axis), 1e-6, 0);
-    check_close(to<Cpu>(log_softmax(to<Guarded>(x), axis)), log_softmax(x, axis), 1e-6, 0);
+    check_close(to<Cpu>(softmax(to<There>(x), axis)), softmax(x, axis), 1e-6, 0);
+    check_close(to<Cpu>(log_softmax(to<There>(x), axis)), log_softmax(x, axis), 1e-6, 0);
   }
 }
 
@@ -71,8 +71,8 @@ TEST_CASE("losses of classes on a device") {
 }
 
 TEST_CASE("a class out of range on a device is named") {
-  const auto x = to<Guarded>(zeros<float>({3, 4}));
-  const auto classes = to<Guarded>(tensor<std::int64_t>({3, 4, -1}));
+  const auto x = to<There>(zeros<float>({3, 4}));
+  const auto classes = to<There>(tensor<std::int64_t>({3, 4, -1}));
   CHECK_THROWS_WITH(cross_entropy(x, classes),
                     "[cross_entropy] class 4 (element 1 of the target (3,)) is out of range for 4 classes");
   CHECK_THROWS_AS(nll_loss(x, classes), IndexError);

@@ -15,7 +15,7 @@ namespace {
 Tensor<float> r(const Shape& shape, int seed = 1) { return irregular<float>(shape, seed); }
 template <class F>
 void check(const Tensor<float>& x, const F& f) {
-  against_host::check_on<Simt>(x, f, 1);
+  against_host::check<Simt>(x, f, 1);
 }
 
 }  // namespace
@@ -46,7 +46,9 @@ TEST_CASE("taken from places, put there, added up") {
   const auto x = r({7, 5}), source = r({70, 5}, 3);
   check(x, [&](auto on, const auto& v) { return embedding(on(index), v); });
   check(x, [&](auto on, const auto& v) { return eval(v(on(rows))); });
-  check(x.t(), [&](auto on, const auto& v) { return index_add(transpose(v, 0, 1), 0, on(eval(rows + std::int64_t{7}) % std::int64_t{7}), on(source)); });
+  check(x.t(), [&](auto on, const auto& v) {
+    return index_add(transpose(v, 0, 1), 0, on(eval(rows + std::int64_t{7}) % std::int64_t{7}), on(source));
+  });
   check(x, [&](auto on, const auto& v) { return index_put(v, {on(rows)}, on(source), true); });
   check(source, [&](auto on, const auto& v) { return index_put(on(x), {on(rows)}, v); });
   check(r({7, 65}), [&](auto on, const auto& v) { return gather(v, 0, on(index)); });

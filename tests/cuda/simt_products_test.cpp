@@ -6,8 +6,8 @@
 #include <taper/nn/parameters.hpp>
 #include <taper/ops/linear.hpp>
 #include <taper/ops/matmul.hpp>
-#include <taper/ops/recurrent.hpp>
 #include <taper/ops/random_numbers.hpp>
+#include <taper/ops/recurrent.hpp>
 #include <taper/optim/adam.hpp>
 
 #include "tests/cuda/against_host.hpp"
@@ -52,7 +52,8 @@ TEST_CASE("products of all sizes and layouts") {
   check({r({5, 70}), r({66, 5})}, [](const auto& v) { return matmul(t(v[0]), t(v[1])).eval(); });
   check({r({3, 1, 4, 5}), r({2, 5, 70})}, product);
   check({r({3, 400}), r({400, 2})}, product);
-  check<std::complex<double>>({irregular<std::complex<double>>({7, 40}), irregular<std::complex<double>>({40, 5})}, product);
+  check<std::complex<double>>({irregular<std::complex<double>>({7, 40}), irregular<std::complex<double>>({40, 5})},
+                              product);
   check<std::int32_t>({irregular<std::int32_t>({7, 40}), irregular<std::int32_t>({40, 5})}, product);
   check<bfloat16>({irregular<bfloat16>({4, 33}), irregular<bfloat16>({5, 33}), irregular<bfloat16>({5})},
                   [](const auto& v) { return linear(v[0], v[1], v[2]).eval(); });
@@ -63,8 +64,13 @@ TEST_CASE("a product is the same bits for any number of threads, and needs each 
   const auto run = [&](int threads, int forgotten) {
     simt::settings.threads = threads;
     Tensor<float> c = zeros<float>({67, 66});
-    const detail::GemmTiles<float> tiles(
-        {.op = "test", .m = 67, .n = 66, .k = 40, .a = {a.data_ptr(), 40, 1, 0}, .b = {b.data_ptr(), 66, 1, 0}, .c = {c.data_ptr(), 66, 1, 0}});
+    const detail::GemmTiles<float> tiles({.op = "test",
+                                          .m = 67,
+                                          .n = 66,
+                                          .k = 40,
+                                          .a = {a.data_ptr(), 40, 1, 0},
+                                          .b = {b.data_ptr(), 66, 1, 0},
+                                          .c = {c.data_ptr(), 66, 1, 0}});
     simt::System::for_each_block(tiles.tiles(1), Forgetting<detail::GemmTiles<float>>{tiles, forgotten});
     return c;
   };
@@ -74,14 +80,16 @@ TEST_CASE("a product is the same bits for any number of threads, and needs each 
   for (const int threads : {32, 96, 512}) CHECK(equal(run(threads, -1), c));
   CHECK(equal(run(256, 0), c));  // before what is staged first nothing was read
   for (const int forgotten : {1, 2, 3, 4, 5})
-    CHECK_THROWS_WITH(run(256, forgotten), Catch::Contains("no barrier in between") || Catch::Contains("nobody has written"));
+    CHECK_THROWS_WITH(run(256, forgotten),
+                      Catch::Contains("no barrier in between") || Catch::Contains("nobody has written"));
   simt::settings = before;
 }
 
 TEST_CASE("recurrent layers") {
   const auto walk = [](const auto& step) {
     return [step](const auto& v) {
-      return detail::whole_sequence("step", step, detail::RecurrentInputs<float, device_t<decltype(v[0])>>{v[0], v[1], v[3], v[2], v[4]}, false);
+      return detail::whole_sequence(
+          "step", step, detail::RecurrentInputs<float, device_t<decltype(v[0])>>{v[0], v[1], v[3], v[2], v[4]}, false);
     };
   };
   check({r({3, 2, 20}), r({20, 5}), r({2, 5}), r({20}), r({2, 5}, 6)}, walk(detail::LSTMStep{}));

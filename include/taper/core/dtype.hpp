@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/config.hpp>
+#include <taper/core/complex_operators.hpp>
 #include <taper/core/half.hpp>
 
 #include <complex>

@@ -47,7 +47,7 @@ struct SumReducer {
   TAPER_HD static constexpr Acc identity() { return Acc{}; }
   template <class A>
   static void fold(Acc& acc, const T* p, std::int64_t n) { acc += sum_run<T, A>(p, n); }
-  TAPER_HD static void combine(Acc& acc, Acc other) { acc += other; }
+  TAPER_HD static void combine(Acc& acc, Acc other) { acc = acc + other; }
 };
 
 template <class T>
@@ -58,7 +58,7 @@ struct ProdReducer {
   static void fold(Acc& acc, const T* p, std::int64_t n) {
     for (std::int64_t i = 0; i < n; ++i) acc *= p[i];
   }
-  TAPER_HD static void combine(Acc& acc, Acc other) { acc *= other; }
+  TAPER_HD static void combine(Acc& acc, Acc other) { acc = acc * other; }
 };
 
 /// Largest (or smallest) value; NaN wins, as in PyTorch's amax and amin.

@@ -140,7 +140,7 @@ struct ConvWeightGradient {
     if (partial)
       partial[item] = acc;
     else
-      dw[weight] = static_cast<T>(static_cast<gemm_sum_t<T>>(acc));
+      dw[weight] = static_cast<T>(cast_number<gemm_sum_t<T>>(acc));
   }
 
  private:
@@ -161,7 +161,7 @@ struct ConvWeightGradient {
         add_elements<T>(some, x[((n * s.c.d + channel) * s.h + iy) * s.w + ix],
                        dy[((n * s.oc.d + o) * s.oh.d + oy) * s.ow.d + ox]);
       }
-      all += Acc(some);
+      all = all + cast_number<Acc>(some);
     }
     return all;
   }

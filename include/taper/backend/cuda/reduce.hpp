@@ -93,7 +93,7 @@ struct ReduceKernel {
       std::int64_t at[operands];
       for (int k = 0; k < operands; ++k) at[k] = start[k];
       reduced.add(i, at);
-      R::combine(acc, Acc(value(at)));
+      R::combine(acc, cast_number<Acc>(value(at)));
     }
     return acc;
   }

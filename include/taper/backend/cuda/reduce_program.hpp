@@ -75,7 +75,7 @@ struct ProgramGradient {
   template <int L>
   TAPER_INLINE TAPER_HD void choose(Sum& out, const RegisterFile<P, Elements>& adjoint) const {
     if constexpr (P::template analysis<SavedOutput>.reached[L])
-      if (L == leaf) out = Sum(get<L>(adjoint));
+      if (L == leaf) out = cast_number<Sum>(get<L>(adjoint));
   }
 };
 

@@ -116,9 +116,9 @@ struct FoldScan {
   const stored_t<T>* x;
   Out* y;
   TAPER_INLINE TAPER_HD State load(std::int64_t at, std::int64_t, std::int64_t) const {
-    return static_cast<State>(widen<T>(x[at]));
+    return cast_number<State>(widen<T>(x[at]));
   }
-  TAPER_INLINE TAPER_HD void store(std::int64_t at, const State& state) const { y[at] = static_cast<Out>(state); }
+  TAPER_INLINE TAPER_HD void store(std::int64_t at, const State& state) const { y[at] = cast_number<Out>(state); }
   TAPER_INLINE TAPER_HD void combine(State& state, const State& next) const { state = Op::step(state, next); }
 };
 
