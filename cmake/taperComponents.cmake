@@ -30,7 +30,7 @@ set(taper_cuda_package CUDAToolkit)
 set(taper_cuda_optional cuDNN)
 set(taper_cuda_version 13)
 set(taper_cuda_target CUDA::cublas)
-set(taper_cuda_links CUDA::cublas
+set(taper_cuda_links CUDA::cublas CUDA::cublasLt
     "$<IF:$<STREQUAL:$<UPPER_CASE:$<TARGET_PROPERTY:CUDA_RUNTIME_LIBRARY>>,SHARED>,CUDA::cudart,CUDA::cudart_static>"
     "$<TARGET_NAME_IF_EXISTS:cuDNN::cudnn>")
 set(taper_cuda_options

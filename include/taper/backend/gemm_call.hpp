@@ -28,4 +28,12 @@ struct GemmCall {
   double alpha = 1, beta = 0;
 };
 
+/// What a device's library may do to a product as it stores it.
+enum class GemmActivation { none, relu, gelu_tanh };
+template <class T>
+struct GemmFinish {
+  const T* bias = nullptr;  // one for each column of C, side by side, or none
+  GemmActivation activation = GemmActivation::none;
+};
+
 }  // namespace taper::inline TAPER_ABI::base

@@ -88,15 +88,20 @@ inline autograd::FusedNode* record_program(const ProgramInfo& info, const LeafRe
   return node;
 }
 
-/// Runs a program and records it. `ops` is null where no gradient can flow.
+/// Makes a program that has run the source of its result. `ops` is null where no gradient can flow.
+inline void record_result(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, const autograd::GradOps* ops,
+                          TensorRecord& out) {
+  if (!ops || !wants_node(info, leaves)) return;
+  autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, leaves, data, shape, &out));
+  autograd::set_slot(out, autograd::make_only_output(std::move(recorded), ops, shape));
+}
+
+/// Runs a program and records it.
 template <Device D>
 RecordPtr evaluate_program(const ProgramInfo& info, LeafRef* leaves, const void* data, const Shape& shape, const autograd::GradOps* ops) {
   RecordPtr held;
   RecordPtr out = run_program<D>(info, leaves, data, shape, held);
-  if (ops && wants_node(info, leaves)) {
-    autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, leaves, data, shape, out.get()));
-    autograd::set_slot(*out, autograd::make_only_output(std::move(recorded), ops, shape));
-  }
+  record_result(info, leaves, data, shape, ops, *out);
   return out;
 }
 template <class P, Scalar T, Device D>
@@ -105,12 +110,44 @@ const autograd::GradOps* grad_ops_for() {
   else return nullptr;
 }
 
+/// An op over a product that its device's library may do as it stores the product.
+template <class N>
+concept InProduct = requires(const N& node, GemmActivation activation) {
+  activation = node.op.in_product();
+  node.operands.a.producer.activated(activation);
+};
+
+/// Such an op in the product's own call. Null where that is not done, as where the op's gradient reads the product, which would be
+/// stored nowhere.
+template <class N>
+RecordPtr evaluate_in_product(const N& node, const Shape& shape) {
+  using T = typename N::value_type;
+  using D = typename N::device_type;
+  using P = typename Lowering<N>::P;
+  constexpr const ProgramInfo& info = InfoFor<P, D>::info;
+  const auto& product = node.operands.a;
+  GemmActivation activation = node.op.in_product();
+  if (product.made.defined() || activation == GemmActivation::none || (product.producer.record && gradient_reads(info, 0))) return {};
+  Tensor<T, D> y = product.producer.activated(activation);
+  if (activation != GemmActivation::none) {
+    product.made = std::move(y);
+    return {};
+  }
+  Lowering<N> low(node, true);
+  low.leaves[0].set(ask_gradient(y).record());
+  RecordPtr out = make_alias(y.record(), geometry_of(y.record()));
+  if constexpr (!inference_only) record_result(info, low.leaves, low.settings(), shape, grad_ops_for<P, T, D>(), *out);
+  return out;
+}
+
 template <class N>
 RecordPtr evaluate(const N& node, const Shape& shape) {
   static_assert(!N::open, "the variable of a let() has no value outside the function given to let()");
   using D = typename N::device_type;
   using P = typename Lowering<N>::P;
   static_assert(on_host<D> || Accelerated<D>, "evaluating a pointwise expression on this device needs its backend: compile this file as .cu");
+  if constexpr (InProduct<N>)
+    if (RecordPtr out = evaluate_in_product(node, shape)) return out;
   Lowering<N> low(node, on_host<D> && shape.numel() >= least_finished);
   RecordPtr held;
   if constexpr (!on_host<D> && !Accelerated<D>) return held;

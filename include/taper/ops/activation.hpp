@@ -2,6 +2,7 @@
 // Activations that are straight lines between kinks: the relu family, the hard ones, the shrinks, threshold.
 #pragma once
 
+#include <taper/backend/gemm_call.hpp>
 #include <taper/ops/operands.hpp>
 
 namespace taper::inline TAPER_CODE {
@@ -14,6 +15,7 @@ struct Relu : PromotingOp {
   TAPER_HD TAPER_INLINE V operator()(V x) const { return math::max(x, V(0)); }
   template <int I, class V>
   TAPER_HD TAPER_INLINE V vjp(V, V y, V g) const { return select(y <= V(0), V(0), g); }
+  static detail::GemmActivation in_product() { return detail::GemmActivation::relu; }
 };
 
 /// x clamped to [lo, hi]. Gradient: 1 between them, 0 elsewhere and at the ends.

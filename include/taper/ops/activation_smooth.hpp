@@ -2,6 +2,7 @@
 // Activations made of exponentials: the elu family, gelu, silu, mish, softplus and their like.
 #pragma once
 
+#include <taper/backend/gemm_call.hpp>
 #include <taper/ops/error_function.hpp>
 #include <taper/ops/exponential.hpp>
 #include <taper/ops/hyperbolic.hpp>
@@ -45,6 +46,9 @@ struct Gelu : FloatingOp {
     }
     const V t = math::tanh(inner(x));
     return V(0.5) * (V(1) + t) + V(0.5) * x * ((V(1) - t * t) * (V(slope) * (V(1) + V(3 * cubic) * (x * x))));
+  }
+  detail::GemmActivation in_product() const {
+    return approximate == GeluApproximate::tanh ? detail::GemmActivation::gelu_tanh : detail::GemmActivation::none;
   }
 
  private:

@@ -86,13 +86,27 @@ struct LinearProducer : ProducerBase<T, D> {
   Tensor<T, D> operator()(const Epilogue* epilogue = nullptr) const& { return LinearProducer(*this)(epilogue); }
   /// For the last time: backward takes the operands over.
   Tensor<T, D> operator()(const Epilogue* epilogue = nullptr) && {
+    if constexpr (on_host<D>) return make(epilogue);
+    else return make(nullptr);
+  }
+  /// With an activation, which becomes none, where the device's library does that in the same call.
+  Tensor<T, D> activated(GemmActivation& activation) const
+    requires(!on_host<D>)
+  {
+    return LinearProducer(*this).make(&activation);
+  }
+
+ private:
+  using Then = std::conditional_t<on_host<D>, const Epilogue*, GemmActivation*>;
+
+  Tensor<T, D> make(Then then) {
     const GradMode mode(this->record != 0);
     const Tensor<T, D>&held = x.get(), &w = weight.get(), &b = bias.get();
     const Tensor<T, D> copy = held.is_contiguous() ? Tensor<T, D>() : contiguous(held), &input = copy.defined() ? copy : held;
     const std::int64_t out = w.shape()[0];
     Tensor<T, D> y = empty_tensor<T, D>(this->result);
     const std::int64_t m = out > 0 ? y.numel() / out : 0;
-    multiply(input, w, b, y, m, epilogue);
+    multiply(input, w, b, y, m, then);
     if constexpr (Differentiable<T> && !inference_only) {
       if (!this->record) return y;
       autograd::SlotPtr edges[] = {autograd::edge_to(input), autograd::edge_to(w), autograd::edge_to(b)};
@@ -104,15 +118,23 @@ struct LinearProducer : ProducerBase<T, D> {
     return y;
   }
 
- private:
-  static void multiply(const Tensor<T, D>& x, const Tensor<T, D>& w, const Tensor<T, D>& b, Tensor<T, D>& y, std::int64_t m, const Epilogue* epilogue) {
+  static void multiply(const Tensor<T, D>& x, const Tensor<T, D>& w, const Tensor<T, D>& b, Tensor<T, D>& y, std::int64_t m, Then then) {
     const std::int64_t out = w.shape()[0], in = w.shape()[1];
     if constexpr (!on_host<D>) {
-      if (b.defined()) Accelerator<D>::copy(expand(detach(b), y.shape()).record(), y.record());
+      GemmCall<T> call{"linear", m, out, in, {x.data_ptr(), in, 1}, {w.data_ptr(), w.strides()[1], w.strides()[0]}, {y.data_ptr(), out, 1}};
       count_pass();
-      Accelerator<D>::gemm(GemmCall<T>{"linear", m, out, in, {x.data_ptr(), in, 1}, {w.data_ptr(), w.strides()[1], w.strides()[0]},
-                                       {y.data_ptr(), out, 1}, 1, 1, b.defined() ? 1.0 : 0.0});
+      if (b.defined() || then) {
+        const bool side_by_side = b.defined() && b.is_contiguous();
+        const GemmFinish<T> finish{side_by_side ? b.data_ptr() : nullptr, then ? *then : GemmActivation::none};
+        if (b.defined() == side_by_side && Accelerator<D>::gemm(call, finish)) {
+          if (then) *then = GemmActivation::none;
+          return;
+        }
+      }
+      if (b.defined()) call.beta = 1, Accelerator<D>::copy(expand(detach(b), y.shape()).record(), y.record());
+      Accelerator<D>::gemm(call);
     } else {
+      const Epilogue* epilogue = then;
       Tensor<T, D> dense_bias;
       const T* bias = nullptr;
       if (b.defined()) bias = (b.is_contiguous() ? b : dense_bias = dense(b)).data_ptr();

@@ -82,16 +82,26 @@ inline cublasHandle_t cublas_handle(std::string_view op, cudaStream_t stream) {
   return handle;
 }
 
+/// What products of T are summed in. TF32 is for those of float: 16-bit floats have their own units.
+template <OfCublas T>
+cublasComputeType_t cublas_compute() {
+  return sizeof(real_t<typename CublasType<T>::Sum>) == 8      ? CUBLAS_COMPUTE_64F
+         : sizeof(T) >= sizeof(float) && cuda::tf32_allowed() ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                                              : CUBLAS_COMPUTE_32F;
+}
+
+template <class T>
+[[noreturn]] void raise_not_multiplied(const GemmCall<T>& call, cublasStatus_t status) {
+  raise<DeviceError>(call.op, "cuBLAS could not multiply ", call.batch, " times (", call.m, ", ", call.k, ") by (", call.k, ", ", call.n, ") of ",
+                     dtype_of<T>, ": ", cublasGetStatusString(status));
+}
+
 /// Runs a call whose operands BLAS can reach.
 template <OfCublas T>
 void cublas_gemm(const GemmCall<T>& call, const BlasCall& blas, cudaStream_t stream) {
   using Sum = typename CublasType<T>::Sum;
   constexpr cudaDataType_t data = CublasType<T>::data;
-  const bool narrow = sizeof(real_t<Sum>) == 4;
-  // TF32 is for products of float: 16-bit floats have their own units.
-  const cublasComputeType_t compute = !narrow                                            ? CUBLAS_COMPUTE_64F
-                                      : sizeof(T) >= sizeof(float) && cuda::tf32_allowed() ? CUBLAS_COMPUTE_32F_FAST_TF32
-                                                                                         : CUBLAS_COMPUTE_32F;
+  const cublasComputeType_t compute = cublas_compute<T>();
   const Sum alpha(static_cast<real_t<Sum>>(call.alpha)), beta(static_cast<real_t<Sum>>(call.beta));
   const cublasOperation_t op_a = blas.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N, op_b = blas.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
   const T *a = blas.swapped ? call.b.data : call.a.data, *b = blas.swapped ? call.a.data : call.b.data;
@@ -103,9 +113,7 @@ void cublas_gemm(const GemmCall<T>& call, const BlasCall& blas, cudaStream_t str
           : cublasGemmStridedBatchedEx_64(handle, op_a, op_b, blas.m, blas.n, blas.k, &alpha, a, data, blas.lead_a, blas.batch_a, b, data,
                                           blas.lead_b, blas.batch_b, &beta, call.c.data, data, blas.lead_c, blas.batch_c, call.batch, compute,
                                           CUBLAS_GEMM_DEFAULT);
-  if (status != CUBLAS_STATUS_SUCCESS)
-    raise<DeviceError>(call.op, "cuBLAS could not multiply ", call.batch, " times (", call.m, ", ", call.k, ") by (", call.k, ", ", call.n, ") of ",
-                       dtype_of<T>, ": ", cublasGetStatusString(status));
+  if (status != CUBLAS_STATUS_SUCCESS) raise_not_multiplied(call, status);
 }
 
 }  // namespace base

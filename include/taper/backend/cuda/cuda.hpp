@@ -6,7 +6,7 @@
 #include <taper/backend/cuda/event.hpp>
 #include <taper/backend/cuda/memory.hpp>
 #if TAPER_NVCC
-#include <taper/backend/cuda/cublas.hpp>
+#include <taper/backend/cuda/cublaslt.hpp>
 #include <taper/backend/cuda/cudnn_conv.hpp>
 #include <taper/backend/cuda/system.hpp>
 #endif
@@ -123,6 +123,10 @@ struct CudaSystem {
   template <base::OfCublas T>
   static void gemm(const base::GemmCall<T>& call, const base::BlasCall& blas) {
     base::cublas_gemm(call, blas, stream());
+  }
+  template <base::OfCublasLt T>
+  static bool gemm(const base::GemmCall<T>& call, const base::BlasCall& blas, const base::GemmFinish<T>& finish) {
+    return base::cublaslt_gemm<CudaSystem>(call, blas, finish, stream());
   }
 #if TAPER_CUDNN
   static auto convolutions() { return base::CudnnConvolutions<CudaSystem>{stream(), !cuda::tf32_allowed()}; }

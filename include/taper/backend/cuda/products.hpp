@@ -13,6 +13,12 @@ namespace taper::inline TAPER_CODE::detail {
 template <class S, class T>
 concept HasBlas = requires(const GemmCall<T>& call, const BlasCall& blas) { S::gemm(call, blas); };
 
+/// The same with a bias and an activation: false where it leaves such a product to us.
+template <class S, class T>
+concept FinishesProducts = requires(const GemmCall<T>& call, const BlasCall& blas, const GemmFinish<T>& finish) {
+  { S::gemm(call, blas, finish) } -> std::same_as<bool>;
+};
+
 template <class D>
 struct DeviceProducts : DeviceRecurrent<D, DeviceProducts<D>> {
   using System = typename D::System;
@@ -37,7 +43,16 @@ struct DeviceProducts : DeviceRecurrent<D, DeviceProducts<D>> {
     System::for_each_block(tiles.tiles(call.batch), tiles);
   }
 
-  /// The same over several axes of batches, `sizes` with the strides of each operand. C's are those of matrices that follow each
+  /// C = activation(A B + bias) in one call of a library. False, with nothing done, where there is none that does it.
+  template <class T>
+  static bool gemm([[maybe_unused]] const GemmCall<T>& call, [[maybe_unused]] const GemmFinish<T>& finish) {
+    if constexpr (FinishesProducts<System, T>)
+      if (const BlasCall blas(call); call.m > 0 && call.n > 0 && call.k > 0 && blas.possible_a && blas.possible_b && blas.possible_c)
+        return System::gemm(call, blas, finish);
+    return false;
+  }
+
+  /// Products over several axes of batches, `sizes` with the strides of each operand. C's are those of matrices that follow each
   /// other.
   template <class T>
   static void gemm(GemmCall<T> call, const Shape& sizes, Strides a, Strides b, const Strides& c) {
