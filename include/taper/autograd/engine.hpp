@@ -53,6 +53,8 @@ class Pass {
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
   bool create_graph() const noexcept { return !first_order_only && options_.create_graph; }
+  /// True where another pass may follow through the same graph.
+  bool keeps_graph() const noexcept { return options_.retain_graph || options_.create_graph; }
   /// True of a pass that serves chosen inputs only.
   bool selective() const noexcept { return !options_.wanted.empty(); }
 

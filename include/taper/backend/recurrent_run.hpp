@@ -34,4 +34,41 @@ struct RecurrentGradients {
   T *in, *hidden, *h0, *c0, *hh;
 };
 
+enum class RecurrentKind { relu, tanh, lstm, gru };
+
+/// A layer over a whole sequence, in one direction or both, as a device's library runs it: x (steps, n, in), states (directions,
+/// n, size). What it makes lies in one array: the states of all steps (steps, n, directions size), the last ones, the last c.
+struct RecurrentLayer {
+  RecurrentKind kind;
+  std::int64_t steps, n, in, size, directions;
+  bool bias, keep;  // keep: a gradient will be wanted
+
+  bool has_c() const { return kind == RecurrentKind::lstm; }
+  std::int64_t gates() const { return kind == RecurrentKind::lstm ? 4 : kind == RecurrentKind::gru ? 3 : 1; }
+  std::int64_t block() const { return directions * n * size; }
+};
+
+/// What the library takes for it, in bytes, and where in the buffer of all weights it wants those of a direction, in elements:
+/// weight_ih, weight_hh, bias_ih, bias_hh.
+struct RecurrentPlaces {
+  std::size_t weights = 0, reserve = 0, work = 0;
+  std::int64_t at[2][4] = {};
+};
+
+/// Such a run. h0, c0 (LSTM) and weights are read, `all` is made, `reserve` is for the gradient.
+template <class T>
+struct RecurrentLayerRun {
+  RecurrentLayer layer;
+  RecurrentPlaces places;
+  const T *x, *h0, *c0, *weights;
+  T* all;
+  void* reserve;
+};
+/// And back: from the gradient of `all` to those of x, h0 and c0, and, added to what is there, of the weights where that is wanted.
+template <class T>
+struct RecurrentLayerGradients {
+  const T* up;
+  T *x, *h0, *c0, *weights;
+};
+
 }  // namespace taper::inline TAPER_ABI::base

@@ -62,9 +62,10 @@ struct Gelu : FloatingOp {
   }
   /// Phi(x), e = e^(-x^2 / 2). Floats: e times a polynomial in 1 / (1 + 0.3 |x|), which is what Phi(-|x|) looks like far
   /// out (relative error 6e-8 before rounding up to 13, where it ends), so that the derivative shares the exponential.
+  /// Whole tensors, in gradients of gradients, take erf, whose own gradient is exact.
   template <class V>
   TAPER_HD TAPER_INLINE static V distribution(V x, V e) {
-    if constexpr (std::is_same_v<scalar_of<V>, double>) {
+    if constexpr (std::is_same_v<scalar_of<V>, double> || !(PackValue<V> || ScalarValue<V>)) {
       return V(0.5) * (V(1) + math::erf(x * V(0x1.6a09e667f3bcdp-1)));
     } else {
       constexpr double c[] = {-0.16865008911516244, 0.22759136618789064, -0.0752802826678692, 0.14168525832524836,

@@ -28,6 +28,26 @@ const T* memory_of(const Tensor<T, D>& x) {
   return x.defined() ? x.data_ptr() : nullptr;
 }
 
+/// Gives the gradients of what an op read, which themselves have gradients: those of y = f(copies), computed from differentiable
+/// functions. The copies stand for inputs that may depend on each other.
+template <Scalar T, Device D, class F>
+void give_replayed(const autograd::BackwardContext& ctx, std::span<const Saved<T, D>> given, const F& f) {
+  std::vector<Tensor<T, D>> x(given.size()), wanted;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (!given[i].defined()) continue;
+    x[i] = clone(given[i].get());
+    if (ctx.wants(static_cast<int>(i))) wanted.push_back(x[i]);
+  }
+  const Tensor<T, D> y = f(x.data());
+  const auto gradients = grad(y, wanted, ctx.grad<T, D>(), {.create_graph = true, .allow_unused = true});
+  auto next = gradients.begin();
+  for (std::size_t i = 0; i < x.size(); ++i)
+    if (const int k = static_cast<int>(i); given[i].defined() && ctx.wants(k)) {
+      if (next->defined()) ctx.give(k, *next);
+      ++next;
+    }
+}
+
 /// Replay computes the same from differentiable functions; it is what create_graph differentiates.
 template <class Cell, class Replay, Scalar T, Device D>
 struct RecurrentBackward {
@@ -36,29 +56,12 @@ struct RecurrentBackward {
   bool reverse;
   Replay replay;
 
-  /// Copies stand between the replay and what it reads, which may depend on each other.
-  void recorded(const autograd::BackwardContext& ctx) const {
-    const Saved<T, D>* given[] = {&in, &hh, &bias, &h0, &c0};
-    Tensor<T, D> x[5];
-    std::vector<Tensor<T, D>> wanted;
-    for (int i = 0; i < 5; ++i) {
-      if (!given[i]->defined()) continue;
-      x[i] = clone(given[i]->get());
-      if (ctx.wants(i)) wanted.push_back(x[i]);
-    }
-    const Tensor<T, D> y = replay(RecurrentInputs<T, D>{x[0], x[1], x[2], x[3], x[4]}, reverse);
-    const auto gradients = grad(y, wanted, ctx.grad<T, D>(), {.create_graph = true, .allow_unused = true});
-    auto next = gradients.begin();
-    for (int i = 0; i < 5; ++i)
-      if (given[i]->defined() && ctx.wants(i)) {
-        if (next->defined()) ctx.give(i, *next);
-        ++next;
-      }
-  }
-
   void operator()(const autograd::BackwardContext& ctx) const {
     if constexpr (!first_order_only)
-      if (ctx.create_graph()) return recorded(ctx);
+      if (ctx.create_graph()) {
+        const Saved<T, D> given[] = {in, hh, bias, h0, c0};
+        return give_replayed<T, D>(ctx, given, [&](const Tensor<T, D>* x) { return replay(RecurrentInputs<T, D>{x[0], x[1], x[2], x[3], x[4]}, reverse); });
+      }
     const Tensor<T, D> g = dense(ctx.grad<T, D>()), w = dense(hh.get()), h_first = dense(h0.get());
     const Tensor<T, D> c_first = Cell::has_c ? dense(c0.get()) : Tensor<T, D>();
     Tensor<T, D> y = ctx.output<T, D>(), gates = saved, cells = c;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Whether convolutions go through cuDNN: where its header is found, unless TAPER_CUDNN is 0, in all units of a program
+// Whether convolutions and recurrent layers go through cuDNN: where its header is found, unless TAPER_CUDNN is 0, in all units of a program
 // alike.
 #pragma once
 
 #include <taper/backend/cuda/errors.hpp>
+#include <taper/core/dtype.hpp>
 
 #if !defined(TAPER_CUDNN)
 #if __has_include(<cudnn.h>)
@@ -29,6 +30,31 @@ inline bool cudnn_supports(std::string_view op, cudnnStatus_t status) {
   return true;
 }
 
+/// What cuDNN calls a dtype. Sums are of the compute type.
+template <class T>
+struct CudnnType;
+template <>
+struct CudnnType<float> {
+  static constexpr cudnnDataType_t data = CUDNN_DATA_FLOAT;
+};
+template <>
+struct CudnnType<double> {
+  static constexpr cudnnDataType_t data = CUDNN_DATA_DOUBLE;
+};
+template <>
+struct CudnnType<float16> {
+  static constexpr cudnnDataType_t data = CUDNN_DATA_HALF;
+};
+template <>
+struct CudnnType<bfloat16> {
+  static constexpr cudnnDataType_t data = CUDNN_DATA_BFLOAT16;
+};
+
+template <class T>
+concept OfCudnn = requires {
+  CudnnType<T>::data;
+};
+
 /// A thing of cuDNN's that is made and destroyed.
 template <class T, cudnnStatus_t (*Create)(T*), cudnnStatus_t (*Destroy)(T)>
 class CudnnOwned {
@@ -41,6 +67,22 @@ class CudnnOwned {
 
  private:
   T it_{};
+};
+
+/// Memory for the length of a call.
+template <class Memory>
+struct CudnnSpace {
+  std::size_t bytes = 0;
+  void* data = nullptr;
+  void take() {
+    if (bytes > 0) data = Memory::allocate(bytes);
+  }
+  CudnnSpace() = default;
+  CudnnSpace(const CudnnSpace&) = delete;
+  CudnnSpace& operator=(const CudnnSpace&) = delete;
+  ~CudnnSpace() {
+    if (data) Memory::deallocate(data, bytes);
+  }
 };
 
 /// The handles of a thread, one per device, each with the stream that it was told last.

@@ -5,35 +5,9 @@
 #include <taper/backend/cpu/conv_shape.hpp>
 #include <taper/backend/cuda/cudnn.hpp>
 #include <taper/backend/cuda/nondeterministic.hpp>
-#include <taper/core/dtype.hpp>
 
 #if TAPER_CUDNN
 namespace taper::inline TAPER_ABI::base {
-
-/// What cuDNN calls a dtype. Sums are of the compute type.
-template <class T>
-struct CudnnType;
-template <>
-struct CudnnType<float> {
-  static constexpr cudnnDataType_t data = CUDNN_DATA_FLOAT;
-};
-template <>
-struct CudnnType<double> {
-  static constexpr cudnnDataType_t data = CUDNN_DATA_DOUBLE;
-};
-template <>
-struct CudnnType<float16> {
-  static constexpr cudnnDataType_t data = CUDNN_DATA_HALF;
-};
-template <>
-struct CudnnType<bfloat16> {
-  static constexpr cudnnDataType_t data = CUDNN_DATA_BFLOAT16;
-};
-
-template <class T>
-concept OfCudnn = requires {
-  CudnnType<T>::data;
-};
 
 /// Whether the sizes of a convolution fit cuDNN's, and there is something to do.
 inline bool cudnn_takes(const Conv2dShape& s) {
@@ -160,19 +134,7 @@ struct CudnnConvolutions {
     return same_bits;
   }
 
-  struct Workspace {
-    std::size_t bytes = 0;
-    void* data = nullptr;
-    void take() {
-      if (bytes > 0) data = Memory::allocate(bytes);
-    }
-    Workspace() = default;
-    Workspace(const Workspace&) = delete;
-    Workspace& operator=(const Workspace&) = delete;
-    ~Workspace() {
-      if (data) Memory::deallocate(data, bytes);
-    }
-  };
+  using Workspace = CudnnSpace<Memory>;
 
   template <class T>
   static void add_bias(const ConvCall<T>& call, cudnnHandle_t handle, const CudnnConv& c, cudnnTensorDescriptor_t to) {

@@ -41,10 +41,21 @@ struct CopyElements {
   TAPER_HD void operator()(std::int64_t i) const { to[i] = from[i]; }
 };
 
+/// A system with a library of its own for whole layers of T: plan and run return false where it leaves a layer to us.
+template <class S, class T>
+concept HasRecurrentLayers = requires(const RecurrentLayer& layer, RecurrentPlaces& places, const RecurrentLayerRun<T>& run) {
+  { S::recurrent_layers().template plan<T>(layer, places) } -> std::same_as<bool>;
+  { S::recurrent_layers().forward(run) } -> std::same_as<bool>;
+};
+
 /// The walks of backend/cpu/recurrent_walk.hpp. P: what gives gemm.
 template <class D, class P>
 struct DeviceRecurrent {
   using System = typename D::System;
+
+  template <class T>
+  static constexpr bool has_recurrent_layers = HasRecurrentLayers<System, T>;
+  static auto recurrent_layers() { return System::recurrent_layers(); }
 
   template <class Cell, class T>
   static void recurrent(const RecurrentRun<T>& run) {

@@ -9,7 +9,7 @@
 #include <taper/ops/hyperbolic.hpp>
 #include <taper/ops/join.hpp>
 #include <taper/ops/linear.hpp>
-#include <taper/ops/recurrent.hpp>
+#include <taper/ops/recurrent_layer.hpp>
 
 #include <map>
 #include <string>
@@ -61,6 +61,7 @@ struct RecurrentWeights {
 struct RNNStep {
   static constexpr std::int64_t gates = 1;
   nn::RNNNonlinearity nonlinearity = nn::RNNNonlinearity::tanh;
+  RecurrentKind kind() const { return nonlinearity == nn::RNNNonlinearity::tanh ? RecurrentKind::tanh : RecurrentKind::relu; }
 
   template <Scalar T, Device D>
   void operator()(const Tensor<T, D>& input, const RecurrentWeights<T, D>& w, Tensor<T, D>& h, Tensor<T, D>& /*c*/) const {
@@ -77,6 +78,7 @@ Tensor<T, D> gate(const Tensor<T, D>& gates, std::int64_t index, std::int64_t si
 /// Gates i, f, g, o: c = sigmoid(f) c + sigmoid(i) tanh(g), h = sigmoid(o) tanh(c), projected where hr is defined.
 struct LSTMStep {
   static constexpr std::int64_t gates = 4;
+  static RecurrentKind kind() { return RecurrentKind::lstm; }
 
   template <Scalar T, Device D>
   void operator()(const Tensor<T, D>& input, const RecurrentWeights<T, D>& w, Tensor<T, D>& h, Tensor<T, D>& c) const {
@@ -91,6 +93,7 @@ struct LSTMStep {
 /// Gates r, z, n: n = tanh(input_n + sigmoid(r) hidden_n), h = (1 - sigmoid(z)) n + sigmoid(z) h.
 struct GRUStep {
   static constexpr std::int64_t gates = 3;
+  static RecurrentKind kind() { return RecurrentKind::gru; }
 
   template <Scalar T, Device D>
   void operator()(const Tensor<T, D>& input, const RecurrentWeights<T, D>& w, Tensor<T, D>& h, Tensor<T, D>& /*c*/) const {
@@ -122,6 +125,31 @@ struct RecurrentReplay {
     }
     if (c.defined()) outputs.push_back(c);
     return stack(outputs, 0);
+  }
+};
+
+/// A layer step by step, as recurrent_layer gives it.
+template <class Step>
+struct RecurrentLayerReplay {
+  Step step;
+
+  template <Scalar T, Device D>
+  Tensor<T, D> operator()(const Tensor<T, D>* in, std::int64_t directions) const {
+    const std::int64_t steps = in[0].size(0);
+    std::vector<Tensor<T, D>> sides, h, c;
+    for (std::int64_t k = 0; k < directions; ++k) {
+      const Tensor<T, D>* w = in + 3 + 4 * k;  // weight_ih, weight_hh, bias_ih, bias_hh
+      const Tensor<T, D> all = RecurrentReplay<Step>{step}(
+          RecurrentInputs<T, D>{linear(in[0], w[0], w[2]), w[1], w[3], select(in[1], 0, k), in[2].defined() ? select(in[2], 0, k) : Tensor<T, D>()}, k == 1);
+      sides.push_back(narrow(all, 0, 0, steps));
+      h.push_back(select(all, 0, k == 1 ? 0 : steps - 1));
+      if (in[2].defined()) c.push_back(select(all, 0, steps));
+    }
+    std::vector<Tensor<T, D>> parts{cat(sides, -1)};
+    const Shape one{1, parts[0].size(1), parts[0].size(2)};
+    parts.push_back(reshape(stack(h), one));
+    if (!c.empty()) parts.push_back(reshape(stack(c), one));
+    return cat(parts, 0);
   }
 };
 
@@ -222,7 +250,8 @@ class Recurrent {
     auto weight = weights.begin();
     for (std::int64_t layer = 0; layer < num_layers; ++layer) {
       Tensor<T, D> sides[2];
-      for (std::int64_t direction = 0; direction < directions(); ++direction) {
+      const bool by_library = run_by_library(name, x, time, layer, h0, c0, step, weight, last_h, last_c);
+      for (std::int64_t direction = 0; direction < directions() && !by_library; ++direction) {
         const RecurrentWeights<T, D> w = next(weight);
         const Tensor<T, D> input = linear(x, w.ih, w.bias_ih);  // one product for all steps
         const std::int64_t row = layer * directions() + direction;
@@ -247,7 +276,7 @@ class Recurrent {
         last_h.push_back(h);
         if (cell) last_c.push_back(c);
       }
-      x = bidirectional ? cat({sides[0], sides[1]}, -1) : sides[0];
+      if (!by_library) x = bidirectional ? cat({sides[0], sides[1]}, -1) : sides[0];
       if (dropout > 0 && mode.training && layer + 1 < num_layers) x = taper::dropout(x, dropout);
     }
     RecurrentResult<T, D> out{x, stack(last_h), cell ? stack(last_c) : Tensor<T, D>()};
@@ -261,6 +290,41 @@ class Recurrent {
  private:
   std::int64_t directions() const { return bidirectional ? 2 : 1; }
   std::int64_t output_size() const { return proj_size > 0 ? proj_size : hidden_size; }
+
+  /// Moves x through a layer by the device's library. False, with nothing done, where there is none that runs it.
+  template <class Step, class Iterator>
+  bool run_by_library([[maybe_unused]] std::string_view name, [[maybe_unused]] Tensor<T, D>& x, [[maybe_unused]] int time,
+                      [[maybe_unused]] std::int64_t layer, [[maybe_unused]] const Tensor<T, D>& h0, [[maybe_unused]] const Tensor<T, D>& c0,
+                      [[maybe_unused]] const Step& step, [[maybe_unused]] Iterator& weight, [[maybe_unused]] std::vector<Tensor<T, D>>& last_h,
+                      [[maybe_unused]] std::vector<Tensor<T, D>>& last_c) const {
+    if constexpr (RunsRecurrentLayers<T, D>) {
+      if (proj_size > 0) return false;
+      const std::int64_t n = directions(), steps = x.size(time);
+      RecurrentLayerInputs<T, D> in;
+      in[0] = time == 1 ? transpose(x, 0, 1) : x;
+      in[1] = narrow(h0, 0, layer * n, n);
+      if (c0.defined()) in[2] = narrow(c0, 0, layer * n, n);
+      Iterator after = weight;
+      for (std::size_t i = 3; i < 3 + 4 * static_cast<std::size_t>(n); i += 4) {
+        const RecurrentWeights<T, D> w = next(after);
+        in[i] = w.ih, in[i + 1] = w.hh, in[i + 2] = w.bias_ih, in[i + 3] = w.bias_hh;
+      }
+      const Tensor<T, D> all = recurrent_layer(name, step.kind(), in, n, RecurrentLayerReplay<Step>{step});
+      if (!all.defined()) return false;
+      weight = after;
+      const auto last = [&](std::int64_t row, std::vector<Tensor<T, D>>& to) {
+        const Tensor<T, D> both = reshape(select(all, 0, row), in[1].shape());
+        for (std::int64_t k = 0; k < n; ++k) to.push_back(select(both, 0, k));
+      };
+      last(steps, last_h);
+      if (c0.defined()) last(steps + 1, last_c);
+      x = narrow(all, 0, 0, steps);
+      if (time == 1) x = transpose(x, 0, 1);
+      return true;
+    } else {
+      return false;
+    }
+  }
 
   /// The next layer's or direction's weights, in the order of their names.
   template <class Iterator>
