@@ -55,6 +55,7 @@
 #include <taper/ops/random_numbers.hpp>
 #include <taper/ops/record_in_place.hpp>
 #include <taper/ops/recurrent.hpp>
+#include <taper/ops/recurrent_layer.hpp>
 #include <taper/ops/reduction.hpp>
 #include <taper/ops/repeat.hpp>
 #include <taper/ops/rounding.hpp>

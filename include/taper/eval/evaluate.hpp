@@ -88,8 +88,8 @@ inline autograd::FusedNode* record_program(const ProgramInfo& info, const LeafRe
   return node;
 }
 
-/// Makes a program that has run the source of its result. `ops` is null where no gradient can flow.
-inline void record_result(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, const autograd::GradOps* ops,
+/// Makes a program that has run the source of its result's gradient. `ops` is null where no gradient can flow.
+TAPER_INLINE void record_result(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, const autograd::GradOps* ops,
                           TensorRecord& out) {
   if (!ops || !wants_node(info, leaves)) return;
   autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, leaves, data, shape, &out));
