@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The host's half of recurrent layers through cuDNN, without a GPU: the functions that need one are defined here, by its header's
-// formulas, over host memory. Descriptors are cuDNN's own.
-// Needs: thrust cudnn
+// The host's half of recurrent layers through cuDNN, without a GPU: the functions that need one are defined here, by
+// its header's formulas, over host memory. Descriptors are cuDNN's own. Needs: thrust cudnn
 #include <taper/backend/cuda/cudnn_recurrent.hpp>
 #include <taper/backend/cuda/thrust_host.hpp>
 #include <taper/nn/convert.hpp>
@@ -21,8 +20,12 @@ struct RnnSystem : ThrustCppSystem {
   static constexpr std::string_view name = "thrust::cpp and cuDNN";
   static inline bool exact = true;
   static inline std::int64_t held = 0;
-  static void* allocate(std::size_t bytes) { return held += static_cast<std::int64_t>(bytes), ThrustCppSystem::allocate(bytes); }
-  static void deallocate(void* p, std::size_t bytes) noexcept { held -= static_cast<std::int64_t>(bytes), ThrustCppSystem::deallocate(p, bytes); }
+  static void* allocate(std::size_t bytes) {
+    return held += static_cast<std::int64_t>(bytes), ThrustCppSystem::allocate(bytes);
+  }
+  static void deallocate(void* p, std::size_t bytes) noexcept {
+    held -= static_cast<std::int64_t>(bytes), ThrustCppSystem::deallocate(p, bytes);
+  }
   static auto recurrent_layers() { return base::CudnnRecurrent<RnnSystem>{nullptr, exact}; }
 };
 using D = BasicThrust<RnnSystem>;
@@ -52,8 +55,8 @@ struct Described {
     cudnnDropoutDescriptor_t dropout{};
     int projected = 0, layers = 0;
     std::uint32_t flags = 1;
-    REQUIRE(cudnnGetRNNDescriptor_v8(rnn, &algorithm, &cell, &bias, &direction, &input, &type, &sum, &math, &in, &size, &projected, &layers, &dropout, &flags) ==
-            CUDNN_STATUS_SUCCESS);
+    REQUIRE(cudnnGetRNNDescriptor_v8(rnn, &algorithm, &cell, &bias, &direction, &input, &type, &sum, &math, &in, &size,
+                                     &projected, &layers, &dropout, &flags) == CUDNN_STATUS_SUCCESS);
     CHECK(algorithm == CUDNN_RNN_ALGO_STANDARD);
     CHECK(input == CUDNN_LINEAR_INPUT);
     CHECK(projected == size);
@@ -68,23 +71,34 @@ struct Described {
 
   // An order of the weights that is not PyTorch's: directions last to first, biases, then R, then W, gaps between them.
   static constexpr std::int64_t gap = 5;
-  std::int64_t per_direction() const { return gates() * (2 * size + static_cast<std::int64_t>(size) * size + static_cast<std::int64_t>(size) * in) + 3 * gap; }
+  std::int64_t per_direction() const {
+    return gates() * (2 * size + static_cast<std::int64_t>(size) * size + static_cast<std::int64_t>(size) * in) +
+           3 * gap;
+  }
   std::int64_t total() const { return directions() * per_direction() + gap; }
-  std::int64_t bias_at(int pseudo, int id) const { return gap + (directions() - 1 - pseudo) * per_direction() + id * size; }
+  std::int64_t bias_at(int pseudo, int id) const {
+    return gap + (directions() - 1 - pseudo) * per_direction() + id * size;
+  }
   std::int64_t matrix_at(int pseudo, int id) const {
-    const std::int64_t r = bias_at(pseudo, 2 * gates()) + gap, w = r + static_cast<std::int64_t>(gates()) * size * size + gap;
+    const std::int64_t r = bias_at(pseudo, 2 * gates()) + gap,
+                       w = r + static_cast<std::int64_t>(gates()) * size * size + gap;
     if (asked.scattered && id == 0 && gates() > 1) return w + in * size;  // the second one's place
-    return id >= gates() ? r + static_cast<std::int64_t>(id - gates()) * size * size : w + static_cast<std::int64_t>(id) * size * in;
+    return id >= gates() ? r + static_cast<std::int64_t>(id - gates()) * size * size
+                         : w + static_cast<std::int64_t>(id) * size * in;
   }
 };
 
 /// Numbers of any dtype in memory.
 double number(cudnnDataType_t type, const void* p, std::int64_t i) {
   switch (type) {
-    case CUDNN_DATA_DOUBLE: return static_cast<const double*>(p)[i];
-    case CUDNN_DATA_FLOAT: return static_cast<const float*>(p)[i];
-    case CUDNN_DATA_HALF: return static_cast<double>(static_cast<float>(static_cast<const float16*>(p)[i]));
-    default: return static_cast<double>(static_cast<float>(static_cast<const bfloat16*>(p)[i]));
+    case CUDNN_DATA_DOUBLE:
+      return static_cast<const double*>(p)[i];
+    case CUDNN_DATA_FLOAT:
+      return static_cast<const float*>(p)[i];
+    case CUDNN_DATA_HALF:
+      return static_cast<double>(static_cast<float>(static_cast<const float16*>(p)[i]));
+    default:
+      return static_cast<double>(static_cast<float>(static_cast<const bfloat16*>(p)[i]));
   }
 }
 W read(cudnnDataType_t type, const void* p, const Shape& shape, std::int64_t first = 0) {
@@ -97,10 +111,17 @@ void write(cudnnDataType_t type, const W& x, void* p, std::int64_t first = 0, bo
   for (std::int64_t i = 0; i < all.numel(); ++i) {
     const double v = std::as_const(all).data_ptr()[i] + (add ? number(type, p, first + i) : 0);
     switch (type) {
-      case CUDNN_DATA_DOUBLE: static_cast<double*>(p)[first + i] = v; break;
-      case CUDNN_DATA_FLOAT: static_cast<float*>(p)[first + i] = static_cast<float>(v); break;
-      case CUDNN_DATA_HALF: static_cast<float16*>(p)[first + i] = static_cast<float16>(static_cast<float>(v)); break;
-      default: static_cast<bfloat16*>(p)[first + i] = static_cast<bfloat16>(static_cast<float>(v));
+      case CUDNN_DATA_DOUBLE:
+        static_cast<double*>(p)[first + i] = v;
+        break;
+      case CUDNN_DATA_FLOAT:
+        static_cast<float*>(p)[first + i] = static_cast<float>(v);
+        break;
+      case CUDNN_DATA_HALF:
+        static_cast<float16*>(p)[first + i] = static_cast<float16>(static_cast<float>(v));
+        break;
+      default:
+        static_cast<bfloat16*>(p)[first + i] = static_cast<bfloat16>(static_cast<float>(v));
     }
   }
 }
@@ -111,7 +132,8 @@ struct Pass {
   std::vector<W> matrices, biases;  // by direction and linLayerID
   std::vector<std::int64_t> matrix_places, bias_places;
 
-  Pass(const Described& d, std::int64_t steps, std::int64_t n, const void* x_data, const void* h_data, const void* c_data, const void* weights) {
+  Pass(const Described& d, std::int64_t steps, std::int64_t n, const void* x_data, const void* h_data,
+       const void* c_data, const void* weights) {
     x = read(d.type, x_data, {steps, n, d.in}).requires_grad_();
     h = read(d.type, h_data, {d.directions(), n, d.size}).requires_grad_();
     if (d.cell == CUDNN_LSTM) c = read(d.type, c_data, {d.directions(), n, d.size}).requires_grad_();
@@ -120,10 +142,13 @@ struct Pass {
       const int gates = d.gates();
       for (int id = 0; id < 2 * gates; ++id) {
         matrix_places.push_back(d.matrix_at(k, id)), bias_places.push_back(d.bias_at(k, id));
-        matrices.push_back(read(d.type, weights, {d.size, id < gates ? d.in : d.size}, matrix_places.back()).requires_grad_());
-        biases.push_back((d.biased() ? read(d.type, weights, {d.size}, bias_places.back()) : zeros<double>({d.size})).requires_grad_());
+        matrices.push_back(
+            read(d.type, weights, {d.size, id < gates ? d.in : d.size}, matrix_places.back()).requires_grad_());
+        biases.push_back((d.biased() ? read(d.type, weights, {d.size}, bias_places.back()) : zeros<double>({d.size}))
+                             .requires_grad_());
       }
-      const W *m = &matrices[static_cast<std::size_t>(2 * gates * k)], *b = &biases[static_cast<std::size_t>(2 * gates * k)];
+      const W *m = &matrices[static_cast<std::size_t>(2 * gates * k)],
+              *b = &biases[static_cast<std::size_t>(2 * gates * k)];
       W now = select(h, 0, k), cell = c.defined() ? select(c, 0, k) : W();
       std::vector<W> states(static_cast<std::size_t>(steps));
       for (std::int64_t i = 0; i < steps; ++i) {
@@ -131,8 +156,10 @@ struct Pass {
         const auto input = [&](int g) { return linear(select(x, 0, t), m[g], b[g]).eval(); };
         const auto hidden = [&](int g) { return linear(now, m[gates + g], b[gates + g]).eval(); };
         const auto both = [&](int g) { return (input(g) + hidden(g)).eval(); };
-        if (d.cell == CUDNN_RNN_RELU) now = relu(both(0));
-        else if (d.cell == CUDNN_RNN_TANH) now = tanh(both(0));
+        if (d.cell == CUDNN_RNN_RELU)
+          now = relu(both(0));
+        else if (d.cell == CUDNN_RNN_TANH)
+          now = tanh(both(0));
         else if (d.cell == CUDNN_LSTM) {
           cell = sigmoid(both(1)) * cell + sigmoid(both(0)) * tanh(both(2));
           now = sigmoid(both(3)) * tanh(cell);
@@ -161,7 +188,8 @@ std::pair<std::int64_t, std::int64_t> sizes(cudnnRNNDataDescriptor_t data, const
   int steps = 0, n = 0, size = 0;
   std::vector<int> lengths(64);
   double filling = 0;
-  REQUIRE(cudnnGetRNNDataDescriptor(data, &type, &layout, &steps, &n, &size, 64, lengths.data(), &filling) == CUDNN_STATUS_SUCCESS);
+  REQUIRE(cudnnGetRNNDataDescriptor(data, &type, &layout, &steps, &n, &size, 64, lengths.data(), &filling) ==
+          CUDNN_STATUS_SUCCESS);
   CHECK(type == d.type);
   CHECK(layout == CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED);
   CHECK(size == elements);
@@ -186,10 +214,13 @@ cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess; }
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 const char* cudaGetErrorString(cudaError_t) { return "an error"; }
 const char* cudaGetErrorName(cudaError_t) { return "an error"; }
-cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) { return *handle = reinterpret_cast<cudnnHandle_t>(&asked), CUDNN_STATUS_SUCCESS; }
+cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
+  return *handle = reinterpret_cast<cudnnHandle_t>(&asked), CUDNN_STATUS_SUCCESS;
+}
 cudnnStatus_t cudnnDestroy(cudnnHandle_t) { return CUDNN_STATUS_SUCCESS; }
 cudnnStatus_t cudnnSetStream(cudnnHandle_t, cudaStream_t) { return CUDNN_STATUS_SUCCESS; }
-cudnnStatus_t cudnnSetDropoutDescriptor(cudnnDropoutDescriptor_t, cudnnHandle_t, float p, void* states, size_t bytes, unsigned long long) {
+cudnnStatus_t cudnnSetDropoutDescriptor(cudnnDropoutDescriptor_t, cudnnHandle_t, float p, void* states, size_t bytes,
+                                        unsigned long long) {
   return p == 0 && !states && bytes == 0 ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM;
 }
 cudnnStatus_t cudnnGetRNNWeightSpaceSize(cudnnHandle_t, cudnnRNNDescriptor_t rnn, size_t* bytes) {
@@ -198,26 +229,29 @@ cudnnStatus_t cudnnGetRNNWeightSpaceSize(cudnnHandle_t, cudnnRNNDescriptor_t rnn
   *bytes = static_cast<std::size_t>(d.total()) * d.element();
   return CUDNN_STATUS_SUCCESS;
 }
-cudnnStatus_t cudnnGetRNNTempSpaceSizes(cudnnHandle_t, cudnnRNNDescriptor_t rnn, cudnnForwardMode_t mode, cudnnRNNDataDescriptor_t x, size_t* work,
-                                        size_t* reserve) {
+cudnnStatus_t cudnnGetRNNTempSpaceSizes(cudnnHandle_t, cudnnRNNDescriptor_t rnn, cudnnForwardMode_t mode,
+                                        cudnnRNNDataDescriptor_t x, size_t* work, size_t* reserve) {
   const Described d(rnn);
   (void)sizes(x, d, d.in);
   *work = work_bytes, *reserve = mode == CUDNN_FWD_MODE_TRAINING ? sizeof(Reserve) : 0;
   return CUDNN_STATUS_SUCCESS;
 }
-cudnnStatus_t cudnnGetRNNWeightParams(cudnnHandle_t, cudnnRNNDescriptor_t rnn, std::int32_t pseudo, size_t bytes, const void* weights, std::int32_t id,
-                                      cudnnTensorDescriptor_t, void** matrix, cudnnTensorDescriptor_t, void** bias) {
+cudnnStatus_t cudnnGetRNNWeightParams(cudnnHandle_t, cudnnRNNDescriptor_t rnn, std::int32_t pseudo, size_t bytes,
+                                      const void* weights, std::int32_t id, cudnnTensorDescriptor_t, void** matrix,
+                                      cudnnTensorDescriptor_t, void** bias) {
   const Described d(rnn);
-  if (pseudo >= d.directions() || id >= 2 * d.gates() || bytes != static_cast<std::size_t>(d.total()) * d.element()) return CUDNN_STATUS_BAD_PARAM;
+  if (pseudo >= d.directions() || id >= 2 * d.gates() || bytes != static_cast<std::size_t>(d.total()) * d.element())
+    return CUDNN_STATUS_BAD_PARAM;
   auto* from = static_cast<std::byte*>(const_cast<void*>(weights));
   *matrix = from + static_cast<std::size_t>(d.matrix_at(pseudo, id)) * d.element();
   *bias = d.biased() ? from + static_cast<std::size_t>(d.bias_at(pseudo, id)) * d.element() : nullptr;
   return CUDNN_STATUS_SUCCESS;
 }
-cudnnStatus_t cudnnRNNForward(cudnnHandle_t, cudnnRNNDescriptor_t rnn, cudnnForwardMode_t mode, const std::int32_t* lengths, cudnnRNNDataDescriptor_t x_at,
-                              const void* x, cudnnRNNDataDescriptor_t y_at, void* y, cudnnTensorDescriptor_t h_at, const void* h, void* last_h,
-                              cudnnTensorDescriptor_t, const void* c, void* last_c, size_t, const void* weights, size_t work, void* space,
-                              size_t reserve_bytes, void* reserve) {
+cudnnStatus_t cudnnRNNForward(cudnnHandle_t, cudnnRNNDescriptor_t rnn, cudnnForwardMode_t mode,
+                              const std::int32_t* lengths, cudnnRNNDataDescriptor_t x_at, const void* x,
+                              cudnnRNNDataDescriptor_t y_at, void* y, cudnnTensorDescriptor_t h_at, const void* h,
+                              void* last_h, cudnnTensorDescriptor_t, const void* c, void* last_c, size_t,
+                              const void* weights, size_t work, void* space, size_t reserve_bytes, void* reserve) {
   ++asked.forwards;
   if (asked.forward != CUDNN_STATUS_SUCCESS) return asked.forward;
   const Described d(rnn);
@@ -237,9 +271,11 @@ cudnnStatus_t cudnnRNNForward(cudnnHandle_t, cudnnRNNDescriptor_t rnn, cudnnForw
   }
   return CUDNN_STATUS_SUCCESS;
 }
-cudnnStatus_t cudnnRNNBackwardData_v8(cudnnHandle_t, cudnnRNNDescriptor_t rnn, const std::int32_t*, cudnnRNNDataDescriptor_t, const void* y, const void* dy,
-                                      cudnnRNNDataDescriptor_t x_at, void* dx, cudnnTensorDescriptor_t, const void*, const void* dlast_h, void* dh,
-                                      cudnnTensorDescriptor_t, const void*, const void* dlast_c, void* dc, size_t, const void*, size_t work, void* space,
+cudnnStatus_t cudnnRNNBackwardData_v8(cudnnHandle_t, cudnnRNNDescriptor_t rnn, const std::int32_t*,
+                                      cudnnRNNDataDescriptor_t, const void* y, const void* dy,
+                                      cudnnRNNDataDescriptor_t x_at, void* dx, cudnnTensorDescriptor_t, const void*,
+                                      const void* dlast_h, void* dh, cudnnTensorDescriptor_t, const void*,
+                                      const void* dlast_c, void* dc, size_t, const void*, size_t work, void* space,
                                       size_t, void* reserve) {
   ++asked.backwards;
   const Described d(rnn);
@@ -261,9 +297,10 @@ cudnnStatus_t cudnnRNNBackwardData_v8(cudnnHandle_t, cudnnRNNDescriptor_t rnn, c
   if (p.c.defined()) write(d.type, p.c.grad(), dc);
   return CUDNN_STATUS_SUCCESS;
 }
-cudnnStatus_t cudnnRNNBackwardWeights_v8(cudnnHandle_t, cudnnRNNDescriptor_t rnn, cudnnWgradMode_t mode, const std::int32_t*, cudnnRNNDataDescriptor_t,
-                                         const void*, cudnnTensorDescriptor_t, const void*, cudnnRNNDataDescriptor_t, const void*, size_t, void* dweights,
-                                         size_t, void*, size_t, void* reserve) {
+cudnnStatus_t cudnnRNNBackwardWeights_v8(cudnnHandle_t, cudnnRNNDescriptor_t rnn, cudnnWgradMode_t mode,
+                                         const std::int32_t*, cudnnRNNDataDescriptor_t, const void*,
+                                         cudnnTensorDescriptor_t, const void*, cudnnRNNDataDescriptor_t, const void*,
+                                         size_t, void* dweights, size_t, void*, size_t, void* reserve) {
   ++asked.weight_gradients;
   const Described d(rnn);
   const auto& r = *static_cast<const Reserve*>(reserve);
@@ -283,7 +320,8 @@ namespace {
 template <class T>
 Tensor<T> irregular(const Shape& shape, int seed = 1) {
   Tensor<T> out(detail::make_dense<Cpu>(dtype_of<T>, shape));
-  for (std::int64_t i = 0; i < out.numel(); ++i) out.data_ptr()[i] = static_cast<T>(std::sin(static_cast<double>(i * 7 + seed) * 1.7 + 0.3));
+  for (std::int64_t i = 0; i < out.numel(); ++i)
+    out.data_ptr()[i] = static_cast<T>(std::sin(static_cast<double>(i * 7 + seed) * 1.7 + 0.3));
   return out;
 }
 template <class T>
@@ -313,7 +351,8 @@ void check_layer(const M& module, const Shape& shape, int layers, bool given_sta
     return all;
   };
   const bool batched = shape.size() == 3;
-  const std::int64_t rows = module.num_layers * (module.bidirectional ? 2 : 1), n = batched ? shape[module.batch_first ? 0 : 1] : 1;
+  const std::int64_t rows = module.num_layers * (module.bidirectional ? 2 : 1),
+                     n = batched ? shape[module.batch_first ? 0 : 1] : 1;
   const Shape states = batched ? Shape{rows, n, module.hidden_size} : Shape{rows, module.hidden_size};
   const auto x = irregular<T>(shape), h = irregular<T>(states, 2), c = irregular<T>(states, 3);
   const Asked before = asked;
@@ -331,7 +370,8 @@ void check_layer(const M& module, const Shape& shape, int layers, bool given_sta
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("a recurrent layer is one call of cuDNN each way, and the host's in values and gradients", "", double, bfloat16) {
+TEMPLATE_TEST_CASE("a recurrent layer is one call of cuDNN each way, and the host's in values and gradients", "",
+                   double, bfloat16) {
   using T = TestType;
   manual_seed(3);
   for (const bool bias : {true, false})
@@ -346,7 +386,8 @@ TEMPLATE_TEST_CASE("a recurrent layer is one call of cuDNN each way, and the hos
 
 TEST_CASE("layers above each other, batches first, one step, no batch, no states") {
   manual_seed(4);
-  check_layer<double>(nn::LSTM<double>(6, 5, {.num_layers = 2, .batch_first = true, .bidirectional = true}), {3, 4, 6}, 2);
+  check_layer<double>(nn::LSTM<double>(6, 5, {.num_layers = 2, .batch_first = true, .bidirectional = true}), {3, 4, 6},
+                      2);
   check_layer<double>(nn::GRU<double>(6, 5, {.num_layers = 3}), {4, 3, 6}, 3);
   check_layer<double>(nn::LSTM<double>(6, 5), {1, 1, 6}, 1);
   check_layer<double>(nn::LSTM<double>(6, 5), {4, 6}, 1);
@@ -401,7 +442,9 @@ TEST_CASE("gradients through cuDNN have gradients") {
 
 TEST_CASE("which products may be rounded") {
   const base::RecurrentLayer l{base::RecurrentKind::gru, 4, 3, 6, 5, 2, true, true};
-  const auto math = [&](cudnnDataType_t type, bool exact) { return Described(base::CudnnRnn(l, type, exact, nullptr).rnn).math; };
+  const auto math = [&](cudnnDataType_t type, bool exact) {
+    return Described(base::CudnnRnn(l, type, exact, nullptr).rnn).math;
+  };
   CHECK(math(CUDNN_DATA_FLOAT, true) == CUDNN_FMA_MATH);
   CHECK(math(CUDNN_DATA_FLOAT, false) == CUDNN_DEFAULT_MATH);
   CHECK(math(CUDNN_DATA_HALF, true) == CUDNN_TENSOR_OP_MATH);

@@ -2,6 +2,7 @@
 // Evaluation: an expression becomes a tensor by one kernel, and, where a leaf wants a gradient, one node of the tape.
 #pragma once
 
+#include <taper/backend/gemm_call.hpp>
 #include <taper/eval/finish.hpp>
 #include <taper/eval/program_info.hpp>
 #include <taper/eval/slot_of.hpp>

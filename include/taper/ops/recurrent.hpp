@@ -60,7 +60,9 @@ struct RecurrentBackward {
     if constexpr (!first_order_only)
       if (ctx.create_graph()) {
         const Saved<T, D> given[] = {in, hh, bias, h0, c0};
-        return give_replayed<T, D>(ctx, given, [&](const Tensor<T, D>* x) { return replay(RecurrentInputs<T, D>{x[0], x[1], x[2], x[3], x[4]}, reverse); });
+        return give_replayed<T, D>(ctx, given, [&](const Tensor<T, D>* x) {
+          return replay(RecurrentInputs<T, D>{x[0], x[1], x[2], x[3], x[4]}, reverse);
+        });
       }
     const Tensor<T, D> g = dense(ctx.grad<T, D>()), w = dense(hh.get()), h_first = dense(h0.get());
     const Tensor<T, D> c_first = Cell::has_c ? dense(c0.get()) : Tensor<T, D>();

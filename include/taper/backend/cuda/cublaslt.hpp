@@ -4,8 +4,8 @@
 
 #include <taper/backend/cuda/cublas.hpp>
 
-#include <array>
 #include <cublasLt.h>
+#include <array>
 #include <map>
 
 namespace taper::inline TAPER_ABI::base {
@@ -21,10 +21,11 @@ struct LtProduct {
   void* to;
   std::array<std::int64_t, 15> key;  // what an algorithm depends on
 
-  LtProduct(cudaDataType_t data, cublasComputeType_t compute, const BlasCall& blas, GemmActivation activation, const void* first, const void* second,
-            const void* added, void* result)
+  LtProduct(cudaDataType_t data, cublasComputeType_t compute, const BlasCall& blas, GemmActivation activation,
+            const void* first, const void* second, const void* added, void* result)
       : from_a(first), from_b(second), bias(added), to(result) {
-    const std::int32_t op_a = blas.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N, op_b = blas.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
+    const std::int32_t op_a = blas.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N,
+                       op_b = blas.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
     const std::int32_t epilogue = (activation == GemmActivation::relu        ? CUBLASLT_EPILOGUE_RELU
                                    : activation == GemmActivation::gelu_tanh ? CUBLASLT_EPILOGUE_GELU
                                    : bias                                    ? 0
@@ -38,8 +39,21 @@ struct LtProduct {
     layout(a, data, blas.transpose_a, blas.m, blas.k, blas.lead_a);
     layout(b, data, blas.transpose_b, blas.k, blas.n, blas.lead_b);
     layout(c, data, false, blas.m, blas.n, blas.lead_c);
-    key = {data, compute, op_a, op_b, epilogue, blas.m, blas.n, blas.k, blas.lead_a, blas.lead_b, blas.lead_c, alignment(from_a), alignment(from_b),
-           alignment(to), alignment(bias)};
+    key = {data,
+           compute,
+           op_a,
+           op_b,
+           epilogue,
+           blas.m,
+           blas.n,
+           blas.k,
+           blas.lead_a,
+           blas.lead_b,
+           blas.lead_c,
+           alignment(from_a),
+           alignment(from_b),
+           alignment(to),
+           alignment(bias)};
   }
 
   static void check(cublasStatus_t status) { check_cublas("gemm", status); }
@@ -55,7 +69,8 @@ struct LtProduct {
   void set(cublasLtMatmulDescAttributes_t attribute, const X& x) {
     check(cublasLtMatmulDescSetAttribute(&what, attribute, &x, sizeof(x)));
   }
-  static void layout(cublasLtMatrixLayoutOpaque_t& at, cudaDataType_t data, bool transposed, std::int64_t rows, std::int64_t columns, std::int64_t lead) {
+  static void layout(cublasLtMatrixLayoutOpaque_t& at, cudaDataType_t data, bool transposed, std::int64_t rows,
+                     std::int64_t columns, std::int64_t lead) {
     check(cublasLtMatrixLayoutInit(&at, data, static_cast<std::uint64_t>(transposed ? columns : rows),
                                    static_cast<std::uint64_t>(transposed ? rows : columns), lead));
   }
@@ -85,13 +100,15 @@ struct LtChoice {
     want(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, LtProduct::alignment(product.to));
     cublasLtMatmulHeuristicResult_t found{};
     int count = 0;
-    const cublasStatus_t status =
-        cublasLtMatmulAlgoGetHeuristic(handle, &product.what, &product.a, &product.b, &product.c, &product.c, &wanted, 1, &found, &count);
+    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(handle, &product.what, &product.a, &product.b,
+                                                                 &product.c, &product.c, &wanted, 1, &found, &count);
     if (!refuses(status)) LtProduct::check(status), possible = count > 0 && found.state == CUBLAS_STATUS_SUCCESS;
     workspace = found.workspaceSize, algorithm = found.algo;
   }
   /// What cuBLASLt answers where it cannot do something, which is no fault.
-  static bool refuses(cublasStatus_t status) { return status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE; }
+  static bool refuses(cublasStatus_t status) {
+    return status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE;
+  }
 
   /// The calling thread's, made at the first product of a shape on the current device.
   static const LtChoice& of(cublasLtHandle_t handle, LtProduct& product) {
@@ -106,20 +123,23 @@ struct LtChoice {
   static constexpr std::size_t most_known = 1 << 12;
 };
 
-/// C = activation(A B + bias), with Memory's allocate and deallocate for what the algorithm needs beside its operands. False, with
-/// nothing done, where cuBLASLt does not do such a product.
+/// C = activation(A B + bias), with Memory's allocate and deallocate for what the algorithm needs beside its operands.
+/// False, with nothing done, where cuBLASLt does not do such a product.
 template <class Memory, OfCublasLt T>
 bool cublaslt_gemm(const GemmCall<T>& call, const BlasCall& blas, const GemmFinish<T>& finish, cudaStream_t stream) {
   if (!blas.swapped || call.batch != 1) return false;  // a bias runs along BLAS's columns
   using Sum = typename CublasType<T>::Sum;
-  LtProduct product(CublasType<T>::data, cublas_compute<T>(), blas, finish.activation, call.b.data, call.a.data, finish.bias, call.c.data);
-  const auto handle = reinterpret_cast<cublasLtHandle_t>(cublas_handle(call.op, stream));  // which it may be, by its documentation
+  LtProduct product(CublasType<T>::data, cublas_compute<T>(), blas, finish.activation, call.b.data, call.a.data,
+                    finish.bias, call.c.data);
+  const auto handle =
+      reinterpret_cast<cublasLtHandle_t>(cublas_handle(call.op, stream));  // which it may be, by its documentation
   const LtChoice& choice = LtChoice::of(handle, product);
   if (!choice.possible) return false;
   const Sum alpha(static_cast<Sum>(call.alpha)), beta(static_cast<Sum>(call.beta));
   void* space = choice.workspace > 0 ? Memory::allocate(choice.workspace) : nullptr;
-  const cublasStatus_t status = cublasLtMatmul(handle, &product.what, &alpha, product.from_a, &product.a, product.from_b, &product.b, &beta, product.to,
-                                               &product.c, product.to, &product.c, &choice.algorithm, space, choice.workspace, stream);
+  const cublasStatus_t status = cublasLtMatmul(handle, &product.what, &alpha, product.from_a, &product.a,
+                                               product.from_b, &product.b, &beta, product.to, &product.c, product.to,
+                                               &product.c, &choice.algorithm, space, choice.workspace, stream);
   if (space) Memory::deallocate(space, choice.workspace);
   if (LtChoice::refuses(status)) return false;
   if (status != CUBLAS_STATUS_SUCCESS) raise_not_multiplied(call, status);

@@ -11,8 +11,8 @@ namespace taper::inline TAPER_ABI::base {
 /// Whether the sizes of a layer fit cuDNN's, and there is something to do.
 inline bool cudnn_takes(const RecurrentLayer& l) {
   constexpr std::int64_t most = (std::int64_t{1} << 31) - 1;
-  return l.steps > 0 && l.n > 0 && l.in > 0 && l.size > 0 && l.steps * l.n * l.in <= most && (l.steps + 2) * l.block() <= most &&
-         l.gates() * l.size * (l.in > l.size ? l.in : l.size) <= most;
+  return l.steps > 0 && l.n > 0 && l.in > 0 && l.size > 0 && l.steps * l.n * l.in <= most &&
+         (l.steps + 2) * l.block() <= most && l.gates() * l.size * (l.in > l.size ? l.in : l.size) <= most;
 }
 
 /// A layer as cuDNN is told of it.
@@ -30,9 +30,10 @@ class CudnnRnn {
                                 : l.kind == RecurrentKind::tanh ? CUDNN_RNN_TANH
                                                                 : CUDNN_RNN_RELU;
     check(cudnnSetDropoutDescriptor(none_, handle, 0, nullptr, 0, 0));
-    check(cudnnSetRNNDescriptor_v8(rnn, CUDNN_RNN_ALGO_STANDARD, mode, l.bias ? CUDNN_RNN_DOUBLE_BIAS : CUDNN_RNN_NO_BIAS,
-                                   l.directions == 2 ? CUDNN_BIDIRECTIONAL : CUDNN_UNIDIRECTIONAL, CUDNN_LINEAR_INPUT, type,
-                                   wide ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT,
+    check(cudnnSetRNNDescriptor_v8(rnn, CUDNN_RNN_ALGO_STANDARD, mode,
+                                   l.bias ? CUDNN_RNN_DOUBLE_BIAS : CUDNN_RNN_NO_BIAS,
+                                   l.directions == 2 ? CUDNN_BIDIRECTIONAL : CUDNN_UNIDIRECTIONAL, CUDNN_LINEAR_INPUT,
+                                   type, wide ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT,
                                    half    ? CUDNN_TENSOR_OP_MATH
                                    : exact ? CUDNN_FMA_MATH
                                            : CUDNN_DEFAULT_MATH,
@@ -40,11 +41,13 @@ class CudnnRnn {
     // Sequences of one length lie packed as they are.
     const std::vector<int> lengths(static_cast<std::size_t>(l.n), size(l.steps));
     const auto sequence = [&](cudnnRNNDataDescriptor_t d, std::int64_t elements) {
-      check(cudnnSetRNNDataDescriptor(d, type, CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED, size(l.steps), size(l.n), size(elements), lengths.data(), nullptr));
+      check(cudnnSetRNNDataDescriptor(d, type, CUDNN_RNN_DATA_LAYOUT_SEQ_MAJOR_PACKED, size(l.steps), size(l.n),
+                                      size(elements), lengths.data(), nullptr));
     };
     sequence(x, l.in);
     sequence(y, l.directions * l.size);
-    const int sizes[] = {size(l.directions), size(l.n), size(l.size)}, strides[] = {size(l.n * l.size), size(l.size), 1};
+    const int sizes[] = {size(l.directions), size(l.n), size(l.size)},
+              strides[] = {size(l.n * l.size), size(l.size), 1};
     check(cudnnSetTensorNdDescriptor(state, type, 3, sizes, strides));
   }
 
@@ -54,8 +57,8 @@ class CudnnRnn {
   CudnnOwned<cudnnDropoutDescriptor_t, &cudnnCreateDropoutDescriptor, &cudnnDestroyDropoutDescriptor> none_;
 };
 
-/// Runs layers on a stream, with Memory's allocate and deallocate for what cuDNN needs beside its operands. plan, locate and forward
-/// return false, with nothing done, where cuDNN does not do such a layer.
+/// Runs layers on a stream, with Memory's allocate and deallocate for what cuDNN needs beside its operands. plan,
+/// locate and forward return false, with nothing done, where cuDNN does not do such a layer.
 template <class Memory>
 struct CudnnRecurrent {
   cudaStream_t stream;
@@ -90,8 +93,9 @@ struct CudnnRecurrent {
     work.bytes = run.places.work;
     work.take();
     T *h = run.all + l.steps * l.block(), *last_c = l.has_c() ? h + l.block() : nullptr;
-    return supports(cudnnRNNForward(handle, c.rnn, mode(l), nullptr, c.x, run.x, c.y, run.all, c.state, run.h0, h, c.state, run.c0, last_c,
-                                    run.places.weights, run.weights, work.bytes, work.data, l.keep ? run.places.reserve : 0, run.reserve));
+    return supports(cudnnRNNForward(handle, c.rnn, mode(l), nullptr, c.x, run.x, c.y, run.all, c.state, run.h0, h,
+                                    c.state, run.c0, last_c, run.places.weights, run.weights, work.bytes, work.data,
+                                    l.keep ? run.places.reserve : 0, run.reserve));
   }
 
   /// Changes what is in the reserve.
@@ -105,27 +109,34 @@ struct CudnnRecurrent {
     work.take();
     const T *h = d.up + l.steps * l.block(), *last_c = l.has_c() ? h + l.block() : nullptr;
     check_cudnn("recurrent",
-                cudnnRNNBackwardData_v8(handle, c.rnn, nullptr, c.y, run.all, d.up, c.x, d.x, c.state, run.h0, h, d.h0, c.state, run.c0, last_c, d.c0,
-                                        run.places.weights, run.weights, work.bytes, work.data, run.places.reserve, run.reserve));
+                cudnnRNNBackwardData_v8(handle, c.rnn, nullptr, c.y, run.all, d.up, c.x, d.x, c.state, run.h0, h, d.h0,
+                                        c.state, run.c0, last_c, d.c0, run.places.weights, run.weights, work.bytes,
+                                        work.data, run.places.reserve, run.reserve));
     if (!d.weights) return;
-    check_cudnn("recurrent", cudnnRNNBackwardWeights_v8(handle, c.rnn, CUDNN_WGRAD_MODE_ADD, nullptr, c.x, run.x, c.state, run.h0, c.y, run.all,
-                                                        run.places.weights, d.weights, work.bytes, work.data, run.places.reserve, run.reserve));
+    check_cudnn("recurrent", cudnnRNNBackwardWeights_v8(handle, c.rnn, CUDNN_WGRAD_MODE_ADD, nullptr, c.x, run.x,
+                                                        c.state, run.h0, c.y, run.all, run.places.weights, d.weights,
+                                                        work.bytes, work.data, run.places.reserve, run.reserve));
   }
 
  private:
   static bool supports(cudnnStatus_t status) { return cudnn_supports("recurrent", status); }
-  static cudnnForwardMode_t mode(const RecurrentLayer& l) { return l.keep ? CUDNN_FWD_MODE_TRAINING : CUDNN_FWD_MODE_INFERENCE; }
+  static cudnnForwardMode_t mode(const RecurrentLayer& l) {
+    return l.keep ? CUDNN_FWD_MODE_TRAINING : CUDNN_FWD_MODE_INFERENCE;
+  }
 
-  /// Where a direction's weights of the input (part 0) or of the states begin, which are those of all gates in PyTorch's order.
-  /// False where the gates do not follow each other.
+  /// Where a direction's weights of the input (part 0) or of the states begin, which are those of all gates in
+  /// PyTorch's order. False where the gates do not follow each other.
   template <class T>
-  static bool find(const RecurrentLayer& l, const CudnnRnn& c, cudnnHandle_t handle, const T* weights, int direction, int part, RecurrentPlaces& out) {
+  static bool find(const RecurrentLayer& l, const CudnnRnn& c, cudnnHandle_t handle, const T* weights, int direction,
+                   int part, RecurrentPlaces& out) {
     const int gates = static_cast<int>(l.gates());
-    const CudnnOwned<cudnnTensorDescriptor_t, &cudnnCreateTensorDescriptor, &cudnnDestroyTensorDescriptor> matrix, vector;
+    const CudnnOwned<cudnnTensorDescriptor_t, &cudnnCreateTensorDescriptor, &cudnnDestroyTensorDescriptor> matrix,
+        vector;
     std::int64_t &first = out.at[direction][part], &first_bias = out.at[direction][2 + part];
     for (int gate = 0; gate < gates; ++gate) {
       void *weight = nullptr, *bias = nullptr;
-      if (!supports(cudnnGetRNNWeightParams(handle, c.rnn, direction, out.weights, weights, part * gates + gate, matrix, &weight, vector, &bias)))
+      if (!supports(cudnnGetRNNWeightParams(handle, c.rnn, direction, out.weights, weights, part * gates + gate, matrix,
+                                            &weight, vector, &bias)))
         return false;
       const auto place = [&](const void* p) { return static_cast<const T*>(p) - weights; };
       if (!weight || (l.bias && !bias)) return false;

@@ -139,8 +139,9 @@ struct RecurrentLayerReplay {
     std::vector<Tensor<T, D>> sides, h, c;
     for (std::int64_t k = 0; k < directions; ++k) {
       const Tensor<T, D>* w = in + 3 + 4 * k;  // weight_ih, weight_hh, bias_ih, bias_hh
-      const Tensor<T, D> all = RecurrentReplay<Step>{step}(
-          RecurrentInputs<T, D>{linear(in[0], w[0], w[2]), w[1], w[3], select(in[1], 0, k), in[2].defined() ? select(in[2], 0, k) : Tensor<T, D>()}, k == 1);
+      const Tensor<T, D> input = linear(in[0], w[0], w[2]), c0 = in[2].defined() ? select(in[2], 0, k) : Tensor<T, D>();
+      const Tensor<T, D> all =
+          RecurrentReplay<Step>{step}(RecurrentInputs<T, D>{input, w[1], w[3], select(in[1], 0, k), c0}, k == 1);
       sides.push_back(narrow(all, 0, 0, steps));
       h.push_back(select(all, 0, k == 1 ? 0 : steps - 1));
       if (in[2].defined()) c.push_back(select(all, 0, steps));
