@@ -6,7 +6,6 @@
 
 #include <cublasLt.h>
 #include <array>
-#include <map>
 
 namespace taper::inline TAPER_ABI::base {
 
@@ -111,16 +110,19 @@ struct LtChoice {
   }
 
   /// The calling thread's, made at the first product of a shape on the current device.
-  static const LtChoice& of(cublasLtHandle_t handle, LtProduct& product) {
-    static thread_local std::map<cublasLtHandle_t, std::map<std::array<std::int64_t, 15>, LtChoice>> known;
-    auto& here = known[handle];
-    if (const auto it = here.find(product.key); it != here.end()) return it->second;
-    if (here.size() >= most_known) here.clear();
-    return here.emplace(product.key, LtChoice(handle, product)).first->second;
+  static LtChoice of(cublasLtHandle_t handle, LtProduct& product) {
+    struct Known {
+      cublasLtHandle_t handle;
+      std::array<std::int64_t, 15> key;
+      LtChoice choice;
+    };
+    static thread_local std::vector<Known> known;  // a model has a few tens of shapes
+    for (const Known& k : known)
+      if (k.handle == handle && k.key == product.key) return k.choice;
+    if (known.size() >= 256) known.clear();
+    known.push_back({handle, product.key, LtChoice(handle, product)});
+    return known.back().choice;
   }
-
- private:
-  static constexpr std::size_t most_known = 1 << 12;
 };
 
 /// C = activation(A B + bias), with Memory's allocate and deallocate for what the algorithm needs beside its operands.
@@ -133,7 +135,7 @@ bool cublaslt_gemm(const GemmCall<T>& call, const BlasCall& blas, const GemmFini
                     finish.bias, call.c.data);
   const auto handle =
       reinterpret_cast<cublasLtHandle_t>(cublas_handle(call.op, stream));  // which it may be, by its documentation
-  const LtChoice& choice = LtChoice::of(handle, product);
+  const LtChoice choice = LtChoice::of(handle, product);
   if (!choice.possible) return false;
   const Sum alpha(static_cast<Sum>(call.alpha)), beta(static_cast<Sum>(call.beta));
   void* space = choice.workspace > 0 ? Memory::allocate(choice.workspace) : nullptr;
