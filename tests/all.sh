@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What is too slow for every change: everything optimised for this machine, with the exhaustive tests and all of
-# taper::compiled, the typed tests on further devices, every header under clang 16 and nvcc, the compile-fail tests under
+# taper::compiled, the tables of ops under sanitizers, the typed tests on further devices, every header under clang 16 and nvcc, the compile-fail tests under
 # clang 16, the whole suite under clang's warnings and thread sanitizer, and what computes on AArch64, by a cross
 # compiler and an emulator.
 # Run it, and .ci/run, before an issue is resolved.
@@ -17,6 +17,11 @@ echo "== release: -O3 -march=native, benchmarks built, exhaustive tests over the
 cmake --preset release -DTAPER_BUILD_TESTS=ON -DTAPER_BUILD_BENCH=ON -DTAPER_BUILD_COMPILED=ON
 cmake --build --preset release
 TAPER_EXHAUSTIVE=1 ctest --preset release -j "$jobs" -LE 'headers|compile_fail|consumer'
+
+echo "== the tables of pointwise ops under address and undefined-behaviour sanitizers"
+cmake --preset asan -DTAPER_TEST_TABLES=ON
+cmake --build --preset asan
+ctest --preset asan -j "$jobs" -R pointwise
 
 echo "== the typed tests on memory that the host cannot touch and on Thrust's OpenMP, and the slow ones of the CUDA part"
 cmake --preset dev -DTAPER_TEST_DEVICES="Guarded;taper::ThrustOmp" -DTAPER_TEST_SLOW=ON

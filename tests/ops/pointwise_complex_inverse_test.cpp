@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Logarithms and inverse functions of complex numbers.
+// Table
 // Devices: slow
 #include "tests/ops/complex_cases.hpp"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The rows of family logical of the table of op cases.
+// Table
 // Devices: slow
 #include "tests/ops/cases.hpp"
 

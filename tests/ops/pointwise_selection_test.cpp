@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The rows of family selection of the table of op cases.
+// Table
 // Devices
 #include "tests/ops/cases.hpp"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The rows of family smooth_activation of the table of op cases; the digits of gelu.
+// Table
 // Devices: slow
 #include <taper/core/factory.hpp>
 #include <taper/ops/reduction.hpp>
