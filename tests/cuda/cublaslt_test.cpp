@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The host's half of a linear layer through cuBLASLt, without a GPU: the functions that need one are defined here, by
-// its headers, over host memory. Descriptors are cuBLASLt's own. Needs: thrust cuda
+// its headers, over host memory. Descriptors are cuBLASLt's own.
+// Needs: thrust cuda
 #include <taper/backend/cuda/cublaslt.hpp>
 #include <taper/backend/cuda/thrust_host.hpp>
 #include <taper/ops.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The host's half of recurrent layers through cuDNN, without a GPU: the functions that need one are defined here, by
-// its header's formulas, over host memory. Descriptors are cuDNN's own. Needs: thrust cudnn
+// its header's formulas, over host memory. Descriptors are cuDNN's own.
+// Needs: thrust cudnn
 #include <taper/backend/cuda/cudnn_recurrent.hpp>
 #include <taper/backend/cuda/thrust_host.hpp>
 #include <taper/nn/convert.hpp>
