@@ -17,6 +17,7 @@ struct cudnnFilterStruct : cudnnTensorStruct {};
 struct cudnnConvolutionStruct {
   int ph = 0, pw = 0, sh = 0, sw = 0, dh = 0, dw = 0, groups = 1;
   cudnnDataType_t compute{};
+  cudnnMathType_t math = CUDNN_DEFAULT_MATH;
 };
 
 namespace {
@@ -94,6 +95,17 @@ struct Convolution {
     return status(call.good());
   }
 
+  template <class Perf, class Algorithm>
+  cudnnStatus_t ranked(int asked, int* count, Perf* found, Algorithm no, Algorithm yes) {
+    call.require(asked >= 3, "no room for what was found");
+    if (!call.good()) return status(false);
+    *count = 3;
+    for (int i = 0; i < 3; ++i) found[i] = {i < 2 ? no : yes, CUDNN_STATUS_SUCCESS, 1, 1000, CUDNN_DETERMINISTIC, conv->math, {}};
+    found[0].mathType = conv->math == CUDNN_FMA_MATH ? CUDNN_TENSOR_OP_MATH : CUDNN_FMA_MATH;
+    found[1].memory = std::size_t{1} << 40;
+    return status(true);
+  }
+
   struct Part {
     const cudnnTensorStruct* t;
     const void* data;
@@ -150,7 +162,7 @@ cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t c, in
   call.lives(c, convolution_kind)
       .require(ph >= 0 && pw >= 0 && sh > 0 && sw > 0 && dh > 0 && dw > 0, "a size is too small");
   call.require(mode == CUDNN_CROSS_CORRELATION, "a convolution that is none of PyTorch's");
-  if (call.good()) *c = {ph, pw, sh, sw, dh, dw, 1, compute};
+  if (call.good()) *c = {ph, pw, sh, sw, dh, dw, 1, compute, CUDNN_DEFAULT_MATH};
   return status(call.good());
 }
 cudnnStatus_t cudnnSetConvolutionGroupCount(cudnnConvolutionDescriptor_t c, int groups) {
@@ -158,8 +170,32 @@ cudnnStatus_t cudnnSetConvolutionGroupCount(cudnnConvolutionDescriptor_t c, int 
   c->groups = groups;
   return status(true);
 }
-cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t c, cudnnMathType_t) {
-  return status(recorder()->lives(c, convolution_kind, "cudnnSetConvolutionMathType"));
+cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t c, cudnnMathType_t math) {
+  if (!recorder()->lives(c, convolution_kind, "cudnnSetConvolutionMathType")) return status(false);
+  c->math = math;
+  return status(true);
+}
+cudnnStatus_t cudnnGetConvolutionMathType(cudnnConvolutionDescriptor_t c, cudnnMathType_t* math) {
+  if (!recorder()->lives(c, convolution_kind, "cudnnGetConvolutionMathType")) return status(false);
+  *math = c->math;
+  return status(true);
+}
+
+// What is fastest: something of another precision, then something too large, then what can be taken.
+cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(cudnnHandle_t handle, cudnnFilterDescriptor_t w,
+                                                          cudnnTensorDescriptor_t y, cudnnConvolutionDescriptor_t conv,
+                                                          cudnnTensorDescriptor_t x, const int asked, int* count,
+                                                          cudnnConvolutionBwdDataAlgoPerf_t* found) {
+  return Convolution("cudnnGetConvolutionBackwardDataAlgorithm", handle, x, w, conv, y)
+      .ranked(asked, count, found, CUDNN_CONVOLUTION_BWD_DATA_ALGO_0, CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT_TILING);
+}
+cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(cudnnHandle_t handle, cudnnTensorDescriptor_t x,
+                                                            cudnnTensorDescriptor_t y,
+                                                            cudnnConvolutionDescriptor_t conv,
+                                                            cudnnFilterDescriptor_t w, const int asked, int* count,
+                                                            cudnnConvolutionBwdFilterAlgoPerf_t* found) {
+  return Convolution("cudnnGetConvolutionBackwardFilterAlgorithm", handle, x, w, conv, y)
+      .ranked(asked, count, found, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT_TILING);
 }
 
 cudnnStatus_t cudnnGetConvolutionForwardWorkspaceSize(cudnnHandle_t handle, cudnnTensorDescriptor_t x,

@@ -240,6 +240,14 @@ TEST_CASE("convolutions") {
   CHECK(watch.last() ==
         "conv weight gradient 2x4x5x6 by 8x2x3x3 to 2x8x5x4 pad 1x0 groups 2 algorithm 1 alpha 1 beta 0");
   CHECK(order.back().stream == side.handle());
+
+  cuda::allow_nondeterministic(true);  // then what cuDNN finds fastest, of those that compute as precisely
+  REQUIRE(run.data_gradient<float>({s, w.p, y.p, nullptr, x.p}));
+  CHECK(watch.last() == "conv data gradient 2x4x5x6 by 8x2x3x3 to 2x8x5x4 pad 1x0 groups 2 algorithm 3 alpha 1 beta 0");
+  REQUIRE(run.weight_gradient<float>({s, x.p, y.p, nullptr, w.p}));
+  CHECK(watch.last() ==
+        "conv weight gradient 2x4x5x6 by 8x2x3x3 to 2x8x5x4 pad 1x0 groups 2 algorithm 6 alpha 1 beta 0");
+  cuda::allow_nondeterministic(false);
 }
 
 TEST_CASE("convolutions that are wrong") {
