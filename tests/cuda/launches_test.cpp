@@ -87,3 +87,16 @@ TEST_CASE("the first few of an order are found without a sort") {
   check_equal(to<Cpu>(kthvalue(x, 7).indices), tensor<std::int64_t>({6, 6}));
   CHECK(launches == selected);
 }
+
+TEST_CASE("what is copied into a tensor is computed where it goes") {
+  auto x = to<Counting>(zeros<float>({2, 3, 4}));
+  const auto a = to<Counting>(ones<float>({3, 4})), b = to<Counting>(ones<float>({4}));
+  launches = 0;
+  x.copy_(a + b * 2.0f);
+  CHECK(launches == 1);
+  x[1] = x[0] * a;
+  CHECK(launches == 2);
+  transpose(x, 0, 2).copy_(transpose(x, 0, 2) + 1.0f);
+  CHECK(launches == 3);
+  check_equal(to<Cpu>(x), full<float>({2, 3, 4}, 4));
+}

@@ -50,7 +50,9 @@ template <Scalar T, Device D = Cpu, class Deleter = base::KeepBlob>
   requires std::invocable<Deleter&, void*>
 Tensor<T, D> from_blob(T* data, const Shape& shape, const Strides& strides, Deleter deleter = {}) {
   const std::size_t bytes = base::check_blob(data, dtype_of<T>, shape, strides);
+  const std::int16_t index = base::device_index<D>();
   base::Storage* storage = base::adopt_storage(data, bytes, std::move(deleter));
+  storage->index = index;
   return Tensor<T, D>(base::make_record(dtype_of<T>, storage, {shape, strides, 0}));
 }
 template <Scalar T, Device D = Cpu, class Deleter = base::KeepBlob>

@@ -19,6 +19,7 @@ struct Storage {
   std::byte* data = nullptr;
   std::size_t bytes = 0;
   bool has_slack = true;  // false for adopted memory: nothing may be read behind its end
+  std::int16_t index = 0;  // of several devices of one type, which one's memory
   void (*release)(Storage*) noexcept = nullptr;
 };
 
@@ -30,11 +31,20 @@ inline void release(Storage* s) noexcept {
   if (s->refs.load(std::memory_order_acquire) == 1 || s->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) s->release(s);
 }
 
+/// The number of the device that new tensors belong to, where there are several of one type.
+template <Device D>
+std::int16_t device_index() {
+  if constexpr (requires { D::index(); }) return static_cast<std::int16_t>(D::index());
+  else return 0;
+}
+
 /// Fresh memory on a device whose memory the host cannot write headers into; core/record.hpp makes the host's.
 template <Device D>
 Storage* make_storage(std::size_t bytes) {
+  const std::int16_t index = device_index<D>();
   auto* data = static_cast<std::byte*>(D::allocate(bytes));
   auto* s = ::new (base::allocate_object(sizeof(Storage))) Storage;
+  s->index = index;
   s->data = data;
   s->bytes = bytes;
   s->release = [](Storage* self) noexcept {

@@ -169,7 +169,7 @@ class Tensor : public base::Methods<Tensor<T, D>> {
 
   // In place.
   template <class X>
-  TAPER_COMPUTES Tensor& copy_(const X& source);
+  TAPER_COMPUTES Tensor& copy_(X&& source);
   TAPER_COMPUTES Tensor& fill_(T value);
   TAPER_COMPUTES Tensor& zero_() { return fill_(T(0)); }
 

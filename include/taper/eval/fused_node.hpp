@@ -176,7 +176,7 @@ class FusedNode final : public Node {
   /// the shape's size lies between.
   void run_on_device(Pass& pass, const TensorRecord& g) {
     const int n = info.leaves;
-    detail::DeviceOperands operands(info, n + 2);
+    detail::DeviceOperands operands(info, n + 2, g);
     for (int i = 0; i < n; ++i)
       if (saved()[i]) operands.set(i, *saved()[i], shape);
     if (output) operands.set(n, *output, shape);
@@ -197,7 +197,7 @@ class FusedNode final : public Node {
       if (!fresh) adds |= std::uint64_t{1} << i;
     }
     for (int i = 0; i < n; ++i)
-      if (broadcast >> i & 1) sum_on_device(pass, operands, i);
+      if (broadcast >> i & 1) sum_on_device(pass, operands, g, i);
     if (!any) return;
     detail::DeviceJob job = operands.job(data(), shape, order);
     job.factor = factor;
@@ -205,9 +205,9 @@ class FusedNode final : public Node {
     info.device->vjp(job);
   }
 
-  void sum_on_device(Pass& pass, detail::DeviceOperands& operands, int leaf) {
+  void sum_on_device(Pass& pass, detail::DeviceOperands& operands, const TensorRecord& g, int leaf) {
     const int n = info.leaves;
-    detail::DeviceOperands read(info, 2);
+    detail::DeviceOperands read(info, 2, g);
     for (int i = 0; i < n; ++i)
       if (info.needs[leaf].leaves >> i & 1) read[i] = operands[i];
     if (info.needs[leaf].output) read[n] = operands[n];

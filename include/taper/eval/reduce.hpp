@@ -20,7 +20,7 @@ RecordPtr reduce_program(const ProgramInfo& info, const LeafRef* leaves, const v
     run_reduce<R, compute_t<typename P::result>, Out, A>(info, leaves, data, shape, axes, results, factor);
   } else {
     check_unchanged(leaves, info.leaves);
-    DeviceOperands operands(info, 1);
+    DeviceOperands operands(info, 1, *out);
     for (int i = 0; i < info.leaves; ++i) operands.set(i, *leaves[i].record, shape);
     Accelerator<D>::template reduce<P, R, Out>(operands.job(data, shape, 0), axes.mask, results, factor);
   }

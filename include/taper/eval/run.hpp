@@ -118,8 +118,12 @@ inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void
 /// Operands of a device's job: the leaves, `more` of the caller's behind them.
 class DeviceOperands {
  public:
-  DeviceOperands(const ProgramInfo& info, int more) : operands_(static_cast<std::size_t>(info.leaves + more)) {}
+  /// `result` lies where the kernel runs.
+  DeviceOperands(const ProgramInfo& info, int more, const TensorRecord& result)
+      : operands_(static_cast<std::size_t>(info.leaves + more)), index_(result.storage->index) {}
   void set(int i, const TensorRecord& r, const Shape& shape) {
+    if (r.storage->index != index_) [[unlikely]]
+      other_device(r);
     operands_[static_cast<std::size_t>(i)] = {r.data, r.shape == shape ? r.strides : broadcast_strides(r.shape, r.strides, shape)};
   }
   DeviceOperand& operator[](int i) { return operands_[static_cast<std::size_t>(i)]; }
@@ -132,12 +136,17 @@ class DeviceOperands {
   }
 
  private:
+  [[noreturn]] TAPER_COLD void other_device(const TensorRecord& r) const {
+    raise<DeviceError>("evaluate", "a tensor of shape ", r.shape, " is on GPU ", r.storage->index, ", the result on ", index_,
+                       ": the tensors of an expression live on the current device (DeviceGuard); move it through the host, to<Cpu>(x)");
+  }
   PoolVector<DeviceOperand> operands_;
+  std::int16_t index_;
 };
 
 /// Runs a program on its device, into `out`: of its shape, strided as it likes.
 inline void run_on_device(const ProgramInfo& info, const LeafRef* leaves, const void* data, const TensorRecord& out, AxisOrder order) {
-  DeviceOperands operands(info, 1);
+  DeviceOperands operands(info, 1, out);
   for (int i = 0; i < info.leaves; ++i) operands.set(i, *leaves[i].record, out.shape);
   operands.set(info.leaves, out, out.shape);
   info.device->forward(operands.job(data, out.shape, order));

@@ -173,19 +173,20 @@ template <Scalar T, Device D>
 template <class X>
 void Tensor<T, D>::assign(X&& value) {
   if constexpr (ScalarLike<std::remove_cvref_t<X>>) fill_(detail::convert_scalar<T>(value));
-  else copy_(value);
+  else copy_(std::forward<X>(value));
 }
 
 /// Copies `source` into this tensor's elements, broadcasting; another dtype is cast. In place, and recorded.
 template <Scalar T, Device D>
 template <class X>
-Tensor<T, D>& Tensor<T, D>::copy_(const X& source) {
+Tensor<T, D>& Tensor<T, D>::copy_(X&& source) {
   static_assert(TensorLike<X>, "copy_ takes a tensor or an expression");
   if constexpr (std::same_as<value_t<X>, T>) {
-    auto node = detail::as_node<T>(source);
-    detail::evaluate_into(node, source.shape(), record());
+    const Shape shape = source.shape();
+    const auto node = detail::as_node<T>(std::forward<X>(source));
+    detail::evaluate_into(node, shape, record());
   } else {
-    auto cast = apply("copy_", Cast<T>{}, source);
+    auto cast = apply("copy_", Cast<T>{}, std::forward<X>(source));
     detail::evaluate_into(cast.node(), cast.shape(), record());
   }
   return *this;

@@ -66,6 +66,7 @@ struct CudaSystem {
     const bool known = p && base::cuda_ok(cudaPointerGetAttributes(&at, p)) && (at.type == cudaMemoryTypeDevice || at.type == cudaMemoryTypeManaged);
     return known ? at.device : cuda::current_device();
   }
+  static int index() { return cuda::current_device(); }
   static void* allocate(std::size_t bytes) { return base::DeviceMemory::get().allocate(bytes); }
   static void deallocate(void* p, std::size_t) noexcept { base::DeviceMemory::get().deallocate(p); }
   static void* allocate_shared(std::size_t bytes) { return base::PinnedMemory::get().allocate(bytes); }

@@ -17,6 +17,12 @@ template <class S>
 struct BasicThrust {
   using System = S;
   static constexpr std::string_view name = S::name;
+  /// Of several GPUs, the one that new tensors belong to.
+  static int index()
+    requires requires { S::index(); }
+  {
+    return S::index();
+  }
   static void* allocate(std::size_t bytes) { return S::allocate(bytes); }
   static void deallocate(void* p, std::size_t bytes) noexcept { S::deallocate(p, bytes); }
   static void to_host(void* host, const void* device, std::size_t bytes) {
