@@ -2,6 +2,8 @@
 // Products on a device give what they give on the host: values, gradients, gradients of gradients.
 // Slow
 // Needs: thrust
+#include <taper/ops.hpp>
+
 #include <limits>
 
 #include "tests/cuda/against_host.hpp"
