@@ -115,7 +115,7 @@ template <int Count, class Index, class Offset = Index>
 struct Offsets {
   int rank = 0;
   FastDivide<Index> size[max_rank];
-  Offset stride[max_rank][Count > 0 ? Count : 1];
+  Offset stride[max_rank][Count > 0 ? Count : 1] = {};
 
   Offsets() = default;
   explicit Offsets(const JobAxes& axes) : rank(axes.rank) {
