@@ -153,7 +153,7 @@ int main() {
                         "[ForwardKernel: Tanh, Mul, Add] CUDA: cudaErrorInvalidConfiguration (cudaErrorInvalidConfiguration)",
                         [&] { (void)eval(tanh(x) * 2.0f + x); });
     check_failed_launch(*recorder, cudaErrorInvalidConfiguration, false, "[VjpKernel: Tanh, Mul, Add] CUDA", [&] { y.backward(g); });
-    check_failed_launch(*recorder, cudaErrorInvalidConfiguration, false, "[ReduceRows<ProgramValue<", [&] { (void)eval(sum(x)); });
+    check_failed_launch(*recorder, cudaErrorInvalidConfiguration, false, "[ReduceKernel<ProgramValue<", [&] { (void)eval(sum(x)); });
     check_failed_launch(*recorder, cudaErrorIllegalAddress, true, "; an earlier kernel may be the cause", [&] { (void)eval(exp(x)); });
   }
   CHECK_EQUAL(cuda::memory_stats().allocated_bytes, 0);
