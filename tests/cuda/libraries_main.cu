@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What goes through cuBLASLt and cuDNN's recurrent layers compiles for a GPU and links with both; without one it says
-// why.
+// What goes through cuBLASLt and cuDNN's recurrent layers compiles for a GPU and links; without one it says why.
 // Needs: cuda
 #include <taper/cuda.hpp>
 #include <taper/nn.hpp>

@@ -91,7 +91,7 @@ inline autograd::FusedNode* record_program(const ProgramInfo& info, const LeafRe
 
 /// Makes a program that has run the source of its result's gradient. `ops` is null where no gradient can flow.
 TAPER_INLINE void record_result(const ProgramInfo& info, const LeafRef* leaves, const void* data, const Shape& shape, const autograd::GradOps* ops,
-                          TensorRecord& out) {
+                                TensorRecord& out) {
   if (!ops || !wants_node(info, leaves)) return;
   autograd::NodePtr<autograd::FusedNode> recorded(record_program(info, leaves, data, shape, &out));
   autograd::set_slot(out, autograd::make_only_output(std::move(recorded), ops, shape));
@@ -147,7 +147,7 @@ RecordPtr evaluate(const N& node, const Shape& shape) {
   using D = typename N::device_type;
   using P = typename Lowering<N>::P;
   static_assert(on_host<D> || Accelerated<D>, "evaluating a pointwise expression on this device needs its backend: compile this file as .cu");
-  if constexpr (InProduct<N>)
+  if constexpr (Accelerated<D> && InProduct<N>)
     if (RecordPtr out = evaluate_in_product(node, shape)) return out;
   Lowering<N> low(node, on_host<D> && shape.numel() >= least_finished);
   RecordPtr held;

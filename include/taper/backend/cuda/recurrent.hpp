@@ -41,7 +41,7 @@ struct CopyElements {
   TAPER_HD void operator()(std::int64_t i) const { to[i] = from[i]; }
 };
 
-/// A system with a library of its own for whole layers of T: plan and run return false where it leaves a layer to us.
+/// A system with a library of its own for whole layers of T: plan and forward return false where it leaves a layer to us.
 template <class S, class T>
 concept HasRecurrentLayers = requires(const RecurrentLayer& layer, RecurrentPlaces& places, const RecurrentLayerRun<T>& run) {
   { S::recurrent_layers().template plan<T>(layer, places) } -> std::same_as<bool>;
