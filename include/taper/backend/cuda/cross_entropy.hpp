@@ -5,6 +5,7 @@
 #include <taper/backend/cpu/cross_entropy.hpp>
 #include <taper/backend/cuda/lines.hpp>
 #include <taper/backend/cuda/positions.hpp>
+#include <taper/backend/cuda/reduce_program.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 
