@@ -34,8 +34,8 @@ cuda() {
   quietly configure "$1" "$root/tests/consumer/cuda" -DNVCC="$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null || true)" "${@:2}"
   quietly "$cmake" --build "$work/$1"
   "$work/$1/host"
-  ! ldd "$work/$1/host" | grep -q libcudart || { echo "the static runtime is linked where nothing else is asked for"; exit 1; }
-  ldd "$work/$1/host_shared" | grep -q libcudart || { echo "the shared runtime is linked where it is asked for"; exit 1; }
+  ! ldd "$work/$1/host" | grep libcudart >/dev/null || { echo "the static runtime is linked where nothing else is asked for"; exit 1; }
+  ldd "$work/$1/host_shared" | grep libcudart >/dev/null || { echo "the shared runtime is linked where it is asked for"; exit 1; }
   [ ! -e "$work/$1/device" ] || "$work/$1/device"
 }
 with_cuda=$(sed -n 's/^CUDAToolkit_BIN_DIR.*=//p' "$build/CMakeCache.txt")
