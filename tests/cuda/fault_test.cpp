@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Numbers out of range on a device that the host does not wait for: nothing is read or written there, and the next wait says so.
 // Needs: thrust
+// Build: -fno-sanitize=null
 #include <taper/backend/cuda/thrust_host.hpp>
 #include <taper/nn/layers/batch_norm.hpp>
 #include <taper/ops/activation.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Kernels that a device is given: a fold over a list of tensors, sums at places by the ways there are, few of an order.
 // Needs: thrust
+// Build: -fno-sanitize=null
 #include <taper/backend/cuda/thrust_host.hpp>
 #include <taper/core/factory.hpp>
 #include <taper/nn/clip.hpp>
