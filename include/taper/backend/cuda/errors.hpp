@@ -63,7 +63,7 @@ TAPER_COLD inline std::string kernel_functor(std::string_view name) {
   return out;
 }
 
-/// Throws: DeviceError with the functor of the kernel (its host stub) that could not be launched.
+/// Throws: DeviceError with the functor of a kernel that could not be launched; `kernel` is the function that the host calls for it.
 [[noreturn]] TAPER_COLD inline void launch_failed(const void* kernel, cudaError_t status) {
   const char* mangled = nullptr;
   std::string op = "launch";
