@@ -3,7 +3,9 @@
 // is one whose memory the host cannot touch, or what a build names in TAPER_TEST_DEVICE.
 #pragma once
 
+#include <taper/core/random.hpp>
 #include <taper/ops/arithmetic.hpp>
+#include <taper/ops/cast.hpp>
 #include <taper/ops/eager.hpp>
 #include <taper/ops/methods.hpp>
 #include <taper/ops/to.hpp>
@@ -43,6 +45,22 @@ Tensor<T> irregular(const Shape& shape, int seed = 1) {
       out.data_ptr()[i] = static_cast<T>(x);
   }
   return out;
+}
+
+/// Few distinct values, so that there are equal ones; NaN, infinities and both zeros among them.
+template <Scalar T>
+Tensor<T> few_values(const Shape& shape) {
+  if constexpr (!Floating<T>) {
+    return randint<T>(0, std::same_as<T, bool> ? 2 : 40, shape);
+  } else {
+    Tensor<T> x = cast<T>(cast<float>(randint(-30, 30, shape)) * 0.125f);
+    if (x.numel() < 10) return x;
+    const auto infinity = std::numeric_limits<float>::infinity();
+    for (const auto& [at, value] : {std::pair{3, std::nanf("")}, {5, -0.0f}, {6, 0.0f}, {7, -infinity}, {8, infinity}})
+      x.data_ptr()[at] = T(value);
+    x.data_ptr()[x.numel() - 2] = T(std::nanf(""));
+    return x;
+  }
 }
 
 /// x where the tensors of type Like are.

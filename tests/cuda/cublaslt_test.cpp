@@ -9,10 +9,12 @@
 
 #include <cmath>
 
+#include "tests/cuda/against_host.hpp"
 #include "tests/support/column_major.hpp"
 #include "tests/support/golden.hpp"
 
 using namespace taper;
+using against_host::irregular;
 
 namespace {
 
@@ -44,38 +46,29 @@ struct LtSystem : ThrustCppSystem {
 using D = BasicThrust<LtSystem>;
 
 template <class T>
-Tensor<T> irregular(const Shape& shape, int seed = 1) {
-  Tensor<T> out(detail::make_dense<Cpu>(dtype_of<T>, shape));
-  for (std::int64_t i = 0; i < out.numel(); ++i)
-    out.data_ptr()[i] = static_cast<T>(std::sin(static_cast<double>(i * 7 + seed) * 1.7 + 0.3));
-  return out;
-}
-template <class T>
 constexpr double tolerance = sizeof(T) == 8   ? 1e-13
                              : sizeof(T) == 2 ? 1e-2
                                               : 1e-5;
 
-template <class X>
-X attribute(cublasLtMatmulDesc_t what, cublasLtMatmulDescAttributes_t which) {
+template <class X, class What, class Which>
+X read_attribute(cublasStatus_t (*get)(What, Which, void*, std::size_t, std::size_t*), What what, Which which) {
   X x{};
   std::size_t written = 0;
-  REQUIRE(cublasLtMatmulDescGetAttribute(what, which, &x, sizeof(x), &written) == CUBLAS_STATUS_SUCCESS);
+  REQUIRE(get(what, which, &x, sizeof(x), &written) == CUBLAS_STATUS_SUCCESS);
   REQUIRE(written == sizeof(x));
   return x;
 }
 template <class X>
-X attribute(cublasLtMatrixLayout_t layout, cublasLtMatrixLayoutAttribute_t which) {
-  X x{};
-  std::size_t written = 0;
-  REQUIRE(cublasLtMatrixLayoutGetAttribute(layout, which, &x, sizeof(x), &written) == CUBLAS_STATUS_SUCCESS);
-  return x;
+X attribute(cublasLtMatmulDesc_t what, cublasLtMatmulDescAttributes_t which) {
+  return read_attribute<X>(&cublasLtMatmulDescGetAttribute, what, which);
 }
 template <class X>
-X attribute(cublasLtMatmulPreference_t wanted, cublasLtMatmulPreferenceAttributes_t which) {
-  X x{};
-  std::size_t written = 0;
-  REQUIRE(cublasLtMatmulPreferenceGetAttribute(wanted, which, &x, sizeof(x), &written) == CUBLAS_STATUS_SUCCESS);
-  return x;
+X attribute(cublasLtMatrixLayout_t what, cublasLtMatrixLayoutAttribute_t which) {
+  return read_attribute<X>(&cublasLtMatrixLayoutGetAttribute, what, which);
+}
+template <class X>
+X attribute(cublasLtMatmulPreference_t what, cublasLtMatmulPreferenceAttributes_t which) {
+  return read_attribute<X>(&cublasLtMatmulPreferenceGetAttribute, what, which);
 }
 
 template <class T, class S>

@@ -11,9 +11,11 @@
 
 #include <cmath>
 
+#include "tests/cuda/against_host.hpp"
 #include "tests/support/golden.hpp"
 
 using namespace taper;
+using against_host::irregular;
 
 namespace {
 
@@ -319,13 +321,6 @@ cudnnStatus_t cudnnRNNBackwardWeights_v8(cudnnHandle_t, cudnnRNNDescriptor_t rnn
 
 namespace {
 
-template <class T>
-Tensor<T> irregular(const Shape& shape, int seed = 1) {
-  Tensor<T> out(detail::make_dense<Cpu>(dtype_of<T>, shape));
-  for (std::int64_t i = 0; i < out.numel(); ++i)
-    out.data_ptr()[i] = static_cast<T>(std::sin(static_cast<double>(i * 7 + seed) * 1.7 + 0.3));
-  return out;
-}
 template <class T>
 constexpr double tolerance = sizeof(T) == 8 ? 1e-12 : 4e-2;
 

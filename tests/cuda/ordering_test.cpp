@@ -8,25 +8,10 @@
 
 using namespace taper;
 using D = against_host::There;
+using against_host::few_values;
 using against_host::same;
 
 namespace {
-
-/// Few distinct values, so that there are equal ones; NaN, infinities and both zeros among them.
-template <Scalar T>
-Tensor<T> values(const Shape& shape) {
-  if constexpr (!Floating<T>) {
-    return randint<T>(0, std::same_as<T, bool> ? 2 : 40, shape);
-  } else {
-    Tensor<T> x = cast<T>(cast<float>(randint(-30, 30, shape)) * 0.125f);
-    if (x.numel() < 10) return x;
-    const auto infinity = std::numeric_limits<float>::infinity();
-    for (const auto& [at, value] : {std::pair{3, std::nanf("")}, {5, -0.0f}, {6, 0.0f}, {7, -infinity}, {8, infinity}})
-      x.data_ptr()[at] = T(value);
-    x.data_ptr()[x.numel() - 2] = T(std::nanf(""));
-    return x;
-  }
-}
 
 template <class F>
 void for_shapes(const F& f) {
@@ -40,7 +25,7 @@ void for_shapes(const F& f) {
 template <Scalar T, class F>
 void for_layouts(const F& f) {
   for_shapes([&](const Shape& shape) {
-    const Tensor<T> x = values<T>(shape);
+    const Tensor<T> x = few_values<T>(shape);
     const Tensor<T, D> y = to<D>(x);
     f(x, y);
     if (shape.size() == 2) f(x.t(), y.t());
@@ -94,7 +79,7 @@ TEMPLATE_TEST_CASE("extremes and where they are", "", float, float16, std::int64
   });
   // Long enough for several parts.
   manual_seed(4);
-  const Tensor<TestType> x = values<TestType>({3, 40000});
+  const Tensor<TestType> x = few_values<TestType>({3, 40000});
   const Tensor<TestType, D> y = to<D>(x);
   check_found(max(y, 1), max(x, 1));
   CHECK(same(argmin(y), argmin(x)));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/backend/cpu/cross_entropy.hpp>
+#include <taper/backend/number_fault.hpp>
 #include <taper/ops/cast.hpp>
 #include <taper/ops/loss_pointwise.hpp>
 #include <taper/ops/softmax.hpp>
@@ -55,10 +56,6 @@ struct ClassLossBackward {
   }
 };
 
-[[noreturn]] TAPER_COLD inline void raise_no_class(std::string_view op, std::int64_t t, std::int64_t i, const Shape& samples, std::int64_t classes) {
-  raise<IndexError>(op, "class ", t, " (element ", i, " of the target ", samples, ") is out of range for ", classes, " classes");
-}
-
 /// Losses of class numbers. Logits: of softmax(x), otherwise x holds logarithms of probabilities.
 template <bool Logits, Scalar T, Device D>
 Tensor<T, D> class_loss(std::string_view op, const Tensor<T, D>& input, const Tensor<std::int64_t, D>& classes, const Tensor<T, D>& weight,
@@ -85,7 +82,7 @@ Tensor<T, D> class_loss(std::string_view op, const Tensor<T, D>& input, const Te
   if constexpr (on_host<D>) {
     for (std::int64_t i = 0; i < target.numel(); ++i) {
       if (t[i] == o.ignore_index) continue;
-      if (t[i] < 0 || t[i] >= s.size) raise_no_class(op, t[i], i, samples, s.size);
+      if (t[i] < 0 || t[i] >= s.size) base::throw_fault(base::NumberFault::of_class(op, samples, s.size).at(i, t[i]));
       total += wp ? static_cast<double>(static_cast<C>(wp[t[i]])) : 1.0;
     }
   }

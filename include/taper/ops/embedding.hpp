@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/backend/cpu/embedding.hpp>
+#include <taper/backend/number_fault.hpp>
 #include <taper/ops/structural.hpp>
 #include <taper/ops/view.hpp>
 
@@ -102,8 +103,7 @@ tensor_t<W> embedding(X&& indices, W&& weight, std::optional<std::int64_t> paddi
   else
     for (std::int64_t i = 0; i < index.numel(); ++i)
       if (p[i] < 0 || p[i] >= rows)
-        detail::raise<IndexError>("embedding", "index ", p[i], " (element ", i, " of indices ", index.shape(), ") is out of range for weight ",
-                                  table.shape(), ": use 0 to ", rows - 1);
+        base::throw_fault(base::NumberFault::of_row("embedding", index.shape(), table.shape()).at(i, p[i]));
   const std::int64_t skip = !padding_idx ? -1 : *padding_idx < 0 ? *padding_idx + rows : *padding_idx;
   return detail::look_up<true>(detail::RowLookup<I, D>{index, rows, table.shape()[1], skip}, table, false);
 }

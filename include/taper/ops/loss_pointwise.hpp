@@ -2,6 +2,7 @@
 // Losses between a prediction and a target of the same shape: squared, absolute, Huber's, binary cross entropy, KL.
 #pragma once
 
+#include <taper/backend/number_fault.hpp>
 #include <taper/ops/logical.hpp>
 #include <taper/ops/reduction.hpp>
 #include <taper/ops/structural.hpp>
@@ -213,8 +214,7 @@ tensor_t<X> binary_cross_entropy(X&& x, Y&& target, const std::type_identity_t<t
   const tensor_t<X> p = eval(std::forward<X>(x));
   const Tensor<bool, device_t<X>> good = all(logical_and(p >= 0.0, p <= 1.0));
   if constexpr (!detail::on_host<device_t<X>>) detail::Accelerator<device_t<X>>::expect_probabilities(op, good.record());
-  else if (!good.item())
-    detail::raise<ValueError>(op, "all elements of the input must be between 0 and 1: use binary_cross_entropy_with_logits for others");
+  else if (!good.item()) base::throw_fault(base::NumberFault::of_probability(op));
   auto losses = apply(op, BinaryCrossEntropy{}, p, std::forward<Y>(target));
   if (!weight.defined()) return detail::reduce_loss(op, std::move(losses), options.reduction);
   return detail::reduce_loss(op, mul(std::move(losses), weight), options.reduction);

@@ -318,8 +318,8 @@ void check_channels(std::string_view op, std::string_view name, const Tensor<T, 
 template <TensorLike X>
   requires Floating<value_t<X>>
 auto batch_norm(X&& x, const detail::RunningStats<value_t<X>, device_t<X>>& running_mean,
-                const detail::RunningStats<value_t<X>, device_t<X>>& running_var, const std::type_identity_t<tensor_t<X>>& weight = {}, const std::type_identity_t<tensor_t<X>>& bias = {}, bool training = false,
-                double momentum = 0.1, double eps = 1e-5) {
+                const detail::RunningStats<value_t<X>, device_t<X>>& running_var, const std::type_identity_t<tensor_t<X>>& weight = {},
+                const std::type_identity_t<tensor_t<X>>& bias = {}, bool training = false, double momentum = 0.1, double eps = 1e-5) {
   using T = value_t<X>;
   using D = device_t<X>;
   const Shape shape = x.shape();

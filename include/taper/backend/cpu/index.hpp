@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/backend/cpu/points.hpp>
+#include <taper/backend/number_fault.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 
@@ -82,7 +83,7 @@ inline void check_indices(std::string_view op, const std::int64_t* index, std::i
   if (good) return;
   for (std::int64_t i = 0; i < n; ++i)
     if (index[i] < low || index[i] >= size)
-      raise<IndexError>(op, "index ", index[i], " is out of range for axis ", axis, " of size ", size);
+      base::throw_fault(base::NumberFault::of_axis(op, axis, size).at(i, index[i]));
 }
 
 /// Rows of a tensor at given offsets: element (o, k, i) of the dense other side is x[outer(o) + offsets[k] + inner(i)].

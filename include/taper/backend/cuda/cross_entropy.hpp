@@ -152,16 +152,13 @@ struct DeviceClassLosses {
   template <bool Logits, class T>
   static void class_loss(std::string_view op, const CrossEntropyArgs<T>& a, T* mass, const Shape& samples, bool mean, T* out) {
     using C = compute_t<T>;
-    using Kind = base::DeviceFault::Kind;
     const std::int64_t n = samples.numel();
-    base::DeviceFault fault(Kind::class_number, op, samples);
-    fault.size = a.classes;
     DeviceOperand targets{reinterpret_cast<std::byte*>(const_cast<std::int64_t*>(a.target)), Strides{1}},
         losses{reinterpret_cast<std::byte*>(a.loss), Strides{1}};
     auto* const total = static_cast<double*>(D::allocate(sizeof(double)));
     device_reduce<D, ClassCountReducer>({nullptr, Shape{n}, &targets}, 1,
                                         CountClass<T>{a.target, a.weight, a.classes, a.ignore},
-                                        StoreClassTotal{total, {a.target, fault, &base::FaultBox<System>::get()}});
+                                        StoreClassTotal{total, {a.target, base::NumberFault::of_class(op, samples, a.classes), &base::FaultBox<System>::get()}});
     if (System::finished()) base::raise_fault<System>("");
     const double* const divisor = mean ? total : nullptr;
     if constexpr (Logits) {

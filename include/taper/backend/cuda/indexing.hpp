@@ -17,22 +17,18 @@ struct DeviceIndexing {
   /// What the host's check_indices throws, the host hears of when it next waits for the device.
   static void check_indices(std::string_view op, const std::int64_t* index, std::int64_t n, std::int64_t axis,
                             std::int64_t size, bool from_back) {
-    base::DeviceFault fault(base::DeviceFault::Kind::index, op);
-    fault.axis = axis, fault.size = size;
-    check_on_device<D>(fault, index, n, from_back ? -size : 0, size);
+    check_on_device<D>(base::NumberFault::of_axis(op, axis, size), index, n, from_back ? -size : 0, size);
   }
   /// The same where a bool on the device is false: not all elements of a loss's input are probabilities.
   static void expect_probabilities(std::string_view op, const TensorRecord& all) {
-    System::for_each(1, ExpectKernel{reinterpret_cast<const std::uint8_t*>(all.data), {base::DeviceFault::Kind::probability, op},
+    System::for_each(1, ExpectKernel{reinterpret_cast<const std::uint8_t*>(all.data), base::NumberFault::of_probability(op),
                                      &base::FaultBox<System>::get()});
     if (System::finished()) base::raise_fault<System>("");
   }
   /// The same for rows of a table.
   template <class I>
   static void check_rows(std::string_view op, const I* index, const Shape& numbers, const Shape& table) {
-    base::DeviceFault fault(base::DeviceFault::Kind::row, op, numbers);
-    fault.indexed = table, fault.size = table[0];
-    check_on_device<D>(fault, index, numbers.numel(), 0, table[0]);
+    check_on_device<D>(base::NumberFault::of_row(op, numbers, table), index, numbers.numel(), 0, table[0]);
   }
   /// A row of a plan: `index` (its elements `steps` apart over `places`) wrapped around an axis.
   static void positions(const std::int64_t* index, const Shape& places, const Strides& steps, std::int64_t size,

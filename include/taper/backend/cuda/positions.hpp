@@ -23,9 +23,9 @@ struct OutsideAt {
 template <class I>
 struct StoreFault {
   const I* index;
-  base::DeviceFault fault, *box;
+  base::NumberFault fault, *box;
   TAPER_INLINE TAPER_HD void operator()(std::int64_t, std::int64_t first) const {
-    if (first == std::numeric_limits<std::int64_t>::max() || box->kind != base::DeviceFault::Kind::none) return;
+    if (first == std::numeric_limits<std::int64_t>::max() || box->kind != base::NumberFault::Kind::none) return;
     *box = fault;
     box->element = first;
     box->value = static_cast<std::int64_t>(index[first]);
@@ -34,16 +34,16 @@ struct StoreFault {
 /// Leaves a fault where a condition is false.
 struct ExpectKernel {
   const std::uint8_t* condition;
-  base::DeviceFault fault, *box;
+  base::NumberFault fault, *box;
   TAPER_HD void operator()(std::int64_t) const {
-    if (!*condition && box->kind == base::DeviceFault::Kind::none) *box = fault;
+    if (!*condition && box->kind == base::NumberFault::Kind::none) *box = fault;
   }
 };
 
 /// Has the device look for indices outside [low, high). The host hears of them when it next waits; until then they are nowhere:
 /// nothing is read or written there.
 template <class D, class I>
-void check_on_device(const base::DeviceFault& fault, const I* index, std::int64_t n, std::int64_t low, std::int64_t high) {
+void check_on_device(const base::NumberFault& fault, const I* index, std::int64_t n, std::int64_t low, std::int64_t high) {
   if (n == 0) return;
   using S = typename D::System;
   DeviceOperand operand{reinterpret_cast<std::byte*>(const_cast<I*>(index)), Strides{1}};
