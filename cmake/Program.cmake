@@ -5,6 +5,7 @@
 #   // Timeout: 900           seconds ctest gives it
 #   // Devices                a test that also runs on the devices of TAPER_TEST_DEVICES
 #   // Devices: slow          the same where TAPER_TEST_SLOW is on
+#   // Table                  a test that is left out where TAPER_TEST_TABLES is off
 #   // Slow                   a test that is built where TAPER_TEST_SLOW is on
 #   // Alone                  ctest runs nothing beside it
 

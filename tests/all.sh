@@ -21,7 +21,7 @@ TAPER_EXHAUSTIVE=1 ctest --preset release -j "$jobs" -LE 'headers|compile_fail|c
 echo "== the tables of pointwise ops under address and undefined-behaviour sanitizers"
 cmake --preset asan -DTAPER_TEST_TABLES=ON
 cmake --build --preset asan
-ctest --preset asan -j "$jobs" -R pointwise
+ctest --preset asan -j "$jobs" -R 'pointwise|exhaustive'
 
 echo "== the typed tests on memory that the host cannot touch and on Thrust's OpenMP, and the slow ones of the CUDA part"
 cmake --preset dev -DTAPER_TEST_DEVICES="Guarded;taper::ThrustOmp" -DTAPER_TEST_SLOW=ON

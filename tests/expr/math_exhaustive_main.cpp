@@ -2,6 +2,7 @@
 // The largest error of every single-argument function over all floats: math_exhaustive [stride = 9973] [function].
 // A stride of 1 takes every float. The exit status is 1 when a bound is broken.
 // Build: -O2
+// Table
 #include "tests/expr/math_cases.hpp"
 
 #include <cstdlib>
