@@ -25,14 +25,16 @@ awk '
 failed=0
 fault() { echo "$1" >&2; failed=1; }
 
-# The expression: forward and backward, in packets of four and by elements, and the sums of gradients of leaves that were
+# The expression: forward and backward, in packets of four and by elements, of these with 64-bit indices too, and the sums of gradients of leaves that were
 # broadcast.
 cat >"$work/expected" <<'LIST'
 each_block_kernel<ReduceKernel<ProgramGradient<Ten, StoreGradient>> load4=0 load=10 store4=0 store=8 local=0
-each_kernel<ForwardKernel<Ten, 1>> load4=0 load=5 store4=0 store=1 local=0
-each_kernel<ForwardKernel<Ten, 4>> load4=5 load=20 store4=1 store=4 local=0
-each_kernel<VjpKernel<Ten, true, 1>> load4=0 load=11 store4=0 store=5 local=0
-each_kernel<VjpKernel<Ten, true, 4>> load4=11 load=44 store4=5 store=20 local=0
+each_kernel<ForwardKernel<Ten, 1, unsigned int>> load4=0 load=5 store4=0 store=1 local=0
+each_kernel<ForwardKernel<Ten, 1, unsigned long>> load4=0 load=5 store4=0 store=1 local=0
+each_kernel<ForwardKernel<Ten, 4, unsigned int>> load4=5 load=20 store4=1 store=4 local=0
+each_kernel<VjpKernel<Ten, true, 1, unsigned int>> load4=0 load=11 store4=0 store=5 local=0
+each_kernel<VjpKernel<Ten, true, 1, unsigned long>> load4=0 load=11 store4=0 store=5 local=0
+each_kernel<VjpKernel<Ten, true, 4, unsigned int>> load4=11 load=44 store4=5 store=20 local=0
 LIST
 grep 'Ten,' "$work/kernels" | sort | diff "$work/expected" - >&2 || fault "the kernels of the expression are others (<: expected)"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Jobs that 32 bits cannot reach run in halves, and reductions with 64 bits: seen with a limit that small tensors pass.
+// Programs and copies that 32 bits cannot reach run with 64, reductions in pieces: seen with a limit that small tensors pass.
 // Needs: thrust
 #include <taper/backend/cuda/thrust_host.hpp>
 #include <taper/core/random.hpp>
@@ -35,7 +35,7 @@ std::vector<Tensor<float>> run(const Tensor<float>& x, const Tensor<float>& y, c
 
 }  // namespace
 
-TEST_CASE("programs, gradients, copies and reductions give the same in pieces") {
+TEST_CASE("programs, gradients, copies and reductions give the same past the reach of 32 bits") {
   using D = ThrustCpp;
   manual_seed(5);
   for (const Shape& shape : {Shape{4, 6, 8}, Shape{1, 3, 257}, Shape{5, 3, 7}}) {

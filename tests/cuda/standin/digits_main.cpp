@@ -47,6 +47,7 @@ std::string shorter(const std::string& mangled) {
       word += c;
       continue;
     }
+    if (word == "unsigned" || word == "int") word.clear();  // the type of indices stands behind the length
     const bool name = !word.empty() && std::isupper(static_cast<unsigned char>(word[0])) && c != ':';
     if (name && std::find(std::begin(dull), std::end(dull), word) == std::end(dull))
       out += (out.empty() ? "" : " ") + word;

@@ -6,15 +6,16 @@
 
 namespace taper::inline TAPER_CODE::detail {
 
+template <class Index>
 struct CopyKernel {
   const std::byte* from;
   std::byte* to;
   std::size_t unit;
-  Offsets<2, std::uint32_t> offsets;
+  Offsets<2, Index> offsets;
 
   TAPER_HD void operator()(std::int64_t i) const {
-    std::uint32_t at[2] = {};
-    offsets.add(static_cast<std::uint32_t>(i), at);
+    Index at[2] = {};
+    offsets.add(static_cast<Index>(i), at);
     switch (unit) {
       case 1: return move<Packet<std::uint8_t, 1>>(at);
       case 2: return move<Packet<std::uint16_t, 1>>(at);
@@ -26,7 +27,7 @@ struct CopyKernel {
 
  private:
   template <class T>
-  TAPER_INLINE TAPER_HD void move(const std::uint32_t* at) const {
+  TAPER_INLINE TAPER_HD void move(const Index* at) const {
     reinterpret_cast<T*>(to)[at[1]] = reinterpret_cast<const T*>(from)[at[0]];
   }
 };
@@ -46,23 +47,21 @@ inline bool join_pairs(JobAxes& axes, const DeviceOperand* operands, std::size_t
   return true;
 }
 
-template <class System>
-struct LaunchCopy {
-  std::size_t size;
-  void operator()(JobAxes& axes, const DeviceOperand* operands) const {
-    std::size_t unit = size;
-    while (unit < 16 && join_pairs(axes, operands, unit)) unit *= 2;
-    System::for_each(axes.elements, CopyKernel{operands[0].data, operands[1].data, unit, Offsets<2, std::uint32_t>(axes)});
-  }
-};
-
 /// Of one dtype and shape.
 template <class System>
 void device_copy(const TensorRecord& from, const TensorRecord& to) {
-  const std::size_t size = size_of(from.dtype), sizes[] = {size, size};
-  DeviceOperand operands[] = {{from.data, from.strides}, {to.data, to.strides}};
+  const std::size_t size = size_of(from.dtype);
+  const DeviceOperand operands[] = {{from.data, from.strides}, {to.data, to.strides}};
   count_launch(to.numel * static_cast<std::int64_t>(2 * size));
-  for_each_reach<2>({nullptr, to.shape, operands}, sizes, LaunchCopy<System>{size});
+  JobAxes axes(to.shape, operands, 2);
+  if (axes.elements == 0) return;
+  std::size_t unit = size;
+  while (unit < 16 && join_pairs(axes, operands, unit)) unit *= 2;
+  const auto launch = [&]<class Index>(Index) {
+    System::for_each(axes.elements, CopyKernel<Index>{operands[0].data, operands[1].data, unit, Offsets<2, Index>(axes)});
+  };
+  if (axes.wide) launch(std::uint64_t{});
+  else launch(std::uint32_t{});
 }
 
 }  // namespace taper::inline TAPER_CODE::detail

@@ -65,9 +65,8 @@ TAPER_INLINE TAPER_HD void store_packet(std::byte* data, std::uint64_t offset, c
 }
 
 /// Operands of a kernel: where they are, how element i of each is reached, which lie side by side.
-template <int Count, int N>
+template <int Count, class Index>
 struct KernelOperands {
-  using Index = std::uint32_t;
   std::byte* data[Count];
   Offsets<Count, Index> offsets;
   std::uint64_t along[3] = {};
@@ -143,11 +142,10 @@ struct LaneOf {
   }
 };
 
-template <class P, int N>
+template <class P, int N, class Index>
 struct ForwardKernel {
-  using Index = std::uint32_t;
   static constexpr int operands = P::leaves + 1;
-  KernelOperands<operands, N> at;
+  KernelOperands<operands, Index> at;
   typename P::Data data;
 
   TAPER_HD void operator()(std::int64_t packet) const { run(static_cast<Index>(packet) * N, std::make_integer_sequence<int, P::leaves>{}); }
@@ -182,11 +180,10 @@ struct GradientLane : LaneOf<P, N> {
   }
 };
 
-template <class P, bool SavedOutput, int N>
+template <class P, bool SavedOutput, int N, class Index>
 struct VjpKernel {
-  using Index = std::uint32_t;
   static constexpr int operands = 2 * P::leaves + 2;
-  KernelOperands<operands, N> at;
+  KernelOperands<operands, Index> at;
   double factor;
   std::uint64_t adds;
   typename P::Data data;
@@ -256,27 +253,22 @@ inline void count_device_launch(const DeviceJob& job, const std::size_t* sizes, 
   count_launch(job.shape.numel() * static_cast<std::int64_t>(bytes));
 }
 
-/// Launches the variant of a kernel that operands allow: packets or elements. make(operands) is the functor.
-template <class System, int Count, int N, class Make>
-struct LaunchMap {
-  const std::size_t* sizes;
-  const Make& make;
-  void operator()(const JobAxes& axes, const DeviceOperand* operands) const {
-    std::uint64_t along[3] = {};
-    if constexpr (N > 1) {
-      if (axes.packets(operands, sizes, Count, N, along)) {
-        System::for_each((axes.elements + N - 1) / N, make(KernelOperands<Count, N>(axes, operands, along)));
-        return;
-      }
-    }
-    System::for_each(axes.elements, make(KernelOperands<Count, 1>(axes, operands, along)));
-  }
-};
-
+/// Launches the variant of a kernel that operands allow: packets, elements, or elements with 64 bits where 32 do not reach.
+/// make<lanes>(operands) is the functor.
 template <class System, int Count, int N, class Make>
 void launch_map(const DeviceJob& job, const std::size_t* sizes, const Make& make) {
   count_device_launch(job, sizes, Count);
-  for_each_reach<Count>(job, sizes, LaunchMap<System, Count, N, Make>{sizes, make});
+  const JobAxes axes(job.shape, job.operands, Count);
+  if (axes.elements == 0) return;
+  std::uint64_t along[3] = {};
+  if (axes.wide) return System::for_each(axes.elements, make.template operator()<1>(KernelOperands<Count, std::uint64_t>(axes, job.operands, along)));
+  if constexpr (N > 1) {
+    if (axes.packets(job.operands, sizes, Count, N, along)) {
+      System::for_each((axes.elements + N - 1) / N, make.template operator()<N>(KernelOperands<Count, std::uint32_t>(axes, job.operands, along)));
+      return;
+    }
+  }
+  System::for_each(axes.elements, make.template operator()<1>(KernelOperands<Count, std::uint32_t>(axes, job.operands, along)));
 }
 
 template <class P>
@@ -285,16 +277,16 @@ const typename P::Data& settings_of(const DeviceJob& job) { return *static_cast<
 template <class P>
 struct MakeForward {
   const DeviceJob& job;
-  template <int N>
-  ForwardKernel<P, N> operator()(const KernelOperands<P::leaves + 1, N>& at) const {
+  template <int N, class Index>
+  ForwardKernel<P, N, Index> operator()(const KernelOperands<P::leaves + 1, Index>& at) const {
     return {at, settings_of<P>(job)};
   }
 };
 template <class P, bool SavedOutput>
 struct MakeVjp {
   const DeviceJob& job;
-  template <int N>
-  VjpKernel<P, SavedOutput, N> operator()(const KernelOperands<2 * P::leaves + 2, N>& at) const {
+  template <int N, class Index>
+  VjpKernel<P, SavedOutput, N, Index> operator()(const KernelOperands<2 * P::leaves + 2, Index>& at) const {
     return {at, job.factor, job.adds, settings_of<P>(job)};
   }
 };

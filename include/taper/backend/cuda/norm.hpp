@@ -127,12 +127,11 @@ struct StoreNormGradient {
 };
 
 /// y = (x - mean) a + c, + b g where there is one. Operands: x, y, mean, a, c, then g, b.
-template <class T, bool Gradient, int N>
+template <class T, bool Gradient, int N, class Index>
 struct AffineKernel {
   static constexpr int operands = Gradient ? 7 : 5;
   using C = compute_t<T>;
-  using Index = std::uint32_t;
-  KernelOperands<operands, N> at;
+  KernelOperands<operands, Index> at;
 
   template <class U>
   TAPER_INLINE TAPER_HD Packet<U, N> operand(int k, const Index* offset, int n) const {
@@ -159,8 +158,8 @@ struct AffineKernel {
 };
 template <class T, bool Gradient>
 struct MakeAffine {
-  template <int N>
-  AffineKernel<T, Gradient, N> operator()(const KernelOperands<Gradient ? 7 : 5, N>& at) const {
+  template <int N, class Index>
+  AffineKernel<T, Gradient, N, Index> operator()(const KernelOperands<Gradient ? 7 : 5, Index>& at) const {
     return {at};
   }
 };

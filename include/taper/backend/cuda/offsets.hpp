@@ -85,31 +85,6 @@ struct JobAxes {
   }
 };
 
-/// Calls launch(axes, operands) for a job that 32 bits can reach, otherwise for halves of it, and of these.
-template <int Count, class Launch>
-void for_each_reach(const DeviceJob& job, const std::size_t* sizes, const Launch& launch) {
-  JobAxes axes(job.shape, job.operands, Count);
-  if (axes.elements == 0) return;
-  if (!axes.wide) return launch(axes, job.operands);
-  int longest = 0;
-  std::int64_t reach = -1;
-  for (int i = 0; i < job.shape.size(); ++i)
-    for (int k = 0; k < Count; ++k) {
-      const std::int64_t stride = job.operands[k].data && job.operands[k].strides[i] > 1 ? job.operands[k].strides[i] : 1;
-      if ((job.shape[i] - 1) * stride > reach) reach = (job.shape[i] - 1) * stride, longest = i;
-    }
-  DeviceOperand operands[Count];
-  for (int k = 0; k < Count; ++k) operands[k] = job.operands[k];
-  DeviceJob half = job;
-  half.operands = operands;
-  half.shape[longest] = job.shape[longest] / 2;
-  for_each_reach<Count>(half, sizes, launch);
-  for (int k = 0; k < Count; ++k)
-    if (operands[k].data) operands[k].data += half.shape[longest] * operands[k].strides[longest] * static_cast<std::int64_t>(sizes[k]);
-  half.shape[longest] = job.shape[longest] - half.shape[longest];
-  for_each_reach<Count>(half, sizes, launch);
-}
-
 /// The offsets, in elements, of Count operands at element i: counted by Index, summed as Offset.
 template <int Count, class Index, class Offset = Index>
 struct Offsets {
