@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Memory of a device that the host cannot touch: pointwise programs, reductions and gradients get by without.
 // Needs: thrust
+#include <taper/core/print.hpp>
 #include <taper/core/random.hpp>
 #include <taper/ops/activation.hpp>
 #include <taper/ops/arithmetic.hpp>
@@ -9,6 +10,7 @@
 #include <taper/ops/methods.hpp>
 #include <taper/ops/reduction.hpp>
 #include <taper/ops/to.hpp>
+#include <taper/ops/view.hpp>
 
 #include <sys/wait.h>
 #include <thrust/reduce.h>
@@ -100,6 +102,14 @@ TEST_CASE("Thrust's algorithms have access by their policy") {
 }
 
 TEST_CASE("programs, reductions and gradients never touch it from the host") { check_programs(); }
+
+TEST_CASE("a tensor there prints from a copy, with its device's name") {
+  auto x = to<Guarded>(tensor<float>({{1.f, 2.f, 3.f}, {4.f, 5.5f, 6.f}})).detach().requires_grad_();
+  CHECK(to_string(x) == "tensor([[1.0000, 2.0000, 3.0000],\n        [4.0000, 5.5000, 6.0000]], device='guarded:0', requires_grad=True)");
+  CHECK(to_string(x.detach().transpose(0, 1)[2]) == "tensor([3., 6.], device='guarded:0')");
+  CHECK(to_string(-x.detach()[0]) == "tensor([-1., -2., -3.], device='guarded:0')");
+  CHECK(to_string(to<Guarded>(zeros<double>({0, 2}))) == "tensor([], device='guarded:0', size=(0, 2), dtype=float64)");
+}
 
 TEST_CASE("several threads at once") {
   // Catch's assertions belong to one thread.

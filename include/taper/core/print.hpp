@@ -13,11 +13,13 @@ namespace detail {
 
 inline constinit PrintOptions print_options{};
 
-/// Writes one tensor.
+/// Writes one tensor, whose elements the host reads from `data`; a device other than the host is named.
 class TensorPrinter {
  public:
-  TensorPrinter(const TensorRecord& r, const PrintOptions& options)
+  TensorPrinter(const TensorRecord& r, const std::byte* data, std::string device, const PrintOptions& options)
       : r_(r),
+        data_(data),
+        device_(std::move(device)),
         options_(options),
         summarise_(r.numel > options.threshold),
         hidden_(summarise_ && options.edgeitems == 0) {}
@@ -57,7 +59,7 @@ class TensorPrinter {
 
   template <class F>
   void visit(int axis, std::int64_t offset, F&& f) const {
-    if (axis == r_.shape.size()) return f(r_.data + offset * static_cast<std::int64_t>(size_of(r_.dtype)));
+    if (axis == r_.shape.size()) return f(data_ + offset * static_cast<std::int64_t>(size_of(r_.dtype)));
     shown(r_.shape[axis], [&](std::int64_t i) { visit(axis + 1, offset + i * r_.strides[axis], f); }, [] {});
   }
 
@@ -139,6 +141,7 @@ class TensorPrinter {
       }
     };
     auto add_plain = [&](const std::string& suffix) { add(suffix, suffix.size()); };
+    if (!device_.empty()) add_plain("device='" + device_ + "'");
     if (hidden_ || (r_.numel == 0 && r_.shape.size() != 1)) add_plain("size=" + to_string(r_.shape));
     // What a list of such numbers would become needs no name; an empty list becomes float32.
     const bool implied =
@@ -156,6 +159,8 @@ class TensorPrinter {
   }
 
   const TensorRecord& r_;
+  const std::byte* const data_;
+  const std::string device_;
   const PrintOptions& options_;
   const bool summarise_, hidden_;  // only the edges are shown; nothing is
   std::vector<std::string> cells_;
@@ -189,12 +194,22 @@ inline void set_printoptions(const PrintOptions& options) {
   detail::print_options = options;
 }
 
-/// The text of a tensor, or of an expression's value, as PyTorch prints it: "tensor([1., 2., 3.])".
+/// The text of a tensor, or of an expression's value, as PyTorch prints it: "tensor([1., 2., 3.])". Of a tensor on a device, waits
+/// for it and takes what lies between its first element and its last to the host: "tensor([1.], device='cuda:0')".
 template <TensorLike X>
 std::string to_string(const X& x, const PrintOptions& options = get_printoptions()) {
-  static_assert(std::same_as<device_t<X>, Cpu>, "printing reads host memory: print to<Cpu>(x)");
+  using D = device_t<X>;
   const tensor_t<X> t = detail::stored(x);
-  return detail::TensorPrinter(t.record(), options)();
+  const detail::TensorRecord& r = t.record();
+  if constexpr (detail::on_host<D>) {
+    return detail::TensorPrinter(r, r.data, {}, options)();
+  } else {
+    std::int64_t span = r.numel > 0 ? 1 : 0;
+    for (int i = 0; i < r.shape.size() && span > 0; ++i) span += (r.shape[i] - 1) * r.strides[i];
+    std::vector<std::byte> elements(static_cast<std::size_t>(span) * size_of(r.dtype));
+    if (span > 0) D::to_host(elements.data(), r.data, elements.size());
+    return detail::TensorPrinter(r, elements.data(), detail::concat(D::name, ':', r.storage ? r.storage->index : 0), options)();
+  }
 }
 
 template <detail::OutputStream S, TensorLike X>
