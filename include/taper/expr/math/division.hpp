@@ -74,7 +74,7 @@ requires(PackValue<V> || detail::RealScalar<V>) TAPER_INLINE TAPER_HD V floor_di
     if constexpr (std::is_unsigned_v<T>)
       return q;
     else
-      return select((m != zero) && ((m < zero) != (b < zero)), V(q - one), q);
+      return V(q - select((m != zero) && ((m < zero) != (b < zero)), one, zero));  // q may be the least number
   } else {
     V q = (a - m) / b;
     q = select((m != zero) && ((m < zero) != (b < zero)), V(q - one), q);
