@@ -6,9 +6,12 @@
 #include <taper/ops/arithmetic.hpp>
 #include <taper/ops/eager.hpp>
 #include <taper/ops/methods.hpp>
+#include <taper/ops/norm.hpp>
 #include <taper/ops/reduction.hpp>
 #include <taper/ops/to.hpp>
 #include <taper/ops/view.hpp>
+
+#include <utility>
 
 #include "tests/support/catch.hpp"
 
@@ -52,6 +55,23 @@ TEST_CASE("programs, gradients, copies and reductions give the same past the rea
       }
     }
   }
+}
+
+TEST_CASE("batch norm gives the same past the reach of 32 bits") {
+  using D = ThrustCpp;
+  const auto x = to<D>(whole({4, 6, 5, 3}));
+  const auto run = [&](std::int64_t reach) {
+    const std::int64_t before = std::exchange(detail::device_reach, reach);
+    auto a = x.detach().requires_grad_();
+    const Tensor<float, D> y = batch_norm(a, {}, {}, {}, {}, true);
+    sum(y * y * y).backward();
+    detail::device_reach = before;
+    return std::pair{to<Cpu>(y.detach()), to<Cpu>(a.grad())};
+  };
+  const auto [y, g] = run(detail::device_reach);
+  const auto [far_y, far_g] = run(50);
+  CHECK(equal(far_y, y));
+  CHECK(equal(far_g, g));
 }
 
 TEST_CASE("copies of every size of element") {
