@@ -162,7 +162,7 @@ struct ReduceBox {
 
 /// The axes of a job as they lie in memory: the innermost has the shortest steps.
 struct MemoryOrder {
-  int axis[max_rank];
+  int axis[max_rank] = {};  // g++ -O2 does not see that it is set
   std::uint32_t innermost = 0;  // as a mask
 
   MemoryOrder(const DeviceJob& job, int operands) {
