@@ -25,8 +25,8 @@ awk '
 failed=0
 fault() { echo "$1" >&2; failed=1; }
 
-# The expression: forward and backward, in packets of four and by elements, of these with 64-bit indices too, and the sums of gradients of leaves that were
-# broadcast.
+# The expression: forward and backward, in packets of four and by elements, of these with 64-bit indices too, and the sums of
+# gradients of leaves that were broadcast.
 cat >"$work/expected" <<'LIST'
 each_block_kernel<ReduceKernel<ProgramGradient<Ten, StoreGradient>> load4=0 load=10 store4=0 store=8 local=0
 each_kernel<ForwardKernel<Ten, 1, unsigned int>> load4=0 load=5 store4=0 store=1 local=0

@@ -204,11 +204,9 @@ std::string to_string(const X& x, const PrintOptions& options = get_printoptions
   if constexpr (detail::on_host<D>) {
     return detail::TensorPrinter(r, r.data, {}, options)();
   } else {
-    std::int64_t span = r.numel > 0 ? 1 : 0;
-    for (int i = 0; i < r.shape.size() && span > 0; ++i) span += (r.shape[i] - 1) * r.strides[i];
-    std::vector<std::byte> elements(static_cast<std::size_t>(span) * size_of(r.dtype));
-    if (span > 0) D::to_host(elements.data(), r.data, elements.size());
-    return detail::TensorPrinter(r, elements.data(), detail::concat(D::name, ':', r.storage ? r.storage->index : 0), options)();
+    std::vector<std::byte> elements(r.numel > 0 ? static_cast<std::size_t>(detail::extent_bytes(r)) : 0);
+    if (r.numel > 0) D::to_host(elements.data(), r.data, elements.size());
+    return detail::TensorPrinter(r, elements.data(), detail::concat(D::name, ':', r.storage->index), options)();
   }
 }
 

@@ -261,14 +261,14 @@ void launch_map(const DeviceJob& job, const std::size_t* sizes, const Make& make
   const JobAxes axes(job.shape, job.operands, Count);
   if (axes.elements == 0) return;
   std::uint64_t along[3] = {};
-  if (axes.wide) return System::for_each(axes.elements, make.template operator()<1>(KernelOperands<Count, std::uint64_t>(axes, job.operands, along)));
-  if constexpr (N > 1) {
-    if (axes.packets(job.operands, sizes, Count, N, along)) {
-      System::for_each((axes.elements + N - 1) / N, make.template operator()<N>(KernelOperands<Count, std::uint32_t>(axes, job.operands, along)));
-      return;
-    }
-  }
-  System::for_each(axes.elements, make.template operator()<1>(KernelOperands<Count, std::uint32_t>(axes, job.operands, along)));
+  const auto launch = [&]<int Lanes, class Index>(std::integral_constant<int, Lanes>, Index) {
+    System::for_each((axes.elements + Lanes - 1) / Lanes, make.template operator()<Lanes>(KernelOperands<Count, Index>(axes, job.operands, along)));
+  };
+  constexpr std::integral_constant<int, 1> one;
+  if (axes.wide) return launch(one, std::uint64_t{});
+  if constexpr (N > 1)
+    if (axes.packets(job.operands, sizes, Count, N, along)) return launch(std::integral_constant<int, N>(), std::uint32_t{});
+  launch(one, std::uint32_t{});
 }
 
 template <class P>
