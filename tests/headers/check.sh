@@ -25,9 +25,10 @@ trap 'rm -rf "$work"' EXIT
 # Whether all that a header includes can be found. Only those outside the umbrellas include more than the standard library.
 mapfile -t outside < <(awk '$1 == "outside" { print $2 }' "$root/tests/structure/exceptions.txt")
 available() {
-  local path
+  local path thrust=()
+  if is_nvcc "$compiler"; then thrust=(-isystem "$taper_cuda/cccl"); fi  # where nvcc looks by itself
   for path in "${outside[@]}"; do
-    [[ $1 != "$path" && ($path != */ || $1 != "$path"*) ]] || { g++ -std=c++20 -x c++ "${taper_includes[@]}" -M "$root/include/taper/$1" >/dev/null 2>&1; return; }
+    [[ $1 != "$path" && ($path != */ || $1 != "$path"*) ]] || { g++ -std=c++20 -x c++ "${taper_includes[@]}" "${thrust[@]}" -M "$root/include/taper/$1" >/dev/null 2>&1; return; }
   done
 }
 
