@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A stand-in for libcudnn: convolutions are checked and recorded, and compute nothing.
+// A stand-in for libcudnn: convolutions and poolings are checked and recorded, and compute nothing.
 #include "tests/cuda/standin/library.hpp"
 
 #include <cudnn.h>
@@ -19,12 +19,17 @@ struct cudnnConvolutionStruct {
   cudnnDataType_t compute{};
   cudnnMathType_t math = CUDNN_DEFAULT_MATH;
 };
+struct cudnnPoolingStruct {
+  cudnnPoolingMode_t mode{};
+  int kh = 0, kw = 0, ph = 0, pw = 0, sh = 0, sw = 0;
+};
 
 namespace {
 
 using standin::recorder;
 constexpr const char *handle_kind = "cuDNN handle", *tensor_kind = "cuDNN tensor descriptor",
-                     *filter_kind = "cuDNN filter descriptor", *convolution_kind = "cuDNN convolution descriptor";
+                     *filter_kind = "cuDNN filter descriptor", *convolution_kind = "cuDNN convolution descriptor",
+                     *pooling_kind = "cuDNN pooling descriptor";
 
 cudnnStatus_t status(bool good) { return good ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM; }
 template <class T>
@@ -126,6 +131,38 @@ struct Convolution {
                               pair(" dilation ", conv->dh, conv->dw, 1),
                               conv->groups > 1 ? taper::base::concat(" groups ", conv->groups) : "", " algorithm ",
                               algorithm, factors(alpha, beta, x->type)));
+  }
+};
+
+/// A pooling, or the gradient of an average: what it reads and what it writes.
+struct Pooling {
+  standin::Call call;
+  cudnnPoolingDescriptor_t pool;
+  cudnnTensorDescriptor_t x, y;
+
+  Pooling(const char* name, cudnnHandle_t handle, cudnnPoolingDescriptor_t pool_, cudnnTensorDescriptor_t x_, cudnnTensorDescriptor_t y_)
+      : call(name), pool(pool_), x(x_), y(y_) {
+    call.lives(handle, handle_kind).lives(pool, pooling_kind).lives(x, tensor_kind).lives(y, tensor_kind);
+    if (!call.good()) return;
+    const auto out = [](std::int64_t in, int pad, int taps, int stride) { return (in + 2 * pad - taps) / stride + 1; };
+    call.require(x->n > 0 && y->n > 0 && pool->sh > 0, "a descriptor that was not set");
+    call.require(x->type == y->type, "types that differ");
+    if (!call.good()) return;
+    call.require(y->n == x->n && y->c == x->c && y->h == out(x->h, pool->ph, pool->kh, pool->sh) &&
+                     y->w == out(x->w, pool->pw, pool->kw, pool->sw),
+                 "the result of ", x->text(), " is not ", y->text());
+  }
+  cudnnStatus_t run(cudnnHandle_t handle, const void* alpha, const void* beta, const void* from, std::int64_t from_bytes, void* to,
+                    std::int64_t to_bytes) {
+    call.reach(from, from_bytes);
+    call.reach(to, to_bytes);
+    call.require(!standin::overlap(from, from_bytes, to, to_bytes), "the result overlaps an operand");
+    if (!call.good()) return status(false);
+    const char* const mode = pool->mode == CUDNN_POOLING_MAX                             ? " max"
+                             : pool->mode == CUDNN_POOLING_AVERAGE_COUNT_INCLUDE_PADDING ? " average"
+                                                                                         : " average of what is inside";
+    return status(call.submit(*handle, mode, " ", x->text(), " to ", y->text(), " kernel ", pool->kh, "x", pool->kw,
+                              pair(" pad ", pool->ph, pool->pw, 0), pair(" stride ", pool->sh, pool->sw, 1), factors(alpha, beta, x->type)));
   }
 };
 
@@ -256,6 +293,36 @@ cudnnStatus_t cudnnAddTensor(cudnnHandle_t handle, const void* alpha, cudnnTenso
   call.reach(pa, a->bytes());
   call.reach(pc, c->bytes());
   return status(call.submit(*handle, " ", a->text(), " to ", c->text(), factors(alpha, beta, a->type)));
+}
+
+
+cudnnStatus_t cudnnCreatePoolingDescriptor(cudnnPoolingDescriptor_t* p) { return make(p, pooling_kind); }
+cudnnStatus_t cudnnDestroyPoolingDescriptor(cudnnPoolingDescriptor_t p) { return destroy(p, pooling_kind); }
+cudnnStatus_t cudnnSetPooling2dDescriptor(cudnnPoolingDescriptor_t p, cudnnPoolingMode_t mode, cudnnNanPropagation_t nan, int kh, int kw,
+                                          int ph, int pw, int sh, int sw) {
+  standin::Call call("cudnnSetPooling2dDescriptor");
+  call.lives(p, pooling_kind)
+      .require(kh > 0 && kw > 0 && ph >= 0 && pw >= 0 && ph < kh && pw < kw && sh > 0 && sw > 0, "a size is too small or too large")
+      .require(nan == CUDNN_PROPAGATE_NAN, "a pooling that loses NaN");
+  if (call.good()) *p = {mode, kh, kw, ph, pw, sh, sw};
+  return status(call.good());
+}
+cudnnStatus_t cudnnPoolingForward(cudnnHandle_t handle, cudnnPoolingDescriptor_t pool, const void* alpha, cudnnTensorDescriptor_t x,
+                                  const void* px, const void* beta, cudnnTensorDescriptor_t y, void* py) {
+  Pooling p("pool", handle, pool, x, y);
+  return p.call.good() ? p.run(handle, alpha, beta, px, x->bytes(), py, y->bytes()) : status(false);
+}
+cudnnStatus_t cudnnPoolingBackward(cudnnHandle_t handle, cudnnPoolingDescriptor_t pool, const void* alpha, cudnnTensorDescriptor_t y,
+                                   const void* py, cudnnTensorDescriptor_t dy, const void* pdy, cudnnTensorDescriptor_t x, const void* px,
+                                   const void* beta, cudnnTensorDescriptor_t dx, void* pdx) {
+  Pooling p("pool gradient", handle, pool, dx, dy);
+  p.call.lives(x, tensor_kind).lives(y, tensor_kind);
+  if (!p.call.good()) return status(false);
+  p.call.require(pool->mode != CUDNN_POOLING_MAX, "other bits every time")
+      .require(x->text() == dx->text() && y->text() == dy->text(), "sizes that differ")
+      .reach(py, y->bytes());
+  p.call.reach(px, x->bytes());
+  return p.run(handle, alpha, beta, pdy, dy->bytes(), pdx, dx->bytes());
 }
 
 }  // extern "C"

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Products and convolutions through the stand-ins for cuBLAS and cuDNN, and what these find wrong with calls.
+// Products, convolutions and poolings through the stand-ins for cuBLAS and cuDNN, and what these find wrong with calls.
 // Needs: cuda cudnn
 #include "tests/cuda/standin/recorder.hpp"
 #include "tests/support/catch.hpp"
 
 #include <taper/backend/cuda/cublas.hpp>
 #include <taper/backend/cuda/cuda.hpp>
+#include <taper/backend/cpu/pool_shape.hpp>
 #include <taper/backend/cuda/cudnn_conv.hpp>
+#include <taper/backend/cuda/cudnn_pool.hpp>
 
 #include <cublasLt.h>
 #include <sys/wait.h>
@@ -292,6 +294,31 @@ TEST_CASE("convolutions that are wrong") {
   REQUIRE(cudnnDestroyTensorDescriptor(image) == CUDNN_STATUS_SUCCESS);
   CHECK(watch.refused(cudnnSetTensor4dDescriptor(image, CUDNN_TENSOR_NCHW, CUDNN_DATA_FLOAT, 1, 1, 1, 1),
                       "no such cuDNN tensor descriptor"));
+}
+
+TEST_CASE("poolings") {
+  Watch watch;
+  const Floats x(180), y(54);
+  const detail::PoolWindows p{{.planes = 6, .h = 5, .w = 6, .kh = 3, .kw = 2, .sh = 2, .sw = 2, .ph = 1}, false, 3, 3};
+  const cuda::Stream side;
+  const base::CudnnPoolings run{side.handle()};
+  REQUIRE(run.maxima(p, x.p, y.p));
+  CHECK(watch.last() == "pool max 1x6x5x6 to 1x6x3x3 kernel 3x2 pad 1x0 stride 2 alpha 1 beta 0");
+  REQUIRE(run.average(p, true, x.p, y.p));
+  CHECK(watch.last() == "pool average 1x6x5x6 to 1x6x3x3 kernel 3x2 pad 1x0 stride 2 alpha 1 beta 0");
+  REQUIRE(run.average_backward(p, false, y.p, x.p));
+  CHECK(watch.last() == "pool gradient average of what is inside 1x6x5x6 to 1x6x3x3 kernel 3x2 pad 1x0 stride 2 alpha 1 beta 0");
+  CHECK(watch.r.seen().order.back().stream == side.handle());
+
+  const auto failed = [&](const float* from, float* to) {
+    try {
+      return !run.maxima(p, from, to);
+    } catch (const DeviceError&) {
+      return true;
+    }
+  };
+  CHECK(watch.refused(failed(x.p, x.p), "the result overlaps an operand"));
+  CHECK(watch.refused(failed(x.p, x.p + (1 << 20)), "not device memory"));
 }
 
 TEST_CASE("a program that leaves handles or descriptors behind fails at its end") {

@@ -8,6 +8,7 @@
 #if TAPER_NVCC
 #include <taper/backend/cuda/cublaslt.hpp>
 #include <taper/backend/cuda/cudnn_conv.hpp>
+#include <taper/backend/cuda/cudnn_pool.hpp>
 #include <taper/backend/cuda/cudnn_recurrent.hpp>
 #include <taper/backend/cuda/system.hpp>
 #endif
@@ -132,6 +133,7 @@ struct CudaSystem {
   }
 #if TAPER_CUDNN
   static auto convolutions() { return base::CudnnConvolutions<CudaSystem>{stream(), !cuda::tf32_allowed()}; }
+  static auto poolings() { return base::CudnnPoolings{stream()}; }
   static auto recurrent_layers() { return base::CudnnRecurrent<CudaSystem>{stream(), !cuda::tf32_allowed()}; }
 #endif
 #endif

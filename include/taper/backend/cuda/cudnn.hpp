@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Whether convolutions and recurrent layers go through cuDNN: where its header is found, unless TAPER_CUDNN is 0, in all units of a program
+// Whether convolutions, poolings and recurrent layers go through cuDNN: where its header is found, unless TAPER_CUDNN is 0, in all units of a program
 // alike.
 #pragma once
 

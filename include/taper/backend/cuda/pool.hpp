@@ -195,6 +195,12 @@ struct PoolSpread : PoolAverage<T, Index> {  // x is the gradient, y the planes'
 
 }  // namespace windows
 
+/// A system with a library of its own for poolings of T: each function returns false where it leaves a call to us.
+template <class S, class T>
+concept HasPoolings = requires(const PoolWindows& p, const T* x, T* y) {
+  { S::poolings().maxima(p, x, y) } -> std::same_as<bool>;
+};
+
 template <class D>
 struct DevicePool {
   using System = typename D::System;
@@ -202,6 +208,8 @@ struct DevicePool {
   /// Maxima of windows and, where `places` is not null, where each lies in its plane.
   template <class T, class Places>
   static void max_pool(const PoolWindows& p, const T* x, T* y, Places* places) {
+    if constexpr (HasPoolings<System, T>)
+      if (!places && System::poolings().maxima(p, x, y)) return;
     run(p, p.s.planes * p.oh * p.ow, [&]<class Index>(const windows::PoolPlan<Index>& at) {
       return windows::PoolMax<T, Places, Index>{at, x, y, places};
     });
@@ -222,12 +230,16 @@ struct DevicePool {
   }
   template <class T>
   static void average_pool(const PoolWindows& p, bool include_pad, std::int64_t divisor, const T* x, T* y) {
+    if constexpr (HasPoolings<System, T>)
+      if (divisor == 0 && System::poolings().average(p, include_pad, x, y)) return;
     run(p, p.s.planes * p.oh * p.ow, [&]<class Index>(const windows::PoolPlan<Index>& at) {
       return windows::PoolAverage<T, Index>{at, include_pad, static_cast<compute_t<T>>(divisor), x, y};
     });
   }
   template <class T>
   static void average_pool_backward(const PoolWindows& p, bool include_pad, std::int64_t divisor, const T* dy, T* dx) {
+    if constexpr (HasPoolings<System, T>)
+      if (divisor == 0 && System::poolings().average_backward(p, include_pad, dy, dx)) return;
     run(p, p.s.planes * p.s.h * p.s.w, [&]<class Index>(const windows::PoolPlan<Index>& at) {
       return windows::PoolSpread<T, Index>{{at, include_pad, static_cast<compute_t<T>>(divisor), dy, dx}};
     });
