@@ -36,8 +36,8 @@ if(TAPER_CUDA AND NOT TAPER_CUDA STREQUAL "AUTO" AND (NOT TARGET taper::cuda OR 
   message(FATAL_ERROR "TAPER_CUDA is ${TAPER_CUDA}, which needs ${taper_cuda_hint}. TAPER_CUDA=AUTO does without where there is none.")
 endif()
 
-# Thrust's headers, for tests of the CUDA backend that run on the host.
-if(PROJECT_IS_TOP_LEVEL)
+# Thrust's headers, for tests of the CUDA backend that run on the host: block kernels in an emulator for x86-64.
+if(PROJECT_IS_TOP_LEVEL AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
   find_path(TAPER_THRUST_DIR thrust/for_each.h HINTS ${CUDAToolkit_INCLUDE_DIRS} /usr/local/cuda/include PATH_SUFFIXES cccl
             DOC "The folder of Thrust's headers")
   set(taper_thrust_hint "Thrust's headers (those of a CUDA toolkit; Debian: libthrust-dev)")

@@ -19,7 +19,6 @@ using against_host::irregular;
 namespace {
 
 struct PoolSystem : ThrustCppSystem {
-  static constexpr std::string_view name = "thrust::cpp and cuDNN";
   static auto poolings() { return base::CudnnPoolings{nullptr}; }
 };
 using D = BasicThrust<PoolSystem>;

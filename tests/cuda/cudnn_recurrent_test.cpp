@@ -21,7 +21,6 @@ using against_host::irregular;
 namespace {
 
 struct RnnSystem : ThrustCppSystem {
-  static constexpr std::string_view name = "thrust::cpp and cuDNN";
   static inline bool exact = true;
   static inline std::int64_t held = 0;
   static void* allocate(std::size_t bytes) {

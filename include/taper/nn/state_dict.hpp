@@ -117,8 +117,10 @@ TAPER_RARE inline LoadResult load_entries(const detail::PoolVector<StateEntry>& 
     else if (detail::category(found->dtype()) != detail::category(record->dtype))
       result.mismatched.push_back(detail::concat(name, " is ", found->dtype(), " here and ", record->dtype, " in the module"));
   }
-  for (const auto& [name, tensor] : state)
+  for (const auto& item : state) {
+    const auto& name = item.first;  // clang's OpenMP does not capture structured bindings
     if (std::none_of(entries.begin(), entries.end(), [&](const StateEntry& e) { return e.name == name; })) result.unexpected.push_back(name);
+  }
   if (!result.mismatched.empty() || (options.strict && !result.complete()))
     detail::raise<StateError>("load_state_dict", "the state does not fit the module", list_of("missing", result.missing),
                               list_of("unexpected", result.unexpected), list_of("not fitting", result.mismatched));
