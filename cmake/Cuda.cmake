@@ -37,10 +37,10 @@ if(TAPER_CUDA AND NOT TAPER_CUDA STREQUAL "AUTO" AND (NOT TARGET taper::cuda OR 
 endif()
 
 # Thrust's headers, for tests of the CUDA backend that run on the host: block kernels in an emulator for x86-64.
+set(taper_thrust_hint "an x86-64 processor and Thrust's headers (those of a CUDA toolkit; Debian: libthrust-dev)")
 if(PROJECT_IS_TOP_LEVEL AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
   find_path(TAPER_THRUST_DIR thrust/for_each.h HINTS ${CUDAToolkit_INCLUDE_DIRS} /usr/local/cuda/include PATH_SUFFIXES cccl
             DOC "The folder of Thrust's headers")
-  set(taper_thrust_hint "Thrust's headers (those of a CUDA toolkit; Debian: libthrust-dev)")
   if(TAPER_THRUST_DIR)
     add_library(taper::thrust INTERFACE IMPORTED GLOBAL)
     target_include_directories(taper::thrust SYSTEM INTERFACE "${TAPER_THRUST_DIR}")
