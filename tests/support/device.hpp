@@ -12,6 +12,7 @@
 #if defined(TAPER_TEST_DEVICE)
 #include <taper/ops/eager.hpp>
 #if TAPER_NVCC
+#include <taper/backend/cuda/thrust.hpp>
 #include <taper/cuda.hpp>
 #else
 #include "tests/support/guarded_system.hpp"

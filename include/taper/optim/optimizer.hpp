@@ -271,8 +271,8 @@ class RuleOptimizer {
   }
   TAPER_RARE static void put_state(StateDict& out, const std::string& prefix, const ParameterState& p) {
     if (!has_state(p)) return;
-    for (std::size_t i = 0; i < counters; ++i) internal::put(out, prefix + std::string(Rule::numbers[i]), p.numbers[i]);
-    for (std::size_t i = 0; i < states; ++i)
+    for (std::size_t i = 0; i != counters; ++i) internal::put(out, prefix + std::string(Rule::numbers[i]), p.numbers[i]);
+    for (std::size_t i = 0; i != states; ++i)
       if (p.tensors[i]) out.set(prefix + std::string(Rule::states[i]), AnyTensor(host_state(p.parameter.type, p.tensors[i])));
   }
   TAPER_RARE static void get_state(const StateDict& state, const std::string& prefix, ParameterState& p) {
