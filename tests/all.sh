@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What is too slow for every change: everything optimised for this machine, with the exhaustive tests and all of
-# taper::compiled, the tables of ops under sanitizers, the typed tests on further devices, every header under clang 16 and nvcc, the compile-fail tests under
+# taper::compiled, the tables of ops under sanitizers, the typed tests on further devices, every header under clang 16 and nvcc, typed tests for Cuda compiled, the compile-fail tests under
 # clang 16, the whole suite under clang's warnings and thread sanitizer, and what computes on AArch64, by a cross
 # compiler and an emulator.
 # Run it, and .ci/run, before an issue is resolved.
@@ -37,6 +37,9 @@ for file in tests/compile_fail/*.cpp; do tests/compile_fail/run.sh "$file" clang
 if nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null); then
   echo "== every header under nvcc"
   tests/headers/check.sh --compiler "$nvcc" --jobs "$jobs"
+  echo "== the typed tests for Cuda compile, as tests/gpu/run.sh builds them"
+  cmake -S . -B build/gpu -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CUDA_FLAGS_RELEASE=-O2 -DTAPER_BUILD_TESTS=ON -DTAPER_CUDA=ON -DTAPER_TEST_DEVICES=taper::Cuda
+  cmake --build build/gpu --target gpu
 else
   echo "== no nvcc here: headers are not checked under it"
 fi
