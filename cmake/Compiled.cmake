@@ -7,7 +7,7 @@ set(TAPER_COMPILED_SWITCHES "NONE;FIRST_ORDER;INFERENCE" CACHE STRING
 
 # One binary for every machine: whatever the project's own flags, level 1 is the baseline.
 set(baseline "")
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+if(TARGET taper::x86)
   set(baseline -march=x86-64)
 endif()
 

@@ -38,7 +38,7 @@ endif()
 
 # Thrust's headers, for tests of the CUDA backend that run on the host: block kernels in an emulator for x86-64.
 set(taper_thrust_hint "an x86-64 processor and Thrust's headers (those of a CUDA toolkit; Debian: libthrust-dev)")
-if(PROJECT_IS_TOP_LEVEL AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+if(PROJECT_IS_TOP_LEVEL AND TARGET taper::x86)
   find_path(TAPER_THRUST_DIR thrust/for_each.h HINTS ${CUDAToolkit_INCLUDE_DIRS} /usr/local/cuda/include PATH_SUFFIXES cccl
             DOC "The folder of Thrust's headers")
   if(TAPER_THRUST_DIR)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What is too slow for every change: everything optimised for this machine, with the exhaustive tests and all of
-# taper::compiled, the tables of ops under sanitizers, the typed tests on further devices, every header under clang 16 and nvcc, typed tests for Cuda compiled, the compile-fail tests under
-# clang 16, the whole suite under clang's warnings and thread sanitizer, and what computes on AArch64, by a cross
-# compiler and an emulator.
+# taper::compiled, the tables of ops under sanitizers, the typed tests on further devices (for Cuda they are compiled), every
+# header under clang 16 and nvcc, the compile-fail tests under clang 16, the whole suite under clang's warnings and thread
+# sanitizer, and what computes on AArch64, by a cross compiler and an emulator.
 # Run it, and .ci/run, before an issue is resolved.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

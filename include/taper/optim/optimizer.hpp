@@ -278,14 +278,14 @@ class RuleOptimizer {
   TAPER_RARE static void get_state(const StateDict& state, const std::string& prefix, ParameterState& p) {
     p.tensors = {};
     p.numbers = {};
-    for (std::size_t i = 0; i < counters; ++i)
+    for (std::size_t i = 0; i != counters; ++i)
       if (const std::string key = prefix + std::string(Rule::numbers[i]); state.contains(key)) internal::get(state, key, p.numbers[i]);
     std::size_t type = 0;
     ((p.parameter.type == type++ ? get_tensors<P>(state, prefix, p) : void()), ...);
   }
   template <class X>
   static void get_tensors(const StateDict& state, const std::string& prefix, ParameterState& p) {
-    for (std::size_t i = 0; i < states; ++i) {
+    for (std::size_t i = 0; i != states; ++i) {
       const std::string key = prefix + std::string(Rule::states[i]);
       const AnyTensor* found = state.find(key);
       if (!found) continue;

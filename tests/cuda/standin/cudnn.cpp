@@ -65,6 +65,11 @@ std::string pair(const char* name, int height, int width, int usual) {
   return height == width ? taper::base::concat(name, height) : taper::base::concat(name, height, "x", width);
 }
 
+/// How many windows follow one another along an axis.
+std::int64_t windows(std::int64_t in, int pad, int dilation, std::int64_t taps, int stride) {
+  return (in + 2 * pad - dilation * (taps - 1) - 1) / stride + 1;
+}
+
 /// A convolution, or one of its gradients: result and two operands.
 struct Convolution {
   standin::Call call;
@@ -81,17 +86,14 @@ struct Convolution {
         .lives(conv, convolution_kind)
         .lives(y, tensor_kind);
     if (!call.good()) return;
-    const auto out = [](std::int64_t in, int pad, int dilation, std::int64_t taps, int stride) {
-      return (in + 2 * pad - dilation * (taps - 1) - 1) / stride + 1;
-    };
     call.require(x->n > 0 && w->n > 0 && y->n > 0 && conv->sh > 0, "a descriptor that was not set");
     call.require(x->type == w->type && x->type == y->type, "types that differ")
         .require((conv->compute == CUDNN_DATA_DOUBLE) == (x->type == CUDNN_DATA_DOUBLE),
                  "a compute type that is not for these");
     if (!call.good()) return;
     call.require(x->c == w->c * conv->groups && w->n % conv->groups == 0, "channels and groups do not fit")
-        .require(y->n == x->n && y->c == w->n && y->h == out(x->h, conv->ph, conv->dh, w->h, conv->sh) &&
-                     y->w == out(x->w, conv->pw, conv->dw, w->w, conv->sw),
+        .require(y->n == x->n && y->c == w->n && y->h == windows(x->h, conv->ph, conv->dh, w->h, conv->sh) &&
+                     y->w == windows(x->w, conv->pw, conv->dw, w->w, conv->sw),
                  "the result of ", x->text(), " by ", w->text(), " is not ", y->text());
   }
   std::size_t workspace() const { return static_cast<std::size_t>(1000 + y->bytes()); }
@@ -144,12 +146,11 @@ struct Pooling {
       : call(name), pool(pool_), x(x_), y(y_) {
     call.lives(handle, handle_kind).lives(pool, pooling_kind).lives(x, tensor_kind).lives(y, tensor_kind);
     if (!call.good()) return;
-    const auto out = [](std::int64_t in, int pad, int taps, int stride) { return (in + 2 * pad - taps) / stride + 1; };
     call.require(x->n > 0 && y->n > 0 && pool->sh > 0, "a descriptor that was not set");
     call.require(x->type == y->type, "types that differ");
     if (!call.good()) return;
-    call.require(y->n == x->n && y->c == x->c && y->h == out(x->h, pool->ph, pool->kh, pool->sh) &&
-                     y->w == out(x->w, pool->pw, pool->kw, pool->sw),
+    call.require(y->n == x->n && y->c == x->c && y->h == windows(x->h, pool->ph, 1, pool->kh, pool->sh) &&
+                     y->w == windows(x->w, pool->pw, 1, pool->kw, pool->sw),
                  "the result of ", x->text(), " is not ", y->text());
   }
   cudnnStatus_t run(cudnnHandle_t handle, const void* alpha, const void* beta, const void* from, std::int64_t from_bytes, void* to,

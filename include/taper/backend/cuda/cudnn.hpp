@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Whether convolutions, poolings and recurrent layers go through cuDNN: where its header is found, unless TAPER_CUDNN is 0, in all units of a program
-// alike.
+// Whether convolutions, poolings and recurrent layers go through cuDNN: where its header is found, unless TAPER_CUDNN is 0, in all
+// units of a program alike.
 #pragma once
 
 #include <taper/backend/cuda/errors.hpp>
@@ -16,6 +16,7 @@
 
 #if TAPER_CUDNN
 #include <cudnn.h>
+#include <cstdint>
 #include <vector>
 
 namespace taper::inline TAPER_ABI::base {
@@ -68,6 +69,20 @@ class CudnnOwned {
  private:
   T it_{};
 };
+
+using CudnnTensor = CudnnOwned<cudnnTensorDescriptor_t, &cudnnCreateTensorDescriptor, &cudnnDestroyTensorDescriptor>;
+
+/// Whether cuDNN's numbers hold these.
+template <class... N>
+bool cudnn_fits(N... n) {
+  return ((n < std::int64_t{1} << 31) && ...);
+}
+/// Tells cuDNN of dense images, channels first.
+inline void cudnn_describe(std::string_view op, cudnnTensorDescriptor_t t, cudnnDataType_t type, std::int64_t n, std::int64_t c,
+                           std::int64_t h, std::int64_t w) {
+  check_cudnn(op, cudnnSetTensor4dDescriptor(t, CUDNN_TENSOR_NCHW, type, static_cast<int>(n), static_cast<int>(c), static_cast<int>(h),
+                                             static_cast<int>(w)));
+}
 
 /// Memory for the length of a call.
 template <class Memory>

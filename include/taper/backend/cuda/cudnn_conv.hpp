@@ -11,26 +11,24 @@ namespace taper::inline TAPER_ABI::base {
 
 /// Whether the sizes of a convolution fit cuDNN's, and there is something to do.
 inline bool cudnn_takes(const Conv2dShape& s) {
-  constexpr std::int64_t most = (std::int64_t{1} << 31) - 1;
-  const auto fits = [](auto... n) { return ((n <= most) && ...); };
   return !s.empty() && s.group_in() > 0 && s.h > 0 && s.w > 0 &&
-         fits(s.n * s.c * s.h * s.w, s.n * s.oc * s.oh() * s.ow(), s.oc * s.group_in() * s.taps()) &&
-         fits(s.ph, s.pw, s.sh, s.sw, s.dh, s.dw);
+         cudnn_fits(s.n * s.c * s.h * s.w, s.n * s.oc * s.oh() * s.ow(), s.oc * s.group_in() * s.taps()) &&
+         cudnn_fits(s.ph, s.pw, s.sh, s.sw, s.dh, s.dw);
 }
 
 /// A convolution as cuDNN is told of it.
 class CudnnConv {
  public:
-  CudnnOwned<cudnnTensorDescriptor_t, &cudnnCreateTensorDescriptor, &cudnnDestroyTensorDescriptor> image, result, bias;
+  CudnnTensor image, result, bias;
   CudnnOwned<cudnnFilterDescriptor_t, &cudnnCreateFilterDescriptor, &cudnnDestroyFilterDescriptor> weight;
   CudnnOwned<cudnnConvolutionDescriptor_t, &cudnnCreateConvolutionDescriptor, &cudnnDestroyConvolutionDescriptor> conv;
 
   /// With exact, products of float are not rounded to fewer bits. biases: how many channels a bias is for.
   CudnnConv(const Conv2dShape& s, cudnnDataType_t type, bool exact, std::int64_t biases) {
     const bool wide = type == CUDNN_DATA_DOUBLE, half = type == CUDNN_DATA_HALF || type == CUDNN_DATA_BFLOAT16;
-    tensor(image, type, s.n, s.c, s.h, s.w);
-    tensor(result, type, s.n, s.oc, s.oh(), s.ow());
-    tensor(bias, type, 1, biases, 1, 1);
+    cudnn_describe("conv", image, type, s.n, s.c, s.h, s.w);
+    cudnn_describe("conv", result, type, s.n, s.oc, s.oh(), s.ow());
+    cudnn_describe("conv", bias, type, 1, biases, 1, 1);
     check(cudnnSetFilter4dDescriptor(weight, type, CUDNN_TENSOR_NCHW, size(s.oc), size(s.group_in()), size(s.kh),
                                      size(s.kw)));
     check(cudnnSetConvolution2dDescriptor(conv, size(s.ph), size(s.pw), size(s.sh), size(s.sw), size(s.dh), size(s.dw),
@@ -42,10 +40,6 @@ class CudnnConv {
  private:
   static void check(cudnnStatus_t status) { check_cudnn("conv", status); }
   static int size(std::int64_t n) { return static_cast<int>(n); }
-  static void tensor(cudnnTensorDescriptor_t t, cudnnDataType_t type, std::int64_t n, std::int64_t c, std::int64_t h,
-                     std::int64_t w) {
-    check(cudnnSetTensor4dDescriptor(t, CUDNN_TENSOR_NCHW, type, size(n), size(c), size(h), size(w)));
-  }
 };
 
 /// Runs convolutions on a stream, with Memory's allocate and deallocate for what an algorithm needs beside its

@@ -4,21 +4,22 @@
 
 #include <taper/backend/cuda/cudnn.hpp>
 
-#include <cstdint>
-
 #if TAPER_CUDNN
 namespace taper::inline TAPER_ABI::base {
 
 /// A pooling whose windows all lie within the padded planes, as cuDNN's do.
 struct CudnnPool {
-  CudnnOwned<cudnnTensorDescriptor_t, &cudnnCreateTensorDescriptor, &cudnnDestroyTensorDescriptor> planes, result;
+  CudnnTensor planes, result;
   CudnnOwned<cudnnPoolingDescriptor_t, &cudnnCreatePoolingDescriptor, &cudnnDestroyPoolingDescriptor> pool;
 
   template <class Windows>
   CudnnPool(const Windows& p, cudnnPoolingMode_t mode, cudnnDataType_t type) {
     const auto& s = p.s;
-    tensor(planes, type, s.planes, s.h, s.w);
-    tensor(result, type, s.planes, p.oh, p.ow);
+    // As images of up to 1024 planes: what is an image does not matter here, but to a grid of CUDA's it may.
+    std::int64_t channels = s.planes < 1024 ? s.planes : 1024;
+    while (s.planes % channels != 0) --channels;
+    cudnn_describe("pool", planes, type, s.planes / channels, channels, s.h, s.w);
+    cudnn_describe("pool", result, type, s.planes / channels, channels, p.oh, p.ow);
     check_cudnn("pool", cudnnSetPooling2dDescriptor(pool, mode, CUDNN_PROPAGATE_NAN, size(s.kh), size(s.kw), size(s.ph), size(s.pw),
                                                     size(s.sh), size(s.sw)));
   }
@@ -26,21 +27,14 @@ struct CudnnPool {
   /// Whether cuDNN has such a pooling: no adaptive one, nothing dilated, nothing beyond the padding, where ceil_mode may reach.
   template <class Windows>
   static bool takes(const Windows& p) {
-    constexpr std::int64_t most = (std::int64_t{1} << 31) - 1;
-    const auto fits = [](auto... n) { return ((n <= most) && ...); };
     const auto& s = p.s;
     return !p.adaptive && s.planes > 0 && s.dh == 1 && s.dw == 1 && (p.oh - 1) * s.sh + s.kh <= s.h + 2 * s.ph &&
-           (p.ow - 1) * s.sw + s.kw <= s.w + 2 * s.pw && fits(s.planes * s.h * s.w, s.planes * p.oh * p.ow, s.kh, s.kw, s.sh, s.sw);
+           (p.ow - 1) * s.sw + s.kw <= s.w + 2 * s.pw &&
+           cudnn_fits(s.planes * s.h * s.w, s.planes * p.oh * p.ow, s.kh, s.kw, s.sh, s.sw);
   }
 
  private:
   static int size(std::int64_t n) { return static_cast<int>(n); }
-  /// As images of up to 1024 planes: what is an image does not matter here, but to a grid of CUDA's it may.
-  static void tensor(cudnnTensorDescriptor_t t, cudnnDataType_t type, std::int64_t n, std::int64_t h, std::int64_t w) {
-    std::int64_t channels = n < 1024 ? n : 1024;
-    while (n % channels != 0) --channels;
-    check_cudnn("pool", cudnnSetTensor4dDescriptor(t, CUDNN_TENSOR_NCHW, type, size(n / channels), size(channels), size(h), size(w)));
-  }
 };
 
 /// Runs poolings on a stream. Each function returns false, with nothing done, where cuDNN does not do such a call.

@@ -20,7 +20,7 @@ class CudnnRnn {
  public:
   CudnnOwned<cudnnRNNDescriptor_t, &cudnnCreateRNNDescriptor, &cudnnDestroyRNNDescriptor> rnn;
   CudnnOwned<cudnnRNNDataDescriptor_t, &cudnnCreateRNNDataDescriptor, &cudnnDestroyRNNDataDescriptor> x, y;
-  CudnnOwned<cudnnTensorDescriptor_t, &cudnnCreateTensorDescriptor, &cudnnDestroyTensorDescriptor> state;
+  CudnnTensor state;
 
   /// With exact, products of float are not rounded to fewer bits.
   CudnnRnn(const RecurrentLayer& l, cudnnDataType_t type, bool exact, cudnnHandle_t handle) {
@@ -130,8 +130,7 @@ struct CudnnRecurrent {
   static bool find(const RecurrentLayer& l, const CudnnRnn& c, cudnnHandle_t handle, const T* weights, int direction,
                    int part, RecurrentPlaces& out) {
     const int gates = static_cast<int>(l.gates());
-    const CudnnOwned<cudnnTensorDescriptor_t, &cudnnCreateTensorDescriptor, &cudnnDestroyTensorDescriptor> matrix,
-        vector;
+    const CudnnTensor matrix, vector;
     std::int64_t &first = out.at[direction][part], &first_bias = out.at[direction][2 + part];
     for (int gate = 0; gate < gates; ++gate) {
       void *weight = nullptr, *bias = nullptr;

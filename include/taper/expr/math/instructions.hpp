@@ -39,14 +39,13 @@ TAPER_PACK X fma(X a, X b, X c) {
   else
     return __builtin_ia32_vfmaddpd512_mask(a, b, c, TAPER_ALL_LANES(X), 4);
 #endif
-#elif defined(__aarch64__) && !TAPER_CLANG  // without g++'s optimisations a * b + c are two roundings
+#else
+#if defined(__aarch64__) && !TAPER_CLANG  // without g++'s optimisations a * b + c are two roundings
   else if constexpr (sizeof(X) == 16 && !is_double<X>)
     return __builtin_aarch64_fmav4sf(a, b, c);
   else if constexpr (sizeof(X) == 16)
     return __builtin_aarch64_fmav2df(a, b, c);
-  else
-    return a * b + c;
-#else
+#endif
   else
     return a * b + c;
 #endif
