@@ -55,11 +55,6 @@ bool runs_channels_last() {
   else return is_compiled<T, A> || last_kernels<T, A>.load(std::memory_order_acquire) != nullptr;
 }
 
-/// A plain matrix product per image: 1 x 1 taps on the image as it is.
-inline bool pointwise(const Conv2dShape& s) {
-  return s.kh == 1 && s.kw == 1 && s.sh == 1 && s.sw == 1 && s.ph == 0 && s.pw == 0;
-}
-
 /// One input channel for one or two results: too little for a matrix product.
 inline bool depthwise(const Conv2dShape& s) { return s.group_in() == 1 && s.group_out() <= 2; }
 

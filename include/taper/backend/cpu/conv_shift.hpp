@@ -22,6 +22,11 @@ inline Index ceil_div(Index x, Index y) { return (x + y - 1) / y; }
 /// The size of nearly equal blocks of at most `most`.
 inline Index even_blocks(Index n, Index most) { return ceil_div(n, ceil_div(n, larger(1, most))); }
 
+/// A plain matrix product per image: 1 x 1 taps on the image as it is.
+inline bool pointwise(const Conv2dShape& s) {
+  return s.kh == 1 && s.kw == 1 && s.sh == 1 && s.sw == 1 && s.ph == 0 && s.pw == 0;
+}
+
 /// A copy of some channels and rows: [channel][kernel column][row modulo stride][row][column of the result].
 struct ShiftPlan {
   Index channels;       // of one block
@@ -170,8 +175,8 @@ void shift_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, 
   });
 }
 
-/// dw = sum over images and pixels of dy times the shifted image. Partial sums belong to chunks of images that the
-/// sizes decide, and are added in their order.
+/// dw = sum over images and pixels of dy times the shifted image (1 x 1 taps: the image as it lies). Partial sums belong to
+/// chunks of images that the sizes decide, and are added in their order.
 template <class T, class A>
 void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
   using R = tiles::Tile<T, A>;
@@ -188,8 +193,9 @@ void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
   // Small images: several of them in one product, so that C is read and written once for all.
   const Index together =
       blocks > 1 ? 1 : smaller(chunk, larger(1, smaller(512 / pixels, (Index{1} << 16) / plan.size(s))));
+  const bool shift = !pointwise(s);
   parallel_for(chunks * parts, 1, [&](Index begin, Index end) {
-    const Scratch<T> buffer(together * plan.size(s)), stage(plan.stage_size(s));
+    const Scratch<T> buffer(shift ? together * plan.size(s) : 0), stage(shift ? plan.stage_size(s) : 0);
     const Scratch<T> right(together * plan.rows * plan.columns * strips * R::columns);
     for (Index u = begin; u < end; ++u) {
       const Index part = u % parts, group = part % s.groups, c = part / s.groups * plan.channels;
@@ -199,19 +205,21 @@ void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
         for (Index b = 0; b < blocks; ++b) {
           const Block block(s, plan, b);
           const Index images = smaller(together, last - image), height = images * block.pixels;
+          const T* from = x + (image * s.c + group * in + c) * s.h * s.w;
+          tiles::Left<T> left{buffer.data(), 0, 1, offsets.data(), false, nullptr, images, plan.size(s) - block.pixels};
+          if (!shift) left = {from + block.y * s.w + block.x, pixels, 1, nullptr, false, nullptr, images, s.c * pixels - block.pixels};
           for (Index i = 0; i < images; ++i) {
-            const T* from = dy + ((image + i) * s.oc + group * out) * pixels + block.y * s.ow() + block.x;
+            const T* gradient = dy + ((image + i) * s.oc + group * out) * pixels + block.y * s.ow() + block.x;
             for (Index strip = 0; strip < strips; ++strip)
-              tiles::pack_strip<T, A>(from + strip * R::columns * pixels, 1, pixels, block.pixels,
+              tiles::pack_strip<T, A>(gradient + strip * R::columns * pixels, 1, pixels, block.pixels,
                                       smaller(R::columns, out - strip * R::columns),
                                       right.data() + (strip * height + i * block.pixels) * R::columns);
-            shift_image<T, A>(s, plan, x + ((image + i) * s.c + group * in + c) * s.h * s.w, channels, block.y, block.x,
-                              stage.data(), buffer.data() + i * plan.size(s));
+            if (shift)
+              shift_image<T, A>(s, plan, from + i * s.c * s.h * s.w, channels, block.y, block.x, stage.data(),
+                                buffer.data() + i * plan.size(s));
           }
-          tiles::product<T, A>(
-              channels * taps, out, block.pixels,
-              {buffer.data(), 0, 1, offsets.data(), false, nullptr, images, plan.size(s) - block.pixels},
-              {right.data(), R::columns, height * R::columns}, partial.data() + u * size, out, image > first || b > 0);
+          tiles::product<T, A>(channels * taps, out, block.pixels, left, {right.data(), R::columns, height * R::columns},
+                               partial.data() + u * size, out, image > first || b > 0);
         }
     }
   });

@@ -137,10 +137,12 @@ TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
   using V = typename Native<T, A::vector_bytes>::type;
   constexpr int lanes = Tile<T, A>::lanes;
   V sum[Rows][Vectors];
-  const T* a[Rows];
+  // One pointer into A and its rows' distances: with a pointer for each row the loop runs out of registers.
+  const T* a = args.a + (args.a_rows ? args.a_rows[0] : 0);
+  Index a_rows[Rows];
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i) {
-    a[i] = args.a + (args.a_rows ? args.a_rows[i] : i * args.a_row);
+    a_rows[i] = args.a_rows ? args.a_rows[i] - args.a_rows[0] : i * args.a_row;
     __builtin_prefetch(args.c + i * args.c_row, 1);
     const T start = args.bias ? args.bias[i] : T(0);
 #pragma GCC unroll 16
@@ -148,27 +150,30 @@ TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
   }
   const T* b = args.b;
   const Index* b_rows = args.b_rows;
-  const Index a_column = args.a_column;
-  const Index b_row = args.b_row;
-  Index k = args.k, segments = args.segments, at = 0;
+  const Index a_column = args.a_column, b_row = args.b_row;
+  Index k = args.k, segments = args.segments;
   for (;;) {
 #pragma GCC unroll 1  // clang mixes two steps, runs out of registers and keeps the sums in memory
-    for (Index p = 0; p < k; ++p) {
-      const T* row = b_rows ? args.b + b_rows[p] : b;
+    for (Index p = k; p > 0; --p) {
+      const T* row = b_rows ? args.b + *b_rows++ : b;
       V right[Vectors];
 #pragma GCC unroll 16
-      for (int j = 0; j < Vectors; ++j) right[j] = load<V>(row + j * lanes);
+      for (int j = 0; j < Vectors; ++j) {
+        right[j] = load<V>(row + j * lanes);
+        // Rows of B that lie where they are begin at pages of their own, which no prefetcher of the processor foresees.
+        if constexpr (A::vector_bytes == 64) __builtin_prefetch(row + 8 * b_row + j * lanes);
+      }
 #pragma GCC unroll 16
       for (int i = 0; i < Rows; ++i) {
-        const T left = a[i][at];
+        const T left = a[a_rows[i]];
 #pragma GCC unroll 16
         for (int j = 0; j < Vectors; ++j) sum[i][j] += left * right[j];
       }
       b += b_row;
-      at += a_column;
+      a += a_column;
     }
     if (--segments == 0) break;
-    at += args.a_jump;
+    a += args.a_jump;
     if (args.tail) {
       b = args.b_tail;
       k = args.tail;
