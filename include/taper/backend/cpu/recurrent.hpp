@@ -164,7 +164,9 @@ TAPER_KERNEL void backward_row(const StepBack<T>& given, std::int64_t r) {
   for (std::int64_t j = 0; j < s.size; j += pack_lanes) Cell::backward(s, r, j, RowPacks<T, A>{s.size - j});
 }
 
-inline std::int64_t rows_of_task(std::int64_t size) { return 1 + (1 << 12) / (size + 1); }
+/// Rows that are worth another thread's help.
+template <class Cell>
+std::int64_t rows_of_task(std::int64_t size) { return 1 + (1 << 12) / (Cell::gates * size + 1); }
 
 }  // namespace recurring
 
@@ -173,7 +175,7 @@ void recurrent_step(const recurring::Step<T>& s) {
   if constexpr (is_compiled<T, A>) {
     compiled_entry<Cell::step, decltype(recurrent_step<Cell, T, A>)>()(s);
   } else {
-    parallel_for(s.n, recurring::rows_of_task(s.size), [&](std::int64_t first, std::int64_t last) {
+    parallel_for(s.n, recurring::rows_of_task<Cell>(s.size), [&](std::int64_t first, std::int64_t last) {
       for (; first < last; ++first) recurring::forward_row<Cell, T, A>(s, first);
     });
   }
@@ -183,7 +185,7 @@ void recurrent_step_backward(const recurring::StepBack<T>& s) {
   if constexpr (is_compiled<T, A>) {
     compiled_entry<Cell::step_backward, decltype(recurrent_step_backward<Cell, T, A>)>()(s);
   } else {
-    parallel_for(s.n, recurring::rows_of_task(s.size), [&](std::int64_t first, std::int64_t last) {
+    parallel_for(s.n, recurring::rows_of_task<Cell>(s.size), [&](std::int64_t first, std::int64_t last) {
       for (; first < last; ++first) recurring::backward_row<Cell, T, A>(s, first);
     });
   }
