@@ -30,6 +30,14 @@ auto depthwise_kernel(const Conv2dShape& s, const Choose& choose) {
   return choose(std::integral_constant<K, K::any>());
 }
 
+/// What a step sees of one column: rows one below another, which move down. Clang keeps an array that moves in memory.
+template <class V>
+struct SeenRows {
+  static_assert(depthwise_step == 4);
+  V a, b, c, d;
+  TAPER_INLINE void next(const V& row) { a = b, b = c, c = d, d = row; }
+};
+
 /// Rows of one result channel, `depthwise_step` at a time; the last of them are computed twice if need be. In a row the
 /// last vector overlaps the one before; rows shorter than a vector are written whole vectors at a time, front to back.
 /// `w` has a vector for each tap, `bias` one.
@@ -66,16 +74,12 @@ TAPER_KERNEL [[gnu::noinline]] void depthwise_rows(const DepthwiseTaps& taps, In
       } else if constexpr (Kernel == DepthwiseKernel::shared) {
         for (Index k = 0; k < taps.kw; ++k) {
           const T* from = at + taps.offsets[k];
-          V seen[step];
-#pragma GCC unroll 16
-          for (int i = 1; i < step; ++i, from += taps.row) seen[i] = tiles::load<V>(from);
+          SeenRows<V> seen{{}, tiles::load<V>(from), tiles::load<V>(from + taps.row), tiles::load<V>(from + 2 * taps.row)};
+          from += 3 * taps.row;
           for (Index t = k; t < taps.count(); t += taps.kw, from += taps.row) {
-#pragma GCC unroll 16
-            for (int i = 1; i < step; ++i) seen[i - 1] = seen[i];
-            seen[step - 1] = tiles::load<V>(from);
+            seen.next(tiles::load<V>(from));
             const V factor = tiles::load<V>(w + t * lanes);
-#pragma GCC unroll 16
-            for (int i = 0; i < step; ++i) sum[i] += factor * seen[i];
+            sum[0] += factor * seen.a, sum[1] += factor * seen.b, sum[2] += factor * seen.c, sum[3] += factor * seen.d;
           }
         }
       } else {

@@ -53,17 +53,12 @@ TAPER_KERNEL [[gnu::noinline]] void depthwise_taps(const DepthwiseTaps& taps, In
       } else if constexpr (Kernel == DepthwiseKernel::shared) {
         for (Index k = 0; k < taps.kw; ++k) {
           const T* from = at + taps.offsets[k];
-          V seen[step];
-#pragma GCC unroll 16
-          for (int i = 1; i < step; ++i, from += taps.row) seen[i] = masked(from);
+          SeenRows<V> seen{{}, masked(from), masked(from + taps.row), masked(from + 2 * taps.row)};
+          from += 3 * taps.row;
           for (Index t = k; t < taps.count(); t += taps.kw, from += taps.row) {
-#pragma GCC unroll 16
-            for (int i = 1; i < step; ++i) seen[i - 1] = seen[i];
-            seen[step - 1] = masked(from);
-            V all = tiles::load<V>(sums + t * lanes);
-#pragma GCC unroll 16
-            for (int i = 0; i < step; ++i) all += g[i] * seen[i];
-            tiles::store(sums + t * lanes, all);
+            seen.next(masked(from));
+            tiles::store(sums + t * lanes,
+                         tiles::load<V>(sums + t * lanes) + g[0] * seen.a + g[1] * seen.b + g[2] * seen.c + g[3] * seen.d);
           }
         }
       } else {
