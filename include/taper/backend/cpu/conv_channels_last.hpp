@@ -212,9 +212,7 @@ void bands_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
 }
 
 /// 1 x 1 taps on the image as it is: one product for all pixels.
-inline bool pixelwise(const Conv2dShape& s) {
-  return s.kh == 1 && s.kw == 1 && s.sh == 1 && s.sw == 1 && s.ph == 0 && s.pw == 0 && s.groups == 1;
-}
+inline bool pixelwise(const Conv2dShape& s) { return pointwise(s) && s.groups == 1; }
 inline bool single_channels(const Conv2dShape& s) { return s.group_in() == 1 && s.group_out() == 1; }
 
 /// The convolution whose result is dx: of dy, with the taps turned around.

@@ -206,8 +206,9 @@ void shift_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw)
           const Block block(s, plan, b);
           const Index images = smaller(together, last - image), height = images * block.pixels;
           const T* from = x + (image * s.c + group * in + c) * s.h * s.w;
-          tiles::Left<T> left{buffer.data(), 0, 1, offsets.data(), false, nullptr, images, plan.size(s) - block.pixels};
-          if (!shift) left = {from + block.y * s.w + block.x, pixels, 1, nullptr, false, nullptr, images, s.c * pixels - block.pixels};
+          const tiles::Left<T> left =
+              shift ? tiles::Left<T>{buffer.data(), 0, 1, offsets.data(), false, nullptr, images, plan.size(s) - block.pixels}
+                    : tiles::Left<T>{from + block.y * s.w + block.x, pixels, 1, nullptr, false, nullptr, images, s.c * pixels - block.pixels};
           for (Index i = 0; i < images; ++i) {
             const T* gradient = dy + ((image + i) * s.oc + group * out) * pixels + block.y * s.ow() + block.x;
             for (Index strip = 0; strip < strips; ++strip)

@@ -268,8 +268,8 @@ void multiply(Problem<T> g) {
   constexpr Index few = R::vectors == 4 ? 120 : 64;  // rows of A; narrow strips of a large B lie badly for the caches
   const Index row_bytes = g.b_row * static_cast<Index>(sizeof(T));
   const bool large = g.k * g.n > cached<T>, aliasing = row_bytes % aliasing_bytes == 0;
-  // Vectors across two cache lines cost less than a copy where few rows of A meet them.
-  const bool split = g.m > few && row_bytes % A::vector_bytes != 0 && g.k * g.n > small;
+  // Vectors across two cache lines cost less than a copy where few rows of A meet them, or B is narrower than a tile.
+  const bool split = g.m > few && g.n >= R::columns && row_bytes % A::vector_bytes != 0 && g.k * g.n > small;
   if (rows_of_b && !split && (!large || (g.m <= few && (!aliasing || g.m <= 2 * R::rows)))) return direct_product<T, A>(g);
   if (!rows_of_b && g.b_row == 1 && g.k >= R::lanes && g.m <= 64) {
     if (g.a_column == 1) return dot_tasks<T, A>(g);
