@@ -95,7 +95,7 @@ void attention_128x64(benchmark::State& state) {
   args.items = items, args.queries = args.keys = length, args.features = args.values = features, args.scale = 0.125f;
   args.q = args.k = args.v = {q.data(), offsets.data(), features};
   auto out = q, lse = numbers<float>(items * length);
-  against_headers(state, [&]<class A>() { attention<float, A>(args, out.data(), lse.data()); });
+  against_headers(state, [&]<class A>() { attention<float, A>(args, {out.data(), offsets.data(), features}, lse.data()); });
 }
 
 BENCHMARK(product<float>)->Arg(4)->Arg(64)->Arg(512);

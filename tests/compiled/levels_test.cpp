@@ -183,12 +183,12 @@ void attentions() {
                                 .keep = {}};
     const std::int64_t size = items * queries * values;
     std::vector<T> out(static_cast<std::size_t>(size)), lse(static_cast<std::size_t>(items * queries));
-    attention<T, Here>(args, out.data(), lse.data());
-    same<T>(size + items * queries, [&]<class A>(T* to) { attention<T, A>(args, to, to + size); });
+    attention<T, Here>(args, {out.data(), of_g.data(), values}, lse.data());
+    same<T>(size + items * queries, [&]<class A>(T* to) { attention<T, A>(args, {to, of_g.data(), values}, to + size); });
     const std::int64_t dq = items * queries * features, dk = items * keys * features, dv = items * keys * values;
     same<T>(dq + dk + dv, [&]<class A>(T* to) {
-      attention_backward<T, A>(args, out.data(), AttentionRows<T>{g.data(), of_g.data(), values}, lse.data(), to,
-                               to + dq, to + dq + dk);
+      attention_backward<T, A>(args, {out.data(), of_g.data(), values}, {g.data(), of_g.data(), values}, lse.data(),
+                               {to, of_q.data(), features}, {to + dq, of_k.data(), features}, {to + dq + dk, of_v.data(), values});
     });
   }
 }

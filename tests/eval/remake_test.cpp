@@ -37,6 +37,13 @@ struct FeedForward {
   Tensors leaves() const { return {norm.weight, norm.bias, up.weight, up.bias, down.weight, down.bias}; }
   static Tensor<float, D> input() { return randn<float, D>({520, 64}); }
 };
+/// The same where the last product's gradient makes its input in three parts of 367 rows, the last one shorter.
+struct WideFeedForward {
+  nn::Linear<float, D> up{16, 301}, down{301, 7};
+  Tensor<float, D> operator()(const Tensor<float, D>& x) const { return down(gelu(up(x))); }
+  Tensors leaves() const { return {up.weight, down.weight, up.bias, down.bias}; }
+  static Tensor<float, D> input() { return randn<float, D>({11, 100, 16}); }
+};
 
 Tensors gradients(const Tensors& leaves) {
   Tensors out;
@@ -96,7 +103,7 @@ std::int64_t recorded_bytes(bool keep) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("results that are made again give the same gradients", "", ConvBlock, FeedForward) {
+TEMPLATE_TEST_CASE("results that are made again give the same gradients", "", ConvBlock, FeedForward, WideFeedForward) {
   compare<TestType>([](const Tensor<float, D>& loss, const Tensors& leaves) {
     loss.backward();
     return gradients(leaves);
@@ -127,6 +134,29 @@ TEMPLATE_TEST_CASE("what can be made again is not held", "", ConvBlock, FeedForw
   const std::int64_t made_again = recorded_bytes<TestType>(false), kept = recorded_bytes<TestType>(true);
   if constexpr (device::is_host) CHECK(made_again < kept * 7 / 10);  // devices keep what they have made
   else CHECK(made_again <= kept);
+}
+
+TEST_CASE("what is made again for one product alone is made in parts") {
+  const Tensor<float, D> h = randn<float, D>({10, 100, 64}).requires_grad_(), b = randn<float, D>({64});
+  Tensor<float, D> x = gelu(h * 2 + b);
+  const Tensor<float, D> expected = reshape(detach(clone(x)), {1000, 64});
+  const auto parts = [&](const Activation<float, D>& activation) {
+    std::vector<std::int64_t> sizes;
+    activation.for_rows(1000, 300, [&](const Tensor<float, D>& part, std::int64_t first, std::int64_t rows) {
+      CHECK(equal(reshape(part, {rows, 64}), slice(expected, 0, Slice{first, first + rows})));
+      sizes.push_back(rows);
+    });
+    return sizes;
+  };
+  const std::vector<std::int64_t> whole{1000}, apart{300, 300, 300, 100};
+  const Activation<float, D> one(x);
+  CHECK(parts(one) == (device::is_host ? apart : whole));
+  {
+    const Activation<float, D> other(x);
+    CHECK(parts(one) == whole);  // then the whole is kept for both
+  }
+  const KeepActivations guard;
+  CHECK(parts(Activation<float, D>(x)) == whole);
 }
 
 TEST_CASE("a result that a second graph needs outlives the graph that made it") {

@@ -210,6 +210,32 @@ TEST_CASE("attention reads strided operands as they are") {
   for (std::size_t i = 0; i < 3; ++i) check_equal(x[i].grad(), z[i].grad());
 }
 
+TEST_CASE("attention's result lies as its queries do, and so do their gradients") {
+  const Tensor<float> all = irregular<float>({2, 70, 3, 4, 16}).requires_grad_();
+  const auto parts = [&] {
+    const Tensor<float> p = permute(all, {2, 0, 3, 1, 4});
+    return std::vector<Tensor<float>>{select(p, 0, 0), select(p, 0, 1), select(p, 0, 2)};
+  };
+  const Tensor<float> y = attend(parts());
+  CHECK(y.strides() == Strides{70 * 4 * 16, 16, 4 * 16, 1});
+  const Tensor<float> merged = reshape(transpose(y, 1, 2), {2, 70, 64});
+  CHECK(std::as_const(merged).data_ptr() == std::as_const(y).data_ptr());
+  const Tensor<float> g = irregular<float>({2, 70, 64}, 5);
+  reset_stats();
+  merged.backward(g);
+  CHECK(stats().passes == 4);  // the kernel, and one for each part of the gradient of `all`
+  const Tensor<float> got = all.grad();
+  CHECK(got.is_contiguous());
+  Tensor<float>(all).set_grad({});
+  std::vector<Tensor<float>> dense;
+  for (const auto& t : parts()) dense.push_back(contiguous(t));
+  const Tensor<float> of_dense = attend(dense);
+  CHECK(of_dense.is_contiguous());
+  check_equal(y, of_dense);
+  reshape(transpose(of_dense, 1, 2), {2, 70, 64}).backward(g);
+  check_equal(got, all.grad());
+}
+
 TEST_CASE("attention gives the same bits for 1, 2 and 4 threads") {
   const int before = get_num_threads();
   for (const std::int64_t heads : {1, 4, 20})

@@ -29,6 +29,8 @@ class Node {
   virtual Remakes remakes() const noexcept { return Remakes::no; }
   /// Output 0 again, without history; `epilogue` (an Epilogue, or null) runs over its parts.
   virtual base::RecordPtr remake(const void* /*epilogue*/) { return {}; }
+  /// Rows of output 0, a matrix with the columns of its last axis, again; null where the node makes only all of them.
+  virtual base::RecordPtr remake_rows(std::int64_t /*first*/, std::int64_t /*rows*/) { return {}; }
   /// In anomaly mode, after backward gave NaN: throws naming the part that made it, where the node has parts.
   virtual void explain_nan(Pass&) {}
 

@@ -59,6 +59,17 @@ class RemakeUse {
   explicit operator bool() const noexcept { return static_cast<bool>(slot_); }
   const SlotPtr& slot() const noexcept { return slot_; }
   base::RecordPtr get() const { return remade_output(*slot_->producer, false); }
+  /// Whether nobody else will ask, so that the whole need never be there.
+  bool alone() const {
+    const Node& node = *slot_->producer;
+    const std::lock_guard lock(remake_mutex());
+    return !node.remade && !node.reads_output && node.remake_users.load(std::memory_order_acquire) == 1;
+  }
+  /// Rows of it as a matrix; null where they cannot be made without the others.
+  base::RecordPtr rows(std::int64_t first, std::int64_t count) const {
+    const std::lock_guard lock(remake_mutex());
+    return slot_->producer->remake_rows(first, count);
+  }
 
  private:
   SlotPtr slot_;

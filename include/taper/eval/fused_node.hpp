@@ -121,6 +121,25 @@ class FusedNode final : public Node {
     RecordPtr held;
     return detail::run_program<Cpu>(info, leaves, data(), shape, held);
   }
+  /// Where each leaf is dense and has the result's shape, its columns or one element.
+  RecordPtr remake_rows(std::int64_t first, std::int64_t rows) override {
+    if (!from_kept || sources || shape.empty()) return {};
+    check_saved();
+    const std::int64_t columns = shape.back();
+    detail::LazyArray<detail::LeafRef, detail::max_inputs> memory;
+    RecordPtr parts[detail::max_inputs], held;
+    detail::LeafRef* leaves = memory.data();
+    for (int i = 0; i < info.leaves; ++i) {
+      TensorRecord& r = *saved()[i];
+      const bool whole = r.shape == shape, row = r.numel == 1 || (r.numel == columns && r.shape.back() == columns);
+      if (!r.contiguous || !(whole || row)) return {};
+      const std::int64_t offset = detail::geometry_of(r).offset;
+      parts[i] = whole ? detail::make_alias(r, {{rows, columns}, {columns, 1}, offset + first * columns}) : detail::make_alias(r, {{r.numel}, {1}, offset});
+      ::new (leaves + i) detail::LeafRef;
+      leaves[i].set(*parts[i]), leaves[i].wants_grad = false;
+    }
+    return detail::run_program<Cpu>(info, leaves, data(), {rows, columns}, held);
+  }
 
   void backward(Pass& pass) override {
     TensorRecord* arrived = pass.arrived(*this);

@@ -17,7 +17,7 @@ template <Scalar T, Device D>
   if (target.numel == 0) return;
   if constexpr (!on_host<D>) {
     Accelerator<D>::template fill<T>(target, value);
-  } else if (target.contiguous) {
+  } else if (target.contiguous || order_of(target) != 0) {
     T* p = reinterpret_cast<T*>(target.data);
     std::fill(p, p + target.numel, value);
   } else {

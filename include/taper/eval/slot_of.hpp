@@ -151,7 +151,7 @@ inline void ViewNode::backward(Pass& pass) {
     pass.add(slot, embed(*slot->ops, g, op, slot->shape));
   } else if (pass.slot_wanted(*slot)) {
     bool fresh = false;
-    TensorRecord& target = pass.buffer(slot, fresh);
+    TensorRecord& target = pass.buffer(slot, fresh, slot->order);
     if (fresh) slot->ops->set_zero(target);
     add_into_region(*slot->ops, target, op, *g);
   }

@@ -27,6 +27,21 @@ Tensor<T, D> with_rows(const Tensor<T, D>& x) {
   return unit && steps ? x : contiguous(x);
 }
 
+/// A fresh result (.., heads, rows, columns) that lies in memory as `x` does: with the heads of a row side by side where x, as a permuted
+/// (n, tokens, heads, features), has them so. Put together again, transpose and reshape, they are a view of it.
+template <Scalar T, Device D>
+Tensor<T, D> result_beside(const Tensor<T, D>& x, const Shape& shape) {
+  Tensor<T, D> out = empty_tensor<T, D>(shape);
+  const int heads = shape.size() - 3;
+  if (!on_host<D> || heads < 0 || x.dim() < 3 || x.shape().at(-3) <= 1 || x.strides().at(-3) <= 0 || x.strides().at(-3) >= x.strides().at(-2))
+    return out;
+  AxisOrder order = 0;
+  for (int i = 0; i < shape.size(); ++i)
+    order |= static_cast<AxisOrder>(i == heads ? heads + 1 : i == heads + 1 ? heads : i) << 4 * i;
+  set_order(out.record(), order);
+  return out;
+}
+
 /// Where the matrices of a tensor (.., rows, columns) begin, one for each item of the leading sizes that it is
 /// broadcast to; `group` neighbouring heads share one.
 class MatrixOffsets {
@@ -48,8 +63,9 @@ class MatrixOffsets {
       offsets_.data()[item] = offset;
     }
   }
+  /// Of an operand, or of a result where T is not const.
   template <class T>
-  attending::Rows<T> rows(const T* data) const {
+  AttentionRows<T> rows(T* data) const {
     return {data, offsets_.data(), row_};
   }
 
@@ -95,18 +111,22 @@ struct AttentionBackward {
     if constexpr (!first_order_only)
       if (ctx.create_graph()) return recorded_attention_gradients<T, D, M>(ctx, shape, query, key, value, m);
     const Tensor<T, D> g = with_rows(ctx.grad<T, D>()), y = ctx.output<T, D>();
-    const auto make = [&](int i, std::int64_t rows, std::int64_t columns) {
-      return ctx.wants(i) ? empty_tensor<T, D>(shape.with(rows, columns)) : Tensor<T, D>();
+    const auto make = [&](int i, const Tensor<T, D>& x, std::int64_t rows, std::int64_t columns) {
+      return ctx.wants(i) ? result_beside(x, shape.with(rows, columns)) : Tensor<T, D>();
     };
-    const auto at = [](Tensor<T, D>& t) { return t.defined() ? t.data_ptr() : nullptr; };
-    Tensor<T, D> dq = make(0, shape.queries, shape.features), dk = make(1, shape.keys, shape.features),
-                 dv = make(2, shape.keys, shape.values);
+    Tensor<T, D> dq = make(0, query, shape.queries, shape.features), dk = make(1, key, shape.keys, shape.features),
+                 dv = make(2, value, shape.keys, shape.values);
     count_pass();
     if constexpr (on_host<D>) {
       const AttentionPlan<T, D, M> plan(shape, query, key, value, m);
-      const MatrixOffsets upstream(g, shape.lead, 1);
-      attention_backward<T>(plan.args, y.data_ptr(), upstream.rows(g.data_ptr()), lse.data_ptr(), at(dq), at(dk), at(dv));
+      const MatrixOffsets of_y(y, shape.lead, 1), of_g(g, shape.lead, 1);
+      std::optional<MatrixOffsets> of[3];
+      const auto rows = [&](int i, Tensor<T, D>& x) {
+        return x.defined() ? of[i].emplace(x, shape.lead, 1).rows(x.data_ptr()) : AttentionRows<T>{};
+      };
+      attention_backward<T>(plan.args, of_y.rows(y.data_ptr()), of_g.rows(g.data_ptr()), lse.data_ptr(), rows(0, dq), rows(1, dk), rows(2, dv));
     } else {
+      const auto at = [](Tensor<T, D>& t) { return t.defined() ? t.data_ptr() : nullptr; };
       Accelerator<D>::template attention_backward<T>(shape, query.record(), key.record(), value.record(), m.defined() ? &m.record() : nullptr,
                                                      y.data_ptr(), g.record(), lse.data_ptr(), at(dq), at(dk), at(dv));
     }
@@ -130,13 +150,13 @@ Tensor<T, D> attention_now(const AttentionShape& shape, const Tensor<T, D>& quer
     whole_rows[whole_rows.size() - 2] = shape.queries;
     mask = expand(mask, whole_rows);
   }
-  Tensor<T, D> y = empty_tensor<T, D>(shape.with(shape.queries, shape.values));
+  Tensor<T, D> y = result_beside(q, shape.with(shape.queries, shape.values));
   const Tensor<T, D> lse = empty_tensor<T, D>({shape.lead.numel() * shape.queries});
   T* lse_data = reinterpret_cast<T*>(lse.record().data);
   count_pass();
   if constexpr (on_host<D>) {
     const AttentionPlan<T, D, M> plan(shape, q, k, v, mask);
-    attention<T>(plan.args, y.data_ptr(), lse_data);
+    attention<T>(plan.args, MatrixOffsets(y, shape.lead, 1).rows(y.data_ptr()), lse_data);
   } else {
     Accelerator<D>::template attention<T>(shape, q.record(), k.record(), v.record(), mask.defined() ? &mask.record() : nullptr, y.data_ptr(),
                                           lse_data);

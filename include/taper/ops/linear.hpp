@@ -28,6 +28,13 @@ struct LinearBackward {
     if (ctx.wants(2)) ctx.give(2, reshape(sum_to(rows, Shape{1, out}), {out}));
   }
 
+  /// Rows that a product sums before it adds to memory: in such parts, where they are large, it gives the same bits.
+  static std::int64_t summed_at_once(std::int64_t rows, std::int64_t in) {
+    if constexpr (on_host<D> && (std::same_as<T, float> || std::same_as<T, double>))
+      if (const std::int64_t part = tiles::KBlocks(rows, tiles::k_block<T>).size; in > 1 && part * in >= autograd::least_remade) return part;
+    return rows;
+  }
+
   void operator()(const autograd::BackwardContext& ctx) const {
     const Tensor<T, D>& w = weight.get();
     const std::int64_t out = w.shape()[0], in = w.shape()[1];
@@ -39,12 +46,16 @@ struct LinearBackward {
     const std::int64_t m = out > 0 ? ctx.node().output(0)->shape.numel() / out : 0;
     bool fresh = false;
     if (ctx.wants(1)) {  // first: an x made again goes before its gradient comes
-      Tensor<T, D> made;
-      const Tensor<T, D>& input = x.get(made);
       T* dw = gradient_memory<T>(ctx, 1, fresh);
       count_pass();
-      if constexpr (on_host<D>) gemm<T>(out, in, m, g, 1, out, input.data_ptr(), in, 1, dw, in, !fresh);
-      else Accelerator<D>::gemm(GemmCall<T>{"linear", out, in, m, {g, 1, out}, {input.data_ptr(), in, 1}, {dw, in, 1}, 1, 1, fresh ? 0.0 : 1.0});
+      x.for_rows(m, summed_at_once(m, in), [&](const Tensor<T, D>& input, std::int64_t first, std::int64_t rows) {
+        const T* upstream = g + first * out;
+        const bool add = !fresh || first > 0;
+        if constexpr (on_host<D>) gemm<T>(out, in, rows, upstream, 1, out, input.data_ptr(), in, 1, dw, in, add);
+        else
+          Accelerator<D>::gemm(
+              GemmCall<T>{"linear", out, in, rows, {upstream, 1, out}, {input.data_ptr(), in, 1}, {dw, in, 1}, 1, 1, add ? 1.0 : 0.0});
+      });
     }
     if (ctx.wants(0)) {
       T* dx = gradient_memory<T>(ctx, 0, fresh);

@@ -11,13 +11,13 @@
 
 namespace taper::inline TAPER_ABI::base {
 
-/// The rows of one operand: row i of item b is data[offsets[b] + i * row ..], unit stride along it.
+/// The rows of one operand (T is const then) or result: row i of item b is data[offsets[b] + i * row ..], unit stride along it.
 template <class T>
 struct AttentionRows {
-  const T* data = nullptr;
+  T* data = nullptr;
   const std::int64_t* offsets = nullptr;
   std::int64_t row = 0;
-  TAPER_INLINE const T* of(std::int64_t item) const { return data + offsets[item]; }
+  TAPER_INLINE T* of(std::int64_t item) const { return data + offsets[item]; }
 };
 
 /// What attention reads. Of the masks at most one is there: `keep` says which scores count, `add` is added to them.
@@ -26,8 +26,8 @@ struct AttentionArgs {
   std::int64_t items = 0, queries = 0, keys = 0, features = 0, values = 0;
   T scale = 1;
   bool causal = false;
-  AttentionRows<T> q, k, v, add;
-  AttentionRows<bool> keep;
+  AttentionRows<const T> q, k, v, add;
+  AttentionRows<const bool> keep;
 };
 
 }  // namespace taper::inline TAPER_ABI::base
@@ -39,7 +39,9 @@ using namespace lanes;
 using tiles::at_most;
 using tiles::Index;
 template <class T>
-using Rows = AttentionRows<T>;
+using Rows = AttentionRows<const T>;
+template <class T>
+using Results = AttentionRows<T>;
 template <class T>
 using Args = AttentionArgs<T>;
 
@@ -171,10 +173,10 @@ TAPER_INLINE Index mask_row(const Args<T>& a, Index item, const Block& b, Index 
 
 /// Scores become exponentials under a running maximum m; l sums them; the rows of o, so far, move to the new maximum.
 template <class T, class A>
-TAPER_KERNEL void online_softmax(const Args<T>& a, Index item, const Block& b, T* s, T* m, T* l, T* o) {
+TAPER_KERNEL void online_softmax(const Args<T>& a, Index item, const Block& b, T* s, T* m, T* l, T* o, Index o_row) {
   using V = PackFor<T, A>;
   constexpr T low = -std::numeric_limits<T>::infinity();
-  for (Index r = 0; r < b.rows; ++r, s += key_block, o += a.values) {
+  for (Index r = 0; r < b.rows; ++r, s += key_block, o += o_row) {
     const Index n = mask_row<T, A>(a, item, b, r, s);
     V top(low);
     for (Index c = 0; c < n; c += pack_lanes) top = math::max(top, load<V>(s + c));
@@ -200,14 +202,14 @@ TAPER_KERNEL void online_softmax(const Args<T>& a, Index item, const Block& b, T
 /// The rows of o divided by their sums; lse = the logarithm of a row's sum of exponentials, infinite where it is empty.
 /// m and l have whole packs.
 template <class T, class A>
-TAPER_KERNEL void finish_rows(Index rows, Index values, const T* m, const T* l, T* o, T* lse) {
+TAPER_KERNEL void finish_rows(Index rows, Index values, const T* m, const T* l, T* o, Index o_row, T* lse) {
   using V = PackFor<T, A>;
   const V inf(std::numeric_limits<T>::infinity());
   for (Index r = 0; r < rows; r += pack_lanes) {
     const V sum = load<V>(l + r);
     store_some(lse + r, rows - r, select(sum == V(0), inf, load<V>(m + r) + math::log(sum)));
   }
-  for (Index r = 0; r < rows; ++r, o += values) {
+  for (Index r = 0; r < rows; ++r, o += o_row) {
     if (l[r] == T(0))
       std::fill_n(o, values, T(0));
     else
@@ -221,7 +223,7 @@ TAPER_KERNEL void finish_rows(Index rows, Index values, const T* m, const T* l, 
 /// Tasks are blocks of queries: sizes decide, never the number of threads.
 /// Source: Dao et al., FlashAttention, 2022.
 template <class T, class A = Abi>
-void attention(const attending::Args<T>& a, T* out, T* lse) {
+void attention(const attending::Args<T>& a, const attending::Results<T>& out, T* lse) {
   if constexpr (is_compiled<T, A>) {
     compiled_entry<Entry::attention, decltype(attention<T, A>)>()(a, out, lse);
   } else {
@@ -236,7 +238,7 @@ void attention(const attending::Args<T>& a, T* out, T* lse) {
       T *s = memory.data(), *q = s + query_block * key_block, *m = q + query_block * a.features, *l = m + query_block;
       for (; first < last; ++first) {
         const Index item = first / blocks, i = first % blocks * query_block, rows = at_most(query_block, a.queries - i);
-        T* o = out + (item * a.queries + i) * a.values;
+        T* o = out.of(item) + i * out.row;
         scaled_rows<T, A>(rows, a.features, a.scale, a.q.of(item) + i * a.q.row, a.q.row, q, a.features);
         std::fill_n(m, query_block, -std::numeric_limits<T>::infinity());
         std::fill_n(l, query_block, T(0));
@@ -246,10 +248,10 @@ void attention(const attending::Args<T>& a, T* out, T* lse) {
           else
             gemm<T, A>(rows, b.columns, a.features, q, a.features, 1, a.k.of(item) + b.j * a.k.row, 1, a.k.row, s,
                        key_block, false);
-          online_softmax<T, A>(a, item, b, s, m, l, o);
-          times_rows<T, A>(rows, a.values, b.columns, {s, key_block, 1}, a.v.of(item) + b.j * a.v.row, a.v.row, o, a.values, b.j > 0);
+          online_softmax<T, A>(a, item, b, s, m, l, o, out.row);
+          times_rows<T, A>(rows, a.values, b.columns, {s, key_block, 1}, a.v.of(item) + b.j * a.v.row, a.v.row, o, out.row, b.j > 0);
         });
-        finish_rows<T, A>(rows, a.values, m, l, o, lse + item * a.queries + i);
+        finish_rows<T, A>(rows, a.values, m, l, o, out.row, lse + item * a.queries + i);
       }
     });
   }
