@@ -4,6 +4,7 @@
 
 #include <taper/core/allocator.hpp>
 #include <taper/core/any_tensor.hpp>
+#include <taper/core/atomic.hpp>
 #include <taper/core/box_muller.hpp>
 #include <taper/core/central_store.hpp>
 #include <taper/core/checked_cast.hpp>

@@ -174,7 +174,7 @@ class Pass {
       }
     }
     Pass* nobody = nullptr;
-    if (slot->pass.compare_exchange_strong(nobody, this, std::memory_order_acq_rel)) {
+    if (slot->pass.compare_exchange(nobody, this)) {
       touched_.push_back(slot.get());
       return slot->flight;
     }
@@ -275,7 +275,7 @@ class Pass {
     for (int looks = 0; s.grad_busy.exchange(true, std::memory_order_acquire); ++looks)
       looks < 64 ? sched_yield() : usleep(20);
     struct Unlock {
-      std::atomic<bool>& busy;
+      base::Atomic<bool>& busy;
       ~Unlock() { busy.store(false, std::memory_order_release); }
     } unlock{s.grad_busy};
     if (options_.create_graph) {

@@ -47,7 +47,7 @@ class Node {
 
   bool freed = false;
   bool reads_output = false;             // backward needs output 0, made again
-  std::atomic<std::int32_t> remake_users{0};  // who will ask for output 0 again
+  base::Atomic<std::int32_t> remake_users{0};  // who will ask for output 0 again
   base::RecordPtr remade;                // output 0, once it was asked for and as long as others will
   Hook* hooks = nullptr;  // called with the gradient of output 0 before backward
 
@@ -87,7 +87,7 @@ class Node {
     base::deallocate_object(block, bytes);
   }
 
-  std::atomic<std::int32_t> refs_{1};
+  base::Atomic<std::int32_t> refs_{1};
   int input_count_ = 0, output_count_ = 0;
   SlotPtr* inputs_ = nullptr;
   Slot** outputs_ = nullptr;  // not owned: a slot that dies clears its entry

@@ -44,10 +44,10 @@ struct Slot : base::SlotBase {
   Node* producer = nullptr;  // owned; null for a leaf
   const GradOps* ops = nullptr;
   Shape shape;
-  std::atomic<Pass*> pass{nullptr};  // the backward pass whose gradient is in flight here
+  base::Atomic<Pass*> pass{nullptr};  // the backward pass whose gradient is in flight here
   base::RecordPtr flight;
   base::RecordPtr grad;
-  std::atomic<bool> grad_busy{false};  // a pass is adding to grad
+  base::Atomic<bool> grad_busy{false};  // a pass is adding to grad
   Hook* hooks = nullptr;
   bool retains = false;
   base::AxisOrder order = 0;  // of the tensor, and of the gradients that are made for it

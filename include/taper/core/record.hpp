@@ -11,7 +11,7 @@ namespace taper::inline TAPER_ABI::base {
 
 /// What core knows of a gradient slot: that it is counted and how it goes away.
 struct SlotBase {
-  std::atomic<std::int32_t> refs{1};
+  Atomic<std::int32_t> refs{1};
   void (*destroy)(SlotBase*) noexcept = nullptr;
 };
 TAPER_INLINE void retain(SlotBase* s) noexcept { s->refs.fetch_add(1, std::memory_order_relaxed); }
@@ -30,7 +30,7 @@ struct ViewLink {
 
 /// Shared by all copies of a tensor: storage, geometry, gradient slot.
 struct TensorRecord {
-  std::atomic<std::int32_t> refs{1};
+  Atomic<std::int32_t> refs{1};
   DType dtype{};
   bool contiguous = true;
   bool in_storage = false;     // the record lies in front of its storage, in one block with it

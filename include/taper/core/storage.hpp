@@ -2,9 +2,9 @@
 // The memory under tensors: reference-counted, with the version counter that backward checks, owned or adopted.
 #pragma once
 
+#include <taper/core/atomic.hpp>
 #include <taper/core/device.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -14,8 +14,8 @@ namespace taper::inline TAPER_ABI::base {
 
 /// One block of memory and who may free it. Tensors and their views share it; in-place writes count its version up.
 struct Storage {
-  std::atomic<std::int32_t> refs{1};
-  std::atomic<std::uint32_t> version{0};
+  Atomic<std::int32_t> refs{1};
+  Atomic<std::uint32_t> version{0};
   std::byte* data = nullptr;
   std::size_t bytes = 0;
   bool has_slack = true;  // false for adopted memory: nothing may be read behind its end

@@ -12,7 +12,7 @@ namespace detail {
 
 /// The value of a named expression, shared by its copies.
 struct OnceCell {
-  std::atomic<std::int32_t> refs{1};
+  base::Atomic<std::int32_t> refs{1};
   std::atomic<std::int32_t> state{0};  // 0 empty, 1 being computed, 2 there, 3 being computed and waited for
   RecordPtr value;
 
@@ -133,7 +133,7 @@ class [[nodiscard]] Expr : public detail::Methods<Expr<N>> {
     detail::OnceCell* c = cell_.load(std::memory_order_acquire);
     if (!c) {
       auto* fresh = ::new (detail::allocate_object(sizeof(detail::OnceCell))) detail::OnceCell;
-      if (cell_.compare_exchange_strong(c, fresh, std::memory_order_acq_rel)) c = fresh;
+      if (cell_.compare_exchange(c, fresh)) c = fresh;
       else detail::OnceCell::drop(fresh);
     }
     return c;
@@ -141,7 +141,7 @@ class [[nodiscard]] Expr : public detail::Methods<Expr<N>> {
 
   Shape shape_;
   N node_;
-  mutable std::atomic<detail::OnceCell*> cell_{nullptr};
+  mutable base::Atomic<detail::OnceCell*> cell_{nullptr};
 };
 
 namespace detail {

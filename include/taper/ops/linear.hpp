@@ -31,7 +31,8 @@ struct LinearBackward {
   /// Rows that a product sums before it adds to memory: in such parts, where they are large, it gives the same bits.
   static std::int64_t summed_at_once(std::int64_t rows, std::int64_t in) {
     if constexpr (on_host<D> && (std::same_as<T, float> || std::same_as<T, double>))
-      if (const std::int64_t part = tiles::KBlocks(rows, tiles::k_block<T>).size; in > 1 && part * in >= autograd::least_remade) return part;
+      if (rows * in >= autograd::least_remade && in > 1)
+        if (const std::int64_t part = tiles::KBlocks(rows, tiles::k_block<T>).size; part * in >= autograd::least_remade) return part;
     return rows;
   }
 
