@@ -24,6 +24,7 @@ struct DeviceJob {
 
 /// A program as a device runs it: one static table for every distinct expression and device.
 struct DeviceProgram {
+  std::int16_t (*index)();  // of several devices, the one that the calling thread's kernels run on
   RecordPtr (*empty)(DType dtype, const Shape& shape);
   void (*copy)(const TensorRecord& from, const TensorRecord& to);  // as Accelerator's
   /// Operands: the leaves, then the result.
@@ -52,9 +53,10 @@ RecordPtr device_copy(const TensorRecord& x) {
   if (x.numel > 0) Accelerator<D>::copy(x, *out);
   return out;
 }
-/// The record where it is dense, otherwise a dense copy.
+/// The record where it is dense, otherwise a dense copy. Throws: DeviceError where it is not here.
 template <Device D>
 RecordPtr device_dense(const RecordPtr& x) {
+  check_here<D>("evaluate", {x.get()});
   return x->contiguous ? x : device_copy<D>(*x);
 }
 

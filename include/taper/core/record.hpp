@@ -7,6 +7,8 @@
 #include <taper/core/storage.hpp>
 #include <taper/core/view.hpp>
 
+#include <initializer_list>
+
 namespace taper::inline TAPER_ABI::base {
 
 /// What core knows of a gradient slot: that it is counted and how it goes away.
@@ -160,6 +162,31 @@ RecordPtr make_dense(DType dtype, const Shape& shape) {
                                               .numel = numel,
                                               .shape = shape,
                                               .strides = contiguous_strides(shape)});
+}
+
+[[noreturn]] TAPER_COLD inline void raise_elsewhere(std::string_view op, const TensorRecord& r, std::int16_t here) {
+  raise<DeviceError>(op, "a tensor of shape ", r.shape, " is on GPU ", r.storage->index, ", this thread works on GPU ", here,
+                     ": write cuda::DeviceGuard guard(", r.storage->index, "), or move it through the host, to<Cpu>(x)");
+}
+/// Throws: DeviceError where the tensor is not on the device of that number, on which the calling thread works.
+TAPER_INLINE void check_on(std::int16_t here, std::string_view op, const TensorRecord& r) {
+  if (r.storage->index != here) [[unlikely]] raise_elsewhere(op, r, here);
+}
+/// Whether the calling thread's kernels may read the tensor: not where another device of its type holds it.
+template <Device D>
+TAPER_INLINE bool is_here([[maybe_unused]] const TensorRecord& r) {
+  if constexpr (OneOfSeveral<D>) return r.storage->index == device_index<D>();
+  else return true;
+}
+/// To be called before kernels are launched over these tensors, of which null ones are not there.
+/// Throws: DeviceError where one of them is not here.
+template <Device D>
+TAPER_INLINE void check_here([[maybe_unused]] std::string_view op, [[maybe_unused]] std::initializer_list<const TensorRecord*> tensors) {
+  if constexpr (OneOfSeveral<D>) {
+    const std::int16_t here = device_index<D>();
+    for (const TensorRecord* r : tensors)
+      if (r) check_on(here, op, *r);
+  }
 }
 
 inline Geometry geometry_of(const TensorRecord& r) {

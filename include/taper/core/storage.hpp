@@ -31,10 +31,14 @@ inline void release(Storage* s) noexcept {
   if (s->refs.load(std::memory_order_acquire) == 1 || s->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) s->release(s);
 }
 
-/// The number of the device that new tensors belong to, where there are several of one type.
+/// A type of which there may be several devices: each thread works on one of them.
+template <class D>
+concept OneOfSeveral = requires { D::index(); };
+
+/// The number of the device that the calling thread works on, and that its new tensors belong to.
 template <Device D>
 std::int16_t device_index() {
-  if constexpr (requires { D::index(); }) return static_cast<std::int16_t>(D::index());
+  if constexpr (OneOfSeveral<D>) return static_cast<std::int16_t>(D::index());
   else return 0;
 }
 

@@ -112,8 +112,15 @@ class Tensor : public base::Methods<Tensor<T, D>> {
   std::uint32_t version() const { return record().storage->version.load(std::memory_order_relaxed); }
 
   /// The first element; the others lie at strides(). Writing through it is not seen by the tape, as in PyTorch.
-  TAPER_INLINE const T* data_ptr() const { return reinterpret_cast<const T*>(record().data); }
-  TAPER_INLINE T* data_ptr() { return reinterpret_cast<T*>(record().data); }
+  /// Throws: DeviceError where another GPU than the calling thread's holds the tensor, whose kernels may not read there.
+  TAPER_INLINE const T* data_ptr() const {
+    if constexpr (base::OneOfSeveral<D>) base::check_here<D>("data_ptr", {&record()});
+    return reinterpret_cast<const T*>(record().data);
+  }
+  TAPER_INLINE T* data_ptr() {
+    if constexpr (base::OneOfSeveral<D>) base::check_here<D>("data_ptr", {&record()});
+    return reinterpret_cast<T*>(record().data);
+  }
 
   /// The only element of a one-element tensor.
   TAPER_COMPUTES T item() const;

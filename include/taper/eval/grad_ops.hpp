@@ -46,13 +46,23 @@ RecordPtr full_record(const Shape& shape, T value) {
 /// A dense copy in host memory, its axes in the order of r's.
 template <Device D>
 RecordPtr host_copy(const TensorRecord& r) {
+  const std::size_t size = size_of(r.dtype);
   const AxisOrder order = order_of(r);
-  const bool is_dense = order != 0 || r.contiguous;
-  const RecordPtr dense = is_dense ? make_alias(r, geometry_of(r)) : make_dense<D>(r.dtype, r.shape);
-  if (!is_dense) Accelerator<D>::copy(r, *dense);
   RecordPtr out = make_dense<Cpu>(r.dtype, r.shape);
   set_order(*out, order);
-  if (r.numel > 0) D::to_host(out->data, dense->data, static_cast<std::size_t>(r.numel) * size_of(r.dtype));
+  if (r.numel == 0) return out;
+  const auto fetch = [](const RecordPtr& to, const TensorRecord& from) {
+    D::to_host(to->data, from.data, static_cast<std::size_t>(to->numel) * size_of(to->dtype));
+  };
+  if (order != 0 || r.contiguous) {
+    fetch(out, r);
+  } else if (is_here<D>(r)) {
+    fetch(out, *device_copy<D>(r));
+  } else {  // no kernel of this thread's device reads there: all between the first element and the last comes over
+    const RecordPtr all = make_dense<Cpu>(r.dtype, {extent_bytes(r) / static_cast<std::int64_t>(size)});
+    fetch(all, r);
+    gather(out->data, all->data, size, Walk(r.shape, r.strides), 0, r.numel);
+  }
   return out;
 }
 

@@ -115,15 +115,16 @@ inline void run_dense(const ProgramInfo& info, const LeafRef* leaves, const void
   run_large(info, leaves, data, shape, {out, size_of(info.result), {}}, order);
 }
 
-/// Operands of a device's job: the leaves, `more` of the caller's behind them.
+/// Operands of a device's job: the leaves, `more` of the caller's behind them. All of them, and the result, or the gradient that has
+/// arrived, lie where the kernel runs.
 class DeviceOperands {
  public:
-  /// `result` lies where the kernel runs.
   DeviceOperands(const ProgramInfo& info, int more, const TensorRecord& result)
-      : operands_(static_cast<std::size_t>(info.leaves + more)), index_(result.storage->index) {}
+      : operands_(static_cast<std::size_t>(info.leaves + more)), here_(info.device->index()) {
+    check_on(here_, "evaluate", result);
+  }
   void set(int i, const TensorRecord& r, const Shape& shape) {
-    if (r.storage->index != index_) [[unlikely]]
-      other_device(r);
+    check_on(here_, "evaluate", r);
     operands_[static_cast<std::size_t>(i)] = {r.data, r.shape == shape ? r.strides : broadcast_strides(r.shape, r.strides, shape)};
   }
   DeviceOperand& operator[](int i) { return operands_[static_cast<std::size_t>(i)]; }
@@ -136,12 +137,8 @@ class DeviceOperands {
   }
 
  private:
-  [[noreturn]] TAPER_COLD void other_device(const TensorRecord& r) const {
-    raise<DeviceError>("evaluate", "a tensor of shape ", r.shape, " is on GPU ", r.storage->index, ", the result on ", index_,
-                       ": the tensors of an expression live on the current device (DeviceGuard); move it through the host, to<Cpu>(x)");
-  }
   PoolVector<DeviceOperand> operands_;
-  std::int16_t index_;
+  std::int16_t here_;
 };
 
 /// Runs a program on its device, into `out`: of its shape, strided as it likes.

@@ -22,7 +22,7 @@ T Tensor<T, D>::item() const {
     return *data_ptr();
   } else {
     T out;
-    D::to_host(&out, data_ptr(), sizeof out);
+    D::to_host(&out, record().data, sizeof out);
     return out;
   }
 }
@@ -126,6 +126,7 @@ Tensor<T, D> detached(const Tensor<T, D>& x) {
 template <Scalar T, Device D>
 RecordPtr seed_for(std::string_view op, const Tensor<T, D>& output, const Tensor<T, D>& gradient) {
   if (gradient.defined()) {
+    if constexpr (!on_host<D>) check_here<D>(op, {&gradient.record()});
     if (!(gradient.shape() == output.shape()))
       raise<ShapeError>(op, "the gradient's shape ", gradient.shape(), " is not the output's shape ", output.shape());
     return gradient.handle();
@@ -141,6 +142,7 @@ autograd::SlotPtr root_slot(std::string_view op, const Tensor<T, D>& output) {
   if (!output.requires_grad())
     raise<AutogradError>(op, "this tensor does not depend on any tensor that wants a gradient: call requires_grad_() on an input, "
                              "and compute outside NoGrad");
+  if constexpr (!on_host<D>) check_here<D>(op, {&output.record()});
   return autograd::SlotPtr::share(autograd::slot_of(output.record()));
 }
 

@@ -304,6 +304,7 @@ struct BatchNormProducer : ProducerBase<T, D> {
 
 template <Scalar T, Device D>
 void check_channels(std::string_view op, std::string_view name, const Tensor<T, D>& t, const Shape& x) {
+  check_here<D>(op, {t.handle().get()});
   if (t.defined() && !(t.shape() == Shape{x[1]}))
     raise<ShapeError>(op, name, " ", t.shape(), " must have shape (", x[1], ",), one element for each channel of x ", x);
 }

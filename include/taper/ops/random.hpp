@@ -50,8 +50,9 @@ void randomise(TensorRecord& r, const Fill& fill) {
 }
 
 /// What must hold before anything is written.
-template <Scalar T>
+template <Scalar T, Device D>
 TensorRecord& random_target(std::string_view op, TensorRecord& r) {
+  check_here<D>(op, {&r});
   if (overlaps_itself(r))
     raise<ValueError>(op, "the target of shape ", r.shape, " and strides ", r.strides,
                       " overlaps itself (expand): clone() it before writing");
@@ -65,6 +66,7 @@ tensor_t<X> dense_at(const X& x, const Shape& shape) {
   using T = value_t<X>;
   using D = device_t<X>;
   const tensor_t<X> t = stored(x);
+  check_here<D>("random", {&t.record()});
   if (t.is_contiguous() && t.shape() == shape) return t;
   tensor_t<X> out(make_dense<D>(dtype_of<T>, shape));
   if constexpr (!on_host<D>) {
@@ -154,7 +156,7 @@ X uniform_(X&& x, double low = 0, double high = 1, Generator& generator = defaul
   using T = value_t<X>;
   if (!(low <= high) || !std::isfinite(high - low))
     detail::raise<ValueError>("uniform_", "the bounds must be finite and in order, got ", low, " and ", high);
-  detail::TensorRecord& r = detail::random_target<T>("uniform_", x.record());
+  detail::TensorRecord& r = detail::random_target<T, device_t<X>>("uniform_", x.record());
   detail::randomise<T, device_t<X>>(r, detail::UniformFill<T>{generator.take(), low, high});
   return std::forward<X>(x);
 }
@@ -165,7 +167,7 @@ template <detail::Writable X>
 X normal_(X&& x, double mean = 0, double deviation = 1, Generator& generator = default_generator()) {
   using T = value_t<X>;
   detail::check_deviation("normal_", deviation);
-  detail::TensorRecord& r = detail::random_target<T>("normal_", x.record());
+  detail::TensorRecord& r = detail::random_target<T, device_t<X>>("normal_", x.record());
   detail::randomise<T, device_t<X>>(r, detail::NormalFill<T>{generator.take(), mean, deviation});
   return std::forward<X>(x);
 }
@@ -175,7 +177,7 @@ template <detail::WritableReal X>
 X random_(X&& x, std::int64_t low, std::int64_t high, Generator& generator = default_generator()) {
   using T = value_t<X>;
   detail::check_integers<T>("random_", low, high);
-  detail::TensorRecord& r = detail::random_target<T>("random_", x.record());
+  detail::TensorRecord& r = detail::random_target<T, device_t<X>>("random_", x.record());
   detail::randomise<T, device_t<X>>(r, detail::IntegerFill<T>{generator.take(), low, high});
   return std::forward<X>(x);
 }
@@ -192,7 +194,7 @@ X random_(X&& x, Generator& generator = default_generator()) {
   std::uint64_t high = 1;
   if constexpr (Integral<T>) high += static_cast<std::uint64_t>(std::numeric_limits<T>::max());
   else high += std::uint64_t{1} << std::numeric_limits<T>::digits;
-  detail::TensorRecord& r = detail::random_target<T>("random_", x.record());
+  detail::TensorRecord& r = detail::random_target<T, device_t<X>>("random_", x.record());
   detail::randomise<T, device_t<X>>(r, detail::IntegerFill<T>{generator.take(), 0, static_cast<std::int64_t>(high)});
   return std::forward<X>(x);
 }
@@ -202,7 +204,7 @@ template <detail::WritableReal X>
 X bernoulli_(X&& x, double p = 0.5, Generator& generator = default_generator()) {
   using T = value_t<X>;
   detail::check_probability("bernoulli_", p);
-  detail::TensorRecord& r = detail::random_target<T>("bernoulli_", x.record());
+  detail::TensorRecord& r = detail::random_target<T, device_t<X>>("bernoulli_", x.record());
   detail::randomise<T, device_t<X>>(r, detail::BernoulliFill<T>{generator.take(), p});
   return std::forward<X>(x);
 }
@@ -215,7 +217,7 @@ X bernoulli_(X&& x, const P& p, Generator& generator = default_generator()) {
     detail::raise<ShapeError>("bernoulli_", "probabilities of shape ", p.shape(), " do not fit a target of shape ",
                               x.shape());
   const auto dense = detail::probabilities("bernoulli_", p, x.shape());
-  detail::TensorRecord& r = detail::random_target<T>("bernoulli_", x.record());
+  detail::TensorRecord& r = detail::random_target<T, device_t<X>>("bernoulli_", x.record());
   detail::randomise<T, device_t<X>>(
       r, detail::mapped_fill<T, std::uint32_t>(generator.take(), detail::Words{},
                                                detail::BelowProbability<T, value_t<P>>{dense.data_ptr()}));
@@ -235,7 +237,7 @@ X exponential_(X&& x, double rate = 1, Generator& generator = default_generator(
   using T = value_t<X>;
   using C = compute_t<T>;
   if (!(rate > 0)) detail::raise<ValueError>("exponential_", "the rate must be positive, got ", rate);
-  detail::TensorRecord& r = detail::random_target<T>("exponential_", x.record());
+  detail::TensorRecord& r = detail::random_target<T, device_t<X>>("exponential_", x.record());
   detail::randomise<T, device_t<X>>(r, detail::mapped_fill<T, C>(generator.take(), detail::StandardExponential<C>{},
                                                               detail::ScaleExponential<T>{static_cast<C>(rate)}));
   return std::forward<X>(x);
@@ -248,7 +250,7 @@ X log_normal_(X&& x, double mean = 1, double deviation = 2, Generator& generator
   using C = compute_t<T>;
   if (!(deviation > 0))
     detail::raise<ValueError>("log_normal_", "the standard deviation must be positive, got ", deviation);
-  detail::TensorRecord& r = detail::random_target<T>("log_normal_", x.record());
+  detail::TensorRecord& r = detail::random_target<T, device_t<X>>("log_normal_", x.record());
   const detail::random::Normal<C> normals{static_cast<C>(mean), static_cast<C>(deviation)};
   detail::randomise<T, device_t<X>>(r, detail::mapped_fill<T, C>(generator.take(), normals, detail::ToLogNormal<T>{}));
   return std::forward<X>(x);
@@ -259,7 +261,7 @@ template <detail::WritableFloating X>
 X cauchy_(X&& x, double median = 0, double sigma = 1, Generator& generator = default_generator()) {
   using T = value_t<X>;
   if (!(sigma > 0)) detail::raise<ValueError>("cauchy_", "sigma must be positive, got ", sigma);
-  detail::TensorRecord& r = detail::random_target<T>("cauchy_", x.record());
+  detail::TensorRecord& r = detail::random_target<T, device_t<X>>("cauchy_", x.record());
   detail::randomise<T, device_t<X>>(
       r, detail::mapped_fill<T, double>(generator.take(), detail::random::Uniform<double>(0, 1),
                                         detail::ToCauchy<T>{median, sigma}));
@@ -271,7 +273,7 @@ template <detail::WritableReal X>
 X geometric_(X&& x, double p, Generator& generator = default_generator()) {
   using T = value_t<X>;
   if (!(p > 0 && p < 1)) detail::raise<ValueError>("geometric_", "the probability must lie between 0 and 1, got ", p);
-  detail::TensorRecord& r = detail::random_target<T>("geometric_", x.record());
+  detail::TensorRecord& r = detail::random_target<T, device_t<X>>("geometric_", x.record());
   detail::randomise<T, device_t<X>>(
       r, detail::mapped_fill<T, double>(generator.take(), detail::StandardExponential<double>{},
                                         detail::ToGeometric<T>{-std::log1p(-p)}));

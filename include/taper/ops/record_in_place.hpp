@@ -6,10 +6,11 @@
 
 namespace taper::inline TAPER_CODE::detail {
 
-/// To be called before the first write: a target that overlaps itself, or a leaf that wants a gradient, is refused.
+/// To be called before the first write: a target that overlaps itself or is another GPU's, or a leaf that wants a gradient, is refused.
 template <Scalar T, Device D>
 void check_target(std::string_view op, const Tensor<T, D>& target) {
   const TensorRecord& r = target.record();
+  check_here<D>(op, {&r});
   if (overlaps_itself(r))
     raise<ValueError>(op, "the target of shape ", r.shape, " and strides ", r.strides,
                       " overlaps itself (expand): clone() it before writing");

@@ -177,6 +177,7 @@ ValuesIndices<Tensor<T, D>, D> find_extremes(std::string_view op, const Tensor<T
   const int dim = wrap_axis(op, axis, input.dim());
   RecordPtr dense;  // the input's own elements, or a copy in row-major order
   const TensorRecord* r = &input.record();
+  check_here<D>(op, {r});
   if constexpr (on_host<D>) {
     if (!r->contiguous) {
       dense = make_dense<D>(r->dtype, r->shape);

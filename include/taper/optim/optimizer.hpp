@@ -130,6 +130,7 @@ class RuleOptimizer {
   /// Updates every parameter that has a gradient: one pass for all parameters of a group and dtype.
   void step() {
     const NoGrad guard;
+    if constexpr (!inference_only && (base::OneOfSeveral<device_t<P>> || ...)) check_devices();
     for (Group& group : groups_)
       for (std::size_t type = 0; type < sizeof...(P); ++type) step(group, type);
   }
@@ -186,6 +187,15 @@ class RuleOptimizer {
   }
 
  private:
+  /// To be called before a state is made or a step counted: what is on another GPU stays as it is.
+  void check_devices() const {
+    const std::int16_t here[] = {base::device_index<device_t<P>>()...};
+    for (const Group& group : groups_)
+      for (const ParameterState& p : group.params)
+        if (const autograd::Slot* slot = autograd::slot_of(*p.parameter.record); slot && slot->grad)
+          for (const detail::TensorRecord* r : {p.parameter.record.get(), slot->grad.get()}) base::check_on(here[p.parameter.type], Rule::name, *r);
+  }
+
   using Update = typename Rule::Update;
   static constexpr int states = static_cast<int>(Rule::states.size());
   static constexpr int counters = static_cast<int>(Rule::numbers.size());

@@ -464,7 +464,7 @@ TEST_CASE("DLPack says which GPU memory is on, and takes the current one's") {
       out = to_dlpack(x);
       CHECK(out->dl_tensor.device.device_type == kDLCUDA);
       CHECK(out->dl_tensor.device.device_id == 1);
-      CHECK(out->dl_tensor.data == x.data_ptr());
+      CHECK(out->dl_tensor.data == x.record().data);
       CHECK(says(message<DeviceError>([&] { (void)from_dlpack<float, Cuda>(out); }),
                  "[from_dlpack] the elements are on DLPack's device 2:1, not on cuda (2:0); make theirs the current one (set_device, DeviceGuard)"));
     }

@@ -121,6 +121,7 @@ struct DeviceAttention {
   template <class T, class Shape>
   static void attention(const Shape& s, const TensorRecord& q, const TensorRecord& k, const TensorRecord& v,
                         const TensorRecord* mask, T* out, T* lse) {
+    check_here<D>("scaled_dot_product_attention", {&q, &k, &v, mask});
     const DeviceAttentionArgs<T> args(s, q, k, v, mask);
     const std::int64_t tiles = tiles_of<T>(args.queries);
     if (args.items * tiles > 0) System::for_each_block(args.items * tiles, AttentionKernel<T>{args, tiles, out, lse});

@@ -48,6 +48,7 @@ struct DeviceIndexing {
 
   template <class Plan>
   static void take(const TensorRecord& x, const Plan& plan, TensorRecord& out) {
+    check_here<D>("index", {&x});
     take_blocks(blocks_of(plan, x.strides), places_of(plan, x.strides), x, out);
   }
   template <class Plan>
@@ -69,6 +70,7 @@ struct DeviceIndexing {
   // By an index along one axis, checked and dense, of no larger shape.
 
   static void gather(const TensorRecord& x, int axis, const TensorRecord& index, TensorRecord& out) {
+    check_here<D>("gather", {&x});
     along(x.shape, x.strides, axis, index,
           [&](const auto& places) { take_blocks(elements(places.count), places, x, out); });
   }
@@ -98,6 +100,7 @@ struct DeviceIndexing {
   template <class I>
   static void take_rows(const TensorRecord& table, const I* index, std::int64_t count, std::int64_t skip,
                         TensorRecord& out) {
+    check_here<D>("embedding", {&table});
     take_blocks(rows_of(table, count), row_places(table, index, count), table, out, skip);
   }
   /// Adds rows to the table's; those of row `skip` are left out.
@@ -151,6 +154,7 @@ struct DeviceIndexing {
   }
   /// x with the axes in `mask` reversed.
   static void flip(const TensorRecord& x, std::uint32_t mask, TensorRecord& out) {
+    check_here<D>("flip", {&x});
     if (x.numel == 0) return;
     DeviceOperand operand{x.data, x.strides};
     const bool wide = JobAxes(x.shape, &operand, 1).wide;

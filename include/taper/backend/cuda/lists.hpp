@@ -137,6 +137,7 @@ struct DeviceLists {
   template <class F, class R, int N>
   static void map_list(const ListJob& job) {
     if (job.count == 0) return;
+    check_list(job);
     lay_out(job);
     const std::int64_t parts = is_complex(job.dtype) ? 2 : 1;
     PoolVector<RecordPtr> copies;  // of tensors that do not lie as their tuple's first does
@@ -178,6 +179,7 @@ struct DeviceLists {
   /// Folds a list of tensors into one number, which the host waits for: one launch for as many tensors as a table holds.
   template <class F, class R>
   static double fold_list(const ListJob& job, const F& f) {
+    check_list(job);
     lay_out(job);
     const std::int64_t per_element = is_complex(job.dtype) ? 2 : 1;
     std::int64_t parts = 0;
@@ -217,6 +219,14 @@ struct DeviceLists {
   }
 
  private:
+  static void check_list([[maybe_unused]] const ListJob& job) {
+    if constexpr (OneOfSeveral<D>) {
+      const std::int16_t here = device_index<D>();
+      for (std::int64_t t = 0; t < job.count; ++t)
+        for (const TensorRecord* r : job.tuples[t].operand)
+          if (r) check_on(here, "evaluate", *r);
+    }
+  }
   /// Element i of both is the same element, in one run of memory.
   static bool lies_as(const TensorRecord& r, const TensorRecord& first) {
     const AxisOrder order = order_of(first);

@@ -40,7 +40,7 @@ struct Accelerator<BasicThrust<S>> : DeviceIndexing<BasicThrust<S>>,
 
   template <class P, bool Reduced>
   static constexpr DeviceProgram make() {
-    DeviceProgram out{&make_dense<D>, &copy, &device_forward<S, P>, nullptr, nullptr};
+    DeviceProgram out{&device_index<D>, &make_dense<D>, &copy, &device_forward<S, P>, nullptr, nullptr};
     if constexpr (Differentiable<typename P::result> && !inference_only) {
       out.vjp = &device_vjp<S, P, !Reduced>;
       out.sum = &device_gradient_sum<D, P, !Reduced>;
@@ -50,13 +50,17 @@ struct Accelerator<BasicThrust<S>> : DeviceIndexing<BasicThrust<S>>,
   template <class P, bool Reduced>
   static constexpr DeviceProgram program = make<P, Reduced>();
 
-  static void copy(const TensorRecord& from, const TensorRecord& to) { device_copy<S>(from, to); }
+  static void copy(const TensorRecord& from, const TensorRecord& to) {
+    check_here<D>("copy", {&from, &to});
+    device_copy<S>(from, to);
+  }
   template <class P, class R, class Out>
   static void reduce(const DeviceJob& job, std::uint32_t mask, Out* out, double factor) {
     device_reduce_program<D, P, R>(job, mask, out, factor);
   }
   template <Scalar T>
   static void fill(const TensorRecord& target, T value) {
+    check_here<D>("fill_", {&target});
     const DeviceOperand operand{target.data, target.strides};
     const JobAxes axes(target.shape, &operand, 1);
     count_pass();
