@@ -417,6 +417,23 @@ TEST_CASE("uploads are staged and wait for nothing") {
   give(d);
 }
 
+TEST_CASE("bytes of another device come through that one's stream") {
+  const Machine m;
+  std::vector<float> back(100);
+  const cuda::Stream there({.device = 1});
+  const cuda::StreamGuard guard(there);
+  void* const p = take(400);
+  {
+    const cuda::DeviceGuard here(0);
+    m.r.busy(there.handle(), true);
+    CudaSystem::to_host(back.data(), p, 400);
+    REQUIRE(m.r.seen().copies.size() == 1);
+    CHECK(m.r.seen().copies[0].stream == there.handle());
+    CHECK(cuda::current_device() == 0);
+  }
+  give(p);
+}
+
 TEST_CASE("page-locked tensors") {
   {
     const Machine m(0);

@@ -81,8 +81,9 @@ struct CudaSystem {
   }
   static cudaStream_t stream() { return base::current_handle(); }
 
-  /// The bytes have arrived when this returns.
+  /// The bytes have arrived when this returns, behind what the thread's stream on the GPU that holds them was still to do with them.
   static void to_host(void* to, const void* from, std::size_t bytes) {
+    const cuda::DeviceGuard guard(dlpack_index(from));
     base::check_cuda("to", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream()));
     base::check_cuda("to", cudaStreamSynchronize(stream()));
   }
