@@ -222,10 +222,11 @@ concept AttentionOperands = OfOneDType<Q, K> && OfOneDType<Q, V> && Floating<val
 /// that a NaN or an infinity there may still reach the result. With .dropout_p > 0 scores are dropped, whoever calls:
 /// pass 0 outside training. .scale is 1 / sqrt(e) unless it is given. Shapes: q (.., l, e), k (.., s, e), v (.., s, f)
 /// -> (.., l, f); leading sizes broadcast; the mask to (.., l, s). With .enable_gqa the heads (axis -3) of k and v may
-/// be fewer: each serves as many neighbouring heads of q. Dtypes: floating, equal; float16 and bfloat16 are computed in
-/// float and rounded once. Gradient: for q, k, v and a floating mask, from the result and a number per query. A mask
-/// that wants a gradient, and dropout, take the scores as a whole. Throws: ShapeError; ValueError for a mask with
-/// .is_causal, or dropout_p outside [0, 1]. Source: Dao et al., FlashAttention, 2022.
+/// be fewer: each serves as many neighbouring heads of q. On the host the heads of a row lie side by side in the result
+/// where those of q do. Dtypes: floating, equal; float16 and bfloat16 are computed in float and rounded once. Gradient:
+/// for q, k, v and a floating mask, from the result and a number per query. A mask that wants a gradient, and dropout,
+/// take the scores as a whole. Throws: ShapeError; ValueError for a mask with .is_causal, or dropout_p outside [0, 1].
+/// Source: Dao et al., FlashAttention, 2022.
 template <TensorLike Q, TensorLike K, TensorLike V, TensorLike M>
 requires(detail::AttentionOperands<Q, K, V>&& detail::AttentionMask<M, Q>) tensor_t<Q> scaled_dot_product_attention(
     Q&& q, K&& k, V&& v, M&& attn_mask, const ScaledDotProductAttentionFuncOptions& options = {}) {
