@@ -321,10 +321,10 @@ TEST_CASE("batched_gemm: separate, shared and tall operands") {
 }
 
 TEST_CASE("gemm gives the same bits for any number of threads") {
+  struct Sizes { std::int64_t m, n, k; };
   const int before = get_num_threads();
   for (const bool transposed : {false, true})
-    for (const std::int64_t m : {3, 70, 300}) {
-      const std::int64_t n = 310, k = 700;
+    for (const auto& [m, n, k] : {Sizes{3, 310, 700}, Sizes{70, 310, 700}, Sizes{300, 310, 700}, Sizes{64, 64, 64}}) {
       const auto a = operand<float>(m, k, k, 1), b = operand<float>(k, n, n, 1);
       std::vector<float> results[3];
       for (const int threads : {1, 2, 4}) {

@@ -85,7 +85,8 @@ void gemm(std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64
       b_col_stride == 1 && n % tiles::tiny_lanes<T> == 0
           ? tiles::tiny_rows<T, A>(m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, c, c_row_stride, accumulate)
           : tiles::tiny_product<T, A>(m, n, k, a, a_row_stride, a_col_stride, b, b_row_stride, b_col_stride, c, c_row_stride, accumulate);
-    else if (b_col_stride == 1 && b_row_stride > 0 && n > 1 && m <= 64 && k <= 128 && n <= 64 && !tiles::few_columns<T, A>(m, n, k))
+    else if (b_col_stride == 1 && b_row_stride > 0 && n > 1 && m <= 64 && k <= 128 && n <= 64 && m * n * k < tiles::serial_work &&
+             !tiles::few_columns<T, A>(m, n, k))
       // Small products go straight to the tiles.
       tiles::product<T, A>(m, n, k, {a, a_row_stride, a_col_stride},
                                   {b, b_row_stride, 0, (k - 1) * b_row_stride + n}, c, c_row_stride, accumulate);
