@@ -160,8 +160,7 @@ TAPER_KERNEL [[gnu::noinline]] void tile_kernel(const TileArgs<T>& args) {
 #pragma GCC unroll 16
       for (int j = 0; j < Vectors; ++j) {
         right[j] = load<V>(row + j * lanes);
-        // Rows of B that lie where they are begin at pages of their own, which no prefetcher of the processor foresees.
-        if constexpr (A::vector_bytes == 64) __builtin_prefetch(row + 8 * b_row + j * lanes);
+        if constexpr (TAPER_FETCH_AHEAD && A::vector_bytes == 64) __builtin_prefetch(row + 8 * b_row + j * lanes);
       }
 #pragma GCC unroll 16
       for (int i = 0; i < Rows; ++i) {
