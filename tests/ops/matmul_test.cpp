@@ -84,8 +84,8 @@ TEST_CASE("linear's operands go over to its backward; a moved expression can sti
     const auto x = irregular({n, 64}), w = irregular({64, 64}).requires_grad_(), b = irregular({64});
     auto e = linear(x, w, b);
     const Tensor<double> y = std::move(e);
-    CHECK(x.handle()->refs.load() == 2);
-    CHECK(w.handle()->refs.load() == 2);
+    CHECK(x.handle()->refs.load(std::memory_order_relaxed) == 2);
+    CHECK(w.handle()->refs.load(std::memory_order_relaxed) == 2);
     const Tensor<double> again = std::move(e);  // NOLINT
     CHECK(same(again, y));
     auto fused = relu(linear(x, w, b));
