@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Of several devices of one type, a thread computes with the tensors of its own alone; those of others it looks at and brings home.
 // Needs: thrust
+// Build: -fno-sanitize=null
 #include <taper/backend/cuda/thrust_host.hpp>
 #include <taper/core/from_blob.hpp>
 #include <taper/core/print.hpp>
