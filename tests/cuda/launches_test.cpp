@@ -2,31 +2,19 @@
 // Kernels that a device is given: a fold over a list of tensors, sums at places by the ways there are, few of an order.
 // Needs: thrust
 // Build: -fno-sanitize=null
-#include <taper/backend/cuda/thrust_host.hpp>
 #include <taper/core/factory.hpp>
 #include <taper/nn/clip.hpp>
 #include <taper/ops.hpp>
 #include <taper/ops/to.hpp>
 
+#include "tests/support/counting_system.hpp"
 #include "tests/support/golden.hpp"
 
 using namespace taper;
 
 namespace {
 
-int launches = 0;
-struct CountingSystem : ThrustCppSystem {
-  template <class F>
-  static void for_each(std::int64_t n, const F& f) {
-    ++launches;
-    ThrustCppSystem::for_each(n, f);
-  }
-  template <class F>
-  static void for_each_block(std::int64_t n, const F& f) {
-    ++launches;
-    ThrustCppSystem::for_each_block(n, f);
-  }
-};
+int& launches = CountingSystem::launches;
 using Counting = BasicThrust<CountingSystem>;
 
 }  // namespace

@@ -2,7 +2,6 @@
 // Of several devices of one type, a thread computes with the tensors of its own alone; those of others it looks at and brings home.
 // Needs: thrust
 // Build: -fno-sanitize=null
-#include <taper/backend/cuda/thrust_host.hpp>
 #include <taper/core/from_blob.hpp>
 #include <taper/core/print.hpp>
 #include <taper/eval/grad.hpp>
@@ -17,25 +16,16 @@
 #include <functional>
 #include <sstream>
 
+#include "tests/support/counting_system.hpp"
 #include "tests/support/golden.hpp"
 
 using namespace taper;
 
 namespace {
 
-int current = 0, launches = 0;
-struct SeveralSystem : ThrustCppSystem {
+int current = 0, &launches = CountingSystem::launches;
+struct SeveralSystem : CountingSystem {
   static int index() { return current; }
-  template <class F>
-  static void for_each(std::int64_t n, const F& f) {
-    ++launches;
-    ThrustCppSystem::for_each(n, f);
-  }
-  template <class F>
-  static void for_each_block(std::int64_t n, const F& f) {
-    ++launches;
-    ThrustCppSystem::for_each_block(n, f);
-  }
 };
 using Several = BasicThrust<SeveralSystem>;
 template <class T>
