@@ -41,6 +41,23 @@ TEST_CASE("a norm over many tensors of a device") {
   CHECK(nn::clip_grad_norm_(refs, 1).item() == Approx(1).epsilon(1e-6));
 }
 
+TEST_CASE("a fault that is heard of where the host waits for a norm leaves no memory behind") {
+  auto p = to<Counting>(ones<float>({100})).requires_grad_();
+  p.set_grad(to<Counting>(ones<float>({100})));
+  const int held = CountingSystem::held;
+  base::FaultBox<CountingSystem>::get() = base::NumberFault::of_axis("gather", 0, 3).at(0, 7);
+  CHECK_THROWS_AS(nn::clip_grad_norm_(ParameterRefs(p), 1), IndexError);
+  CHECK(CountingSystem::held == held);
+}
+
+TEST_CASE("a class out of range leaves no memory behind") {
+  const auto x = to<Counting>(ones<float>({2, 3}));
+  const auto target = to<Counting>(tensor<std::int64_t>({1, 5}));
+  const int held = CountingSystem::held;
+  CHECK_THROWS_AS(eval(cross_entropy(x, target)), IndexError);
+  CHECK(CountingSystem::held == held);
+}
+
 TEST_CASE("sums at places that repeat") {
   const auto launched = [](const auto& f) {
     const auto x = to<Counting>(zeros<std::remove_cvref_t<decltype(f)>>({5}));

@@ -10,8 +10,9 @@ namespace base {
 
 struct error_const_memory_cannot_back_a_tensor_copy_it_with_tensor;  // left incomplete: its name is the diagnostic
 
-/// Checks what a caller says of foreign memory; returns the bytes up to the end of the last element.
-inline std::size_t check_blob(const void* data, DType dtype, const Shape& shape, const Strides& strides) {
+/// Checks what a caller says of foreign memory; returns the bytes up to the end of the last element. `whole`: the device reads a
+/// complex element at once, so that its parts' alignment does not do.
+inline std::size_t check_blob(const void* data, DType dtype, const Shape& shape, const Strides& strides, bool whole) {
   check_shape("from_blob", shape);
   if (strides.size() != shape.size())
     raise<ShapeError>("from_blob", "the strides ", strides, " and the shape ", shape, " differ in length");
@@ -30,7 +31,7 @@ inline std::size_t check_blob(const void* data, DType dtype, const Shape& shape,
   if (overflow) raise<ShapeError>("from_blob", "the strides ", strides, " of the shape ", shape, " reach too far");
   if (shape.numel() == 0) return 0;
   if (!data) raise<ValueError>("from_blob", "the pointer is null, but the shape ", shape, " has elements");
-  const auto alignment = static_cast<std::uintptr_t>(is_complex(dtype) ? bytes_each / 2 : bytes_each);
+  const auto alignment = static_cast<std::uintptr_t>(is_complex(dtype) && !whole ? bytes_each / 2 : bytes_each);
   if (reinterpret_cast<std::uintptr_t>(data) % alignment != 0)
     raise<ValueError>("from_blob", "the pointer is not aligned for ", name(dtype), ": copy the data instead");
   return static_cast<std::size_t>(bytes);
@@ -49,7 +50,7 @@ struct KeepBlob {
 template <Scalar T, Device D = Cpu, class Deleter = base::KeepBlob>
   requires std::invocable<Deleter&, void*>
 Tensor<T, D> from_blob(T* data, const Shape& shape, const Strides& strides, Deleter deleter = {}) {
-  const std::size_t bytes = base::check_blob(data, dtype_of<T>, shape, strides);
+  const std::size_t bytes = base::check_blob(data, dtype_of<T>, shape, strides, !base::on_host<D>);
   const std::int16_t index = base::device_index<D>();
   base::Storage* storage = base::adopt_storage(data, bytes, std::move(deleter));
   storage->index = index;

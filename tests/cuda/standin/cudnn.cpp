@@ -171,6 +171,7 @@ struct Pooling {
 
 extern "C" {
 
+size_t cudnnGetVersion() { return CUDNN_VERSION; }
 cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) { return make(handle, handle_kind); }
 cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) { return destroy(handle, handle_kind); }
 cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {

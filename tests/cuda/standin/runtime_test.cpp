@@ -6,6 +6,7 @@
 
 #include <taper/backend/cuda/cuda.hpp>
 #include <taper/core/factory.hpp>
+#include <taper/core/from_blob.hpp>
 #if __has_include(<dlpack/dlpack.h>)
 #include <taper/interop/dlpack.hpp>
 #endif
@@ -466,7 +467,27 @@ TEST_CASE("page-locked tensors") {
   CHECK((first.data_ptr() == source || second.data_ptr() == source));
   CudaSystem::from_host_later(there, plain.data_ptr(), 4000);
   CHECK(m.r.seen().copies[1].from != plain.data_ptr());  // staged
+
+  const std::size_t events = m.r.live().events;
+  for (int i = 0; i < 100; ++i) CudaSystem::from_host_later(there, first.data_ptr(), 4000);
+  CHECK(m.r.live().events <= events + 1);  // copies that are over leave none
   give(there);
+}
+
+TEST_CASE("a device's elements must be aligned as a whole, the host's as their parts") {
+  const Machine m;
+  alignas(16) float host[12] = {};
+  auto* const half = reinterpret_cast<std::complex<float>*>(host + 1);
+  CHECK(from_blob(half, {2}).data_ptr() == half);
+  CHECK(says(message<ValueError>([&] { (void)from_blob<std::complex<float>, Cuda>(half, {2}); }), "[from_blob] the pointer is not aligned for complex64"));
+  auto* const there = static_cast<float*>(take(100));
+  CHECK(from_blob<std::complex<float>, Cuda>(reinterpret_cast<std::complex<float>*>(there + 2), {2}).numel() == 2);
+  give(there);
+}
+
+TEST_CASE("a stream that is another one in each thread is refused") {
+  const Machine m;
+  CHECK(says(message<ValueError>([] { (void)cuda::Stream::wrap(cudaStreamPerThread); }), "[Stream::wrap] cudaStreamPerThread"));
 }
 
 #if __has_include(<dlpack/dlpack.h>)

@@ -6,6 +6,7 @@
 #include <taper/backend/cuda/lines.hpp>
 #include <taper/backend/cuda/positions.hpp>
 #include <taper/backend/cuda/reduce_program.hpp>
+#include <taper/backend/cuda/scratch.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 
@@ -155,12 +156,12 @@ struct DeviceClassLosses {
     const std::int64_t n = samples.numel();
     DeviceOperand targets{reinterpret_cast<std::byte*>(const_cast<std::int64_t*>(a.target)), Strides{1}},
         losses{reinterpret_cast<std::byte*>(a.loss), Strides{1}};
-    auto* const total = static_cast<double*>(D::allocate(sizeof(double)));
+    const DeviceScratch<D, double> total(1);
     device_reduce<D, ClassCountReducer>({nullptr, Shape{n}, &targets}, 1,
                                         CountClass<T>{a.target, a.weight, a.classes, a.ignore},
-                                        StoreClassTotal{total, {a.target, base::NumberFault::of_class(op, samples, a.classes), &base::FaultBox<System>::get()}});
+                                        StoreClassTotal{total.get(), {a.target, base::NumberFault::of_class(op, samples, a.classes), &base::FaultBox<System>::get()}});
     if (System::finished()) base::raise_fault<System>("");
-    const double* const divisor = mean ? total : nullptr;
+    const double* const divisor = mean ? total.get() : nullptr;
     if constexpr (Logits) {
       const CrossEntropyKernel<T> kernel{{a, mass, divisor}};
       for_each_line<D>(kernel.lines(), kernel);
@@ -170,7 +171,6 @@ struct DeviceClassLosses {
     }
     using P = Program<C, List<C>, List<>, List<>, leaf_code>;
     if (out) device_reduce<D, SumReducer<C>>({nullptr, Shape{n}, &losses}, 1, ProgramValue<P>{{losses.data}, {}}, StoreLoss<T>{out, divisor});
-    D::deallocate(total, sizeof(double));
   }
 };
 

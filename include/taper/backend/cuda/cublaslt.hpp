@@ -125,11 +125,15 @@ struct LtChoice {
   }
 };
 
+/// Algorithms are known to read biases in runs of 16 bytes whatever their pointer's alignment, which no preference limits.
+inline bool cublaslt_reads(const void* bias) { return !bias || LtProduct::alignment(bias) >= 16; }
+
 /// C = activation(A B + bias), with Memory's allocate and deallocate for what the algorithm needs beside its operands.
 /// False, with nothing done, where cuBLASLt does not do such a product.
 template <class Memory, OfCublasLt T>
 bool cublaslt_gemm(const GemmCall<T>& call, const BlasCall& blas, const GemmFinish<T>& finish, cudaStream_t stream) {
   if (!blas.swapped || call.batch != 1) return false;  // a bias runs along BLAS's columns
+  if (!cublaslt_reads(finish.bias)) return false;
   using Sum = typename CublasType<T>::Sum;
   LtProduct product(CublasType<T>::data, cublas_compute<T>(), blas, finish.activation, call.b.data, call.a.data,
                     finish.bias, call.c.data);

@@ -66,7 +66,7 @@ struct CudnnRecurrent {
 
   template <OfCudnn T>
   bool plan(const RecurrentLayer& l, RecurrentPlaces& out) const {
-    if (!cudnn_takes(l)) return false;
+    if (!cudnn_takes(l) || (std::same_as<T, bfloat16> && cudnnGetVersion() < first_with_bfloat16)) return false;
     const cudnnHandle_t handle = cudnn_handle("recurrent", stream);
     const CudnnRnn c(l, CudnnType<T>::data, exact, handle);
     return supports(cudnnGetRNNWeightSpaceSize(handle, c.rnn, &out.weights)) &&
@@ -119,6 +119,7 @@ struct CudnnRecurrent {
   }
 
  private:
+  static constexpr std::size_t first_with_bfloat16 = 91300;
   static bool supports(cudnnStatus_t status) { return cudnn_supports("recurrent", status); }
   static cudnnForwardMode_t mode(const RecurrentLayer& l) {
     return l.keep ? CUDNN_FWD_MODE_TRAINING : CUDNN_FWD_MODE_INFERENCE;

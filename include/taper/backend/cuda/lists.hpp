@@ -5,6 +5,7 @@
 #include <taper/backend/cpu/map_list.hpp>
 #include <taper/backend/cuda/map.hpp>
 #include <taper/backend/cuda/reduce.hpp>
+#include <taper/backend/cuda/scratch.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
 
@@ -186,10 +187,9 @@ struct DeviceLists {
     for (std::int64_t t = 0; t < job.count; ++t) parts += (job.tuples[t].operand[0]->numel * per_element + list_fold_part - 1) / list_fold_part;
     if (parts == 0) return 0;
     PoolVector<double> partial(static_cast<std::size_t>(parts), 0.0);
-    const std::size_t bytes = static_cast<std::size_t>(parts) * sizeof(double);
-    auto* there = static_cast<double*>(D::allocate(bytes));
+    const DeviceScratch<D, double> there(parts);
     PoolVector<RecordPtr> copies;
-    ListFold<F, R> kernel{f, there};
+    ListFold<F, R> kernel{f, there.get()};
     std::int64_t at = 0;  // parts of this launch so far
     const auto launch = [&] {
       System::for_each_block(at, kernel);
@@ -211,8 +211,7 @@ struct DeviceLists {
       at += (n + list_fold_part - 1) / list_fold_part;
     }
     if (at > 0) launch();
-    D::to_host(partial.data(), there, bytes);
-    D::deallocate(there, bytes);
+    D::to_host(partial.data(), there.get(), partial.size() * sizeof(double));
     double out = 0;
     for (const double p : partial) out = F::join(out, p);
     return out;

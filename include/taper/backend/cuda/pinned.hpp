@@ -50,7 +50,10 @@ class PinnedMemory {
   /// The block that p points into is read or written by what is in the stream now.
   void record(const void* p, const cuda::Stream& stream) {
     const std::lock_guard lock(lock_);
-    if (Block* const block = find(p)) block->uses.push_back(stream.record_event());
+    Block* const block = find(p);
+    if (!block) return;
+    (void)settled(*block);  // a tensor that is copied again and again keeps no event of copies that are over
+    block->uses.push_back(stream.record_event());
   }
 
   /// Gives the system back what is not in use.

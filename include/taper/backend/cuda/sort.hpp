@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/backend/cpu/sort.hpp>
+#include <taper/backend/cuda/scratch.hpp>
 #include <taper/backend/cuda/select.hpp>
 
 namespace taper::inline TAPER_CODE::detail {
@@ -59,22 +60,6 @@ struct TakeOrderKernel {
     const std::int64_t j = i % inner, rest = i / inner, line = rest / results * inner + j;
     indices[i] = order[line * size + skip + rest % results] - line * size;
   }
-};
-
-/// Memory of a device for the length of a function.
-template <class D, class T>
-class DeviceScratch {
- public:
-  explicit DeviceScratch(std::int64_t n)
-      : bytes_(static_cast<std::size_t>(n) * sizeof(T)), p_(static_cast<T*>(D::allocate(bytes_))) {}
-  DeviceScratch(const DeviceScratch&) = delete;
-  DeviceScratch& operator=(const DeviceScratch&) = delete;
-  ~DeviceScratch() { D::deallocate(p_, bytes_); }
-  T* get() const { return p_; }
-
- private:
-  std::size_t bytes_;
-  T* p_;
 };
 
 template <class D, class T, class Key>

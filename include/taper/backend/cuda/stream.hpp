@@ -76,7 +76,12 @@ class Stream {
     handle_ = own_->handle;
   }
   /// A stream made elsewhere, which must live while it is used here, and is destroyed by its maker when its work is done.
-  static Stream wrap(cudaStream_t handle, int device = -1) { return Stream(handle, device < 0 ? current_device() : device); }
+  /// Throws: ValueError for cudaStreamPerThread, a name of another stream in each thread: memory goes by streams' names.
+  static Stream wrap(cudaStream_t handle, int device = -1) {
+    if (handle == cudaStreamPerThread)
+      base::raise<ValueError>("Stream::wrap", "cudaStreamPerThread is another stream in each thread: use a Stream of each thread's own");
+    return Stream(handle, device < 0 ? current_device() : device);
+  }
 
   int device() const noexcept { return device_; }
   cudaStream_t handle() const noexcept { return handle_; }
