@@ -213,34 +213,50 @@ TEST_CASE("infinity and NaN reach what sees them in depthwise convolutions, and 
   for (const std::int64_t size : {9, 20, 37})
     for (const std::int64_t k : {3, 5})
       for (const std::int64_t stride : {1, 2, 3})
-        for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-          const std::int64_t c = 18;
-          const Conv2dShape s{1, c, size, size, c, k, k, stride, stride, 1, 1, 1, 1, c};
-          auto w = random<float>(c * k * k), x = random<float>(c * size * size), dy = random<float>(c * s.oh() * s.ow());
-          for (auto* v : {&w, &x, &dy})
-            for (float& one : *v) one = one == 0 ? 0.5f : one;  // zero times infinity is another matter
-          auto clean = dy;
-          x[static_cast<std::size_t>((2 * size + 3) * size - 1)] = bad;  // the end of a row, which vectors overlap and read past
-          dy[static_cast<std::size_t>((3 * s.oh() + 2) * s.ow() - 1)] = bad;
-          std::vector<float> y(dy.size()), dx(x.size()), dw(w.size());
-          detail::conv2d_forward<float>(s, x.data(), w.data(), nullptr, y.data());
-          detail::conv2d_data_gradient<float>(s, dy.data(), w.data(), dx.data());
-          detail::conv2d_weight_gradient<float>(s, x.data(), clean.data(), dw.data());
-          std::vector<bool> ey(y.size()), edx(x.size()), edw(w.size());
-          for_terms(s, [&](std::size_t i, std::size_t t, std::size_t o) {
-            if (!std::isfinite(x[i])) ey[o] = edw[t] = true;
-            if (!std::isfinite(dy[o])) edx[i] = true;
-          });
-          CAPTURE(size, k, stride);
-          const auto as_seen = [](const std::vector<float>& got, const std::vector<bool>& expected) {
-            for (std::size_t i = 0; i < got.size(); ++i)
-              if (std::isfinite(got[i]) == expected[i]) return false;
-            return true;
-          };
-          CHECK(as_seen(y, ey));
-          CHECK(as_seen(dx, edx));
-          CHECK(as_seen(dw, edw));
-        }
+        for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()})
+          for (const std::int64_t row : {std::int64_t{3}, size}) {  // the last is beside rows that fill a step up
+            const std::int64_t c = 18;
+            const Conv2dShape s{1, c, size, size, c, k, k, stride, stride, 1, 1, 1, 1, c};
+            auto w = random<float>(c * k * k), x = random<float>(c * size * size),
+                 dy = random<float>(c * s.oh() * s.ow());
+            for (auto* v : {&w, &x, &dy})
+              for (float& one : *v) one = one == 0 ? 0.5f : one;  // zero times infinity is another matter
+            auto clean = dy;
+            x[static_cast<std::size_t>((2 * size + row) * size - 1)] =
+                bad;  // the end of a row, which vectors overlap and read past
+            dy[static_cast<std::size_t>((3 * s.oh() + 2) * s.ow() - 1)] = bad;
+            std::vector<float> y(dy.size()), dx(x.size()), dw(w.size());
+            detail::conv2d_forward<float>(s, x.data(), w.data(), nullptr, y.data());
+            detail::conv2d_data_gradient<float>(s, dy.data(), w.data(), dx.data());
+            detail::conv2d_weight_gradient<float>(s, x.data(), clean.data(), dw.data());
+            std::vector<bool> ey(y.size()), edx(x.size()), edw(w.size());
+            for_terms(s, [&](std::size_t i, std::size_t t, std::size_t o) {
+              if (!std::isfinite(x[i])) ey[o] = edw[t] = true;
+              if (!std::isfinite(dy[o])) edx[i] = true;
+            });
+            CAPTURE(size, k, stride, row);
+            const auto as_seen = [](const std::vector<float>& got, const std::vector<bool>& expected) {
+              for (std::size_t i = 0; i < got.size(); ++i)
+                if (std::isfinite(got[i]) == expected[i]) return false;
+              return true;
+            };
+            CHECK(as_seen(y, ey));
+            CHECK(as_seen(dx, edx));
+            CHECK(as_seen(dw, edw));
+          }
+}
+
+TEST_CASE("an infinity in one long row reaches the taps that see it") {
+  const Conv2dShape s{1, 1, 1, 45, 1, 1, 3};  // 43 results, in pieces
+  auto x = random<float>(45);
+  for (float& one : x) one = one == 0 ? 0.5f : one;
+  x[43] = std::numeric_limits<float>::infinity();
+  const std::vector<float> dy(43, 1.0f);
+  std::vector<float> dw(3);
+  detail::conv2d_weight_gradient<float>(s, x.data(), dy.data(), dw.data());
+  CHECK(std::isfinite(dw[0]));
+  CHECK(std::isinf(dw[1]));
+  CHECK(std::isinf(dw[2]));
 }
 
 TEST_CASE("convolution of 16-bit floats and integers") {

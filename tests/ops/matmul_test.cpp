@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Matrix products against PyTorch's goldens and central differences.
 // Devices
+#include <taper/core/factory.hpp>
 #include <taper/ops/activation.hpp>
 #include <taper/ops/linear.hpp>
 #include <taper/ops/matmul.hpp>
@@ -96,12 +97,34 @@ TEST_CASE("linear's operands go over to its backward; a moved expression can sti
   }
 }
 
+TEST_CASE("the gradient of a matrix beside a stack of single rows, whatever their strides") {
+  const auto check = [](const auto& a, const auto& g) {  // both (5, 1, n)
+    const auto w = device::there(irregular({3, 4})).requires_grad_();
+    matmul(a, w).eval().backward(g);
+    const std::vector<double> rows = device::values(a), up = device::values(g);
+    std::vector<double> expected(12);
+    for (std::size_t i = 0; i < 5; ++i)
+      for (std::size_t k = 0; k < 3; ++k)
+        for (std::size_t n = 0; n < 4; ++n) expected[k * 4 + n] += rows[i * 3 + k] * up[i * 4 + n];
+    check_close(device::back(w.grad()), reshape(tensor(expected), {3, 4}), 1e-12, 1e-12);
+  };
+  const auto a = device::there(irregular({1, 5, 3})), g = device::there(irregular({1, 5, 4}, 2));
+  check(transpose(a, 0, 1), transpose(g, 0, 1));
+  check(reshape(a, {5, 1, 3}), transpose(g, 0, 1));
+  check(transpose(a, 0, 1), reshape(g, {5, 1, 4}));
+}
+
 TEST_CASE("integers and halves multiply") {
   Tensor<std::int64_t> a(detail::make_dense<Cpu>(DType::int64, {2, 2}));
   for (int i = 0; i < 4; ++i) a.data_ptr()[i] = i + 1;
   const Tensor<std::int64_t> y = matmul(a, a);
   CHECK(y.data_ptr()[0] == 7);
   CHECK(y.data_ptr()[3] == 22);
+  // More rows than a block, of one column each.
+  CHECK(sum(matmul(ones<std::int32_t>({5000, 1}), ones<std::int32_t>({1, 1}))).item() == 5000);
+  CHECK(sum(matmul(ones<std::int32_t>({1, 1}), ones<std::int32_t>({1, 5000}))).item() == 5000);
+  CHECK(matmul(ones<std::int32_t>({1, 5000}), ones<std::int32_t>({5000, 1})).item() == 5000);
+  CHECK(sum(mv(ones<std::complex<float>>({500, 1}), ones<std::complex<float>>({1}))).item() == std::complex<float>(500));
   const Tensor<bfloat16> h = irregular<bfloat16>({2, 3});
   const Tensor<bfloat16> z = linear(h, h);
   const Tensor<double> exact = matmul(irregular({2, 3}), t(irregular({2, 3})));

@@ -183,6 +183,8 @@ struct MatmulBackward {
     if (mb.batch.empty() && rank > 0 && row && column && a.get().is_contiguous() && g.is_contiguous()) {
       Matrices<T> x = ma, y = mg;
       x.rows = y.rows = mg.batch.numel() * ma.rows;
+      x.row_stride = x.columns, y.row_stride = y.columns;  // that of an only row, or column, can be any
+      x.column_stride = y.column_stride = 1;
       x.batch = y.batch = {}, x.batch_strides = y.batch_strides = {};
       return give_plain(ctx, 1, x.transposed(), y, {}, {});
     }

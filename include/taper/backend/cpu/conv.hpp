@@ -203,9 +203,8 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
   } else if constexpr (has_tiles<T>) {
     if (s.channels_last) return find_last_kernels<T, A>().weight_gradient(s, x, dy, dw);
     if (prefer_winograd(s, tiles::Tile<T, A>::lanes) && winograd_weight_gradient<T, A>(s, x, dy, dw)) return;
-    if (s.group_in() == 1 && s.group_out() <= 32)
-      depthwise_weight_gradient<T, A>(s, x, dy, dw);
-    else if (few_pixels(s))
+    if (s.group_in() == 1 && s.group_out() <= 32 && depthwise_weight_gradient<T, A>(s, x, dy, dw)) return;
+    if (few_pixels(s))
       rows_weight_gradient<T, A>(s, x, dy, dw);
     else
       shift_weight_gradient<T, A>(s, x, dy, dw);

@@ -84,9 +84,10 @@ TAPER_KERNEL [[gnu::noinline]] void fold_lanes(const T* sums, Index count, T* to
     tiles::sum_lanes<T>(tiles::load<V>(sums), tiles::load<V>(sums + lanes), tiles::load<V>(sums + 2 * lanes), tiles::load<V>(sums + 3 * lanes), to + t);
 }
 
-/// Few groups are cut into chunks of images, as the sizes decide; their sums are added in order.
+/// Few groups are cut into chunks of images, as the sizes decide; their sums are added in order. False where a result is not
+/// finite and may come of an infinity that a step's filling met; dw is of no use then.
 template <class T, class A>
-void depthwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
+bool depthwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
   constexpr Index lanes = tiles::Tile<T, A>::lanes;
   const Index oh = s.oh(), ow = s.ow(), out = s.group_out(), count = s.taps(), pixels = oh * ow;
   const auto run = depthwise_kernel(s, [](auto kernel) { return &depthwise_taps<T, A, decltype(kernel)::value>; });
@@ -117,13 +118,16 @@ void depthwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T*
       else fold_lanes<T, A>(sums.data(), sums_of, to);
     }
   });
+  bool finite = true;
   for (Index group = 0; group < s.groups; ++group)
     for (Index i = 0; i < out * count; ++i) {
       const T* from = partial.data() + (group / form.deep * chunks * sums_of + i) * form.deep + group % form.deep;
       T sum = from[0];
       for (Index chunk = 1; chunk < chunks; ++chunk) sum += from[chunk * sums_of * form.deep];
       dw[group * out * count + i] = sum;
+      finite &= sum - sum == T(0);
     }
+  return finite || form.size() == pixels * form.deep;
 }
 
 /// The image's gradient of strided windows: its pixels are dealt out by their remainders modulo the strides, and each such

@@ -65,7 +65,7 @@ void generic_product(const P& g) {
   const Index rows = g.m < most_m ? g.m : most_m, columns = g.n < most_n ? g.n : most_n,
               k = g.k < most_k ? g.k : most_k;
   const Index room = rows * k + k * columns + rows * columns;
-  if (room <= on_stack) {
+  if (room <= on_stack && rows == g.m && columns == g.n && k == g.k) {
     C memory[on_stack];
     return generic_block<P, T, A>(g, 0, g.m, 0, g.n, memory, memory + g.m * g.k, memory + (g.m + g.n) * g.k, g.k);
   }
