@@ -6,6 +6,7 @@
 #include <taper/ops.hpp>
 #include <taper/optim.hpp>
 
+#include <array>
 #include <limits>
 
 #include "tests/support/device.hpp"
@@ -142,6 +143,54 @@ TEST_CASE("GradScaler scales, skips overflows, and moves its scale") {
   other.load_state_dict(state);
   CHECK(other.get_scale() == 4);
   CHECK_THROWS_AS(other.load_state_dict(StateDict()), StateError);
+}
+
+TEST_CASE("one scaler steps several optimizers, each as its own gradients allow") {
+  const auto run = [](float slope, bool unscaled_before) {
+    Weight m, n;
+    optim::SGD first{parameters(m), {.lr = 1}}, second{parameters(n), {.lr = 1}};
+    amp::GradScaler scaler;
+    scaler.scale(sum(m.w * 0.25f + n.w * slope)).backward();
+    if (unscaled_before) {
+      scaler.unscale_(first);
+      scaler.unscale_(second);
+      CHECK(n.w.grad().item() == slope);
+    }
+    const bool stepped = scaler.step(first), other = scaler.step(second);
+    scaler.update();
+    return std::array<double, 5>{m.w.item(), n.w.item(), scaler.get_scale(), double(stepped), double(other)};
+  };
+  // Weights of 2 and what torch.amp.GradScaler("cpu") makes of them.
+  CHECK(run(0.25f, false) == std::array<double, 5>{1.75, 1.75, 65536, 1, 1});
+  CHECK(run(0.25f, true) == std::array<double, 5>{1.75, 1.75, 65536, 1, 1});
+  CHECK(run(1e36f, false) == std::array<double, 5>{1.75, 2, 32768, 1, 0});  // 65536e36 is infinite
+}
+
+TEST_CASE("an optimizer is unscaled and stepped once before update()") {
+  Weight m, n;
+  optim::SGD optimizer{parameters(m), {.lr = 1}}, other{parameters(n), {.lr = 1}};
+  amp::GradScaler scaler;
+  for (int i = 0; i < 2; ++i) {  // the same rules after update()
+    optimizer.zero_grad();
+    scaler.scale(sum(m.w * 0.25f)).backward();
+    CHECK(scaler.step(optimizer));
+    CHECK_THROWS_AS(scaler.step(optimizer), ValueError);
+    CHECK_THROWS_AS(scaler.unscale_(optimizer), ValueError);
+    CHECK(m.w.item() == 1.75f - 0.25f * static_cast<float>(i));
+    scaler.unscale_(other);
+    CHECK_THROWS_AS(scaler.unscale_(other), ValueError);
+    scaler.update();
+  }
+}
+
+TEST_CASE("a scale grows although the state that was loaded counts more good steps than the interval") {
+  amp::GradScaler many{{.init_scale = 2, .growth_interval = 100}}, few{{.init_scale = 2, .growth_interval = 10}};
+  for (int i = 0; i < 50; ++i) many.update();
+  few.load_state_dict(many.state_dict());
+  few.update();
+  CHECK(few.get_scale() == 4);
+  for (int i = 0; i < 10; ++i) few.update();
+  CHECK(few.get_scale() == 8);
 }
 
 TEST_CASE("gradients are unscaled once, before clipping") {

@@ -5,6 +5,8 @@
 #include <taper/nn/clip.hpp>
 #include <taper/optim/optimizer.hpp>
 
+#include <algorithm>
+
 namespace taper::inline TAPER_CODE {
 
 namespace detail {
@@ -46,38 +48,46 @@ class GradScaler {
     if (!options_.enabled) return eval(std::forward<X>(loss));
     return tensor_t<X>(std::forward<X>(loss) * scale_);
   }
-  /// Divides the gradients of an optimizer's parameters by the scale, for clipping between backward and step. Once a step.
+  /// Divides the gradients of an optimizer's parameters by the scale, for clipping between backward and step.
+  /// Throws: ValueError for an optimizer that was unscaled or stepped since the last update().
   template <class O>
   void unscale_(O& optimizer) {
     if (!options_.enabled) return;
-    if (unscaled_) detail::raise<ValueError>("unscale_", "the gradients were unscaled already: call update() after step()");
+    PerOptimizer& state = state_of(&optimizer);
+    if (state.stage == Stage::unscaled) detail::raise<ValueError>("unscale_", "the gradients were unscaled already: call update() after step()");
+    if (state.stage == Stage::stepped) detail::raise<ValueError>("unscale_", "the optimizer has stepped: call unscale_() before step()");
     const auto refs = optimizer.parameters();
-    found_inf_ = detail::fold_all(refs, true, detail::CountNonFinite{}) > 0;
-    if (!found_inf_) detail::change_gradients(refs, detail::ScaleBy{1 / scale_});
-    unscaled_ = true;
+    state.found_inf = detail::fold_all(refs, true, detail::CountNonFinite{}) > 0;
+    if (!state.found_inf) detail::change_gradients(refs, detail::ScaleBy{1 / scale_});
+    state.stage = Stage::unscaled;
   }
   /// optimizer.step() with unscaled gradients; skipped where one of them is infinite or NaN. Returns whether it stepped.
+  /// Several optimizers step before one update(), each as its own gradients allow.
+  /// Throws: ValueError for an optimizer that has stepped since the last update().
   template <class O>
   bool step(O& optimizer) {
     if (!options_.enabled) {
       optimizer.step();
       return true;
     }
-    if (!unscaled_) unscale_(optimizer);
-    if (!found_inf_) optimizer.step();
-    return !found_inf_;
+    PerOptimizer& state = state_of(&optimizer);
+    if (state.stage == Stage::stepped) detail::raise<ValueError>("step", "the optimizer has stepped already: call update() after step()");
+    if (state.stage == Stage::ready) unscale_(optimizer);
+    if (!state.found_inf) optimizer.step();
+    state.stage = Stage::stepped;
+    return !state.found_inf;
   }
-  /// Moves the scale: down after an overflow, up after growth_interval steps without one.
+  /// Moves the scale: down after an overflow in any optimizer, up after growth_interval calls without one.
   void update() {
     if (!options_.enabled) return;
-    if (found_inf_) {
+    if (std::any_of(optimizers_.begin(), optimizers_.end(), [](const PerOptimizer& o) { return o.found_inf; })) {
       scale_ *= options_.backoff_factor;
       good_steps_ = 0;
-    } else if (++good_steps_ == options_.growth_interval) {
+    } else if (++good_steps_ >= options_.growth_interval) {  // a loaded count may be past it
       scale_ *= options_.growth_factor;
       good_steps_ = 0;
     }
-    found_inf_ = unscaled_ = false;
+    optimizers_.clear();
   }
   double get_scale() const { return options_.enabled ? scale_ : 1; }
   bool is_enabled() const { return options_.enabled; }
@@ -101,10 +111,22 @@ class GradScaler {
   }
 
  private:
+  enum class Stage : std::uint8_t { ready, unscaled, stepped };
+  struct PerOptimizer {
+    const void* optimizer;
+    Stage stage = Stage::ready;
+    bool found_inf = false;
+  };
+  PerOptimizer& state_of(const void* optimizer) {
+    for (PerOptimizer& o : optimizers_)
+      if (o.optimizer == optimizer) return o;
+    return optimizers_.emplace_back(optimizer);
+  }
+
   GradScalerOptions options_;
   double scale_;
   std::int64_t good_steps_ = 0;
-  bool found_inf_ = false, unscaled_ = false;
+  detail::PoolVector<PerOptimizer> optimizers_;  // those met since the last update()
 };
 
 }  // namespace amp
