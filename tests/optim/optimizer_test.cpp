@@ -128,6 +128,16 @@ TEST_CASE("zero_grad") {
   CHECK(at(a.grad(), 1) == 0);
   optimizer.zero_grad();
   CHECK_FALSE(a.grad().defined());
+
+  // A gradient with a history loses it, as in PyTorch, or the next one would add to it and their gradients would grow.
+  const auto b = ones<float, D>({3}).requires_grad_();
+  for (const Tensor<float, D>& g : {Tensor<float, D>(b * 2.0f), ones<float, D>({3}).requires_grad_()}) {
+    a.set_grad(g);
+    optimizer.zero_grad(false);
+    CHECK_FALSE(a.grad().requires_grad());
+    CHECK(at(a.grad(), 1) == 0);
+    CHECK(a.grad().data_ptr() == g.data_ptr());
+  }
 }
 
 TEST_CASE("a closure computes the loss with gradients on") {

@@ -114,15 +114,19 @@ class RuleOptimizer {
   /// The options of the constructor.
   const Options& defaults() const { return defaults_; }
 
-  /// Drops all gradients, so that grad() is undefined; or writes zeros into them.
+  /// Drops all gradients, so that grad() is undefined; or writes zeros into them, which have no history.
   void zero_grad(bool set_to_none = true) {
     if constexpr (!inference_only) {
       for (Group& group : groups_)
         for (ParameterState& p : group.params) {
           autograd::Slot* slot = autograd::slot_of(*p.parameter.record);
           if (!slot || !slot->grad) continue;
-          if (set_to_none) slot->grad = {};
-          else slot->ops->set_zero(*slot->grad);
+          if (set_to_none) {
+            slot->grad = {};
+            continue;
+          }
+          if (autograd::wants_gradient(*slot->grad)) slot->grad = detail::make_alias(*slot->grad, detail::geometry_of(*slot->grad));
+          slot->ops->set_zero(*slot->grad);
         }
     }
   }
