@@ -182,6 +182,38 @@ TEST_CASE("schedulers of schedulers") {
   check("chained", [](auto& o) { return ChainedScheduler(ConstantLR(o, {.factor = 0.5, .total_iters = 10}), ExponentialLR(o, 0.9375)); });
 }
 
+TEST_CASE("schedulers of functions that capture go on from a state, or keep theirs") {
+  const auto a = zeros<float>({1});
+  FloatSGD optimizer({a}, {.lr = 0.25}), other({a}, {.lr = 0.25});
+  const double k = 0.5;
+  const auto rate = [k](std::int64_t epoch) { return 1 + k * static_cast<double>(epoch); };
+  const auto round_trip = [&](auto scheduler, auto resumed) {
+    static_assert(!std::is_copy_assignable_v<decltype(LambdaLR(optimizer, rate))>);
+    for (int i = 0; i < 4; ++i) scheduler.step();
+    const StateDict state = scheduler.state_dict();
+
+    StateDict broken, before = resumed.state_dict();
+    for (const auto& [key, value] : state)
+      if (key != "_schedulers.1.last_epoch") broken.add(key, value);
+    CHECK_THROWS_AS(resumed.load_state_dict(broken), StateError);
+    for (const auto& [key, value] : resumed.state_dict()) {
+      INFO(key);
+      CHECK(internal::numbers<double>(before, key, -1) == internal::numbers<double>(resumed.state_dict(), key, -1));
+    }
+
+    resumed.load_state_dict(state);
+    other.load_state_dict(optimizer.state_dict());
+    for (int i = 0; i < 3; ++i) {
+      scheduler.step(), resumed.step();
+      CHECK(other.param_groups()[0].lr == optimizer.param_groups()[0].lr);
+    }
+  };
+  const auto sequential = [&](auto& o) { return SequentialLR(o, std::tuple{LambdaLR(o, rate), ExponentialLR(o, 0.875)}, {2}); };
+  round_trip(sequential(optimizer), sequential(other));
+  const auto chained = [&](auto& o) { return ChainedScheduler(LambdaLR(o, rate), ExponentialLR(o, 0.875)); };
+  round_trip(chained(optimizer), chained(other));
+}
+
 TEST_CASE("every case of the golden file is tested") {
   for (const std::string& name : file().cases()) {
     INFO(name);

@@ -41,15 +41,28 @@ class SchedulerList {
     std::size_t k = 0;
     each([&](const auto& s) { put_all(out, detail::concat("_schedulers.", k++, "."), s.state_dict()); });
   }
-  /// All or nothing.
+  /// All or nothing. In place: a scheduler with a function that captures cannot be assigned.
   void load(const StateDict& state) {
-    auto loaded = schedulers_;
-    std::size_t k = 0;
-    std::apply([&](S&... s) { (s.load_state_dict(part_of(state, detail::concat("_schedulers.", k++, "."))), ...); }, loaded);
-    schedulers_ = std::move(loaded);
+#if TAPER_EXCEPTIONS
+    StateDict before;
+    save(before);
+    try {
+      load_each(state);
+    } catch (...) {
+      load_each(before);
+      throw;
+    }
+#else
+    load_each(state);
+#endif
   }
 
  private:
+  void load_each(const StateDict& state) {
+    std::size_t k = 0;
+    each([&](auto& s) { s.load_state_dict(part_of(state, detail::concat("_schedulers.", k++, "."))); });
+  }
+
   std::tuple<S...> schedulers_;
 };
 
