@@ -214,6 +214,28 @@ TEST_CASE("schedulers of functions that capture go on from a state, or keep thei
   round_trip(chained(optimizer), chained(other));
 }
 
+TEST_CASE("rates at the edges of what their options allow") {
+  const auto a = zeros<float>({1});
+  const auto rates = [&](const auto& make, int n) {
+    FloatSGD optimizer({a}, {.lr = 1});
+    auto scheduler = make(optimizer);
+    std::vector<double> out;
+    for (; n > 0; --n) {
+      out.push_back(optimizer.param_groups()[0].lr);
+      scheduler.step();
+    }
+    return out;
+  };
+  using Rates = std::vector<double>;
+  // PyTorch divides by zero in these; what is expected is the end that the schedule describes.
+  CHECK(rates([](auto& o) { return ConstantLR(o, {.factor = 0, .total_iters = 2}); }, 4) == Rates{0, 0, 1, 1});
+  const auto behind = [](auto& o, auto last) { return SequentialLR(o, std::tuple{ConstantLR(o, {.factor = 0.5, .total_iters = 2}), last}, {2}); };
+  CHECK(rates([&](auto& o) { return behind(o, LinearLR(o, {.end_factor = 0.75, .total_iters = 0})); }, 4) == Rates{0.5, 0.5, 0.75, 0.75});
+  CHECK(rates([&](auto& o) { return behind(o, PolynomialLR(o, {.total_iters = 0})); }, 4) == Rates{0.5, 0.5, 0, 0});
+  // PyTorch's rounding ends at -2.2e-17, which is no rate.
+  CHECK(rates([](auto& o) { return LinearLR(o, {.start_factor = 0.3, .end_factor = 0, .total_iters = 3}); }, 5)[4] == 0);
+}
+
 TEST_CASE("every case of the golden file is tested") {
   for (const std::string& name : file().cases()) {
     INFO(name);

@@ -11,7 +11,7 @@ struct ConstantLROptions {
   std::int64_t total_iters = 5;
 };
 
-/// Multiplies the rate by factor for the first total_iters steps.
+/// Multiplies the rate by factor for the first total_iters steps; behind a factor of 0 stands the initial rate.
 template <Optimizer O>
 class ConstantLR : public LRScheduler<ConstantLR<O>, O> {
  public:
@@ -20,9 +20,10 @@ class ConstantLR : public LRScheduler<ConstantLR<O>, O> {
     internal::require(options.factor >= 0 && options.factor <= 1, "ConstantLR", "factor must be between 0 and 1", options.factor);
     this->start();
   }
-  double next(double lr, double, std::size_t) const {
+  double next(double lr, double base, std::size_t) const {
     if (this->last_epoch_ == 0) return lr * options_.factor;
-    return this->last_epoch_ == options_.total_iters ? lr * (1 / options_.factor) : lr;
+    if (this->last_epoch_ != options_.total_iters) return lr;
+    return options_.factor == 0 ? base : lr * (1 / options_.factor);
   }
   double closed(double base, std::size_t) const { return this->last_epoch_ >= options_.total_iters ? base : base * options_.factor; }
 
@@ -51,10 +52,11 @@ class LinearLR : public LRScheduler<LinearLR<O>, O> {
   double next(double lr, double, std::size_t) const {
     if (this->last_epoch_ == 0) return lr * start_;
     if (this->initial() || this->epoch() > total_) return lr;
-    return lr * (1 + slope_ / (total_ * start_ + (this->epoch() - 1) * slope_));
+    const double factor = 1 + slope_ / (total_ * start_ + (this->epoch() - 1) * slope_);
+    return factor > 0 ? lr * factor : 0;  // the last step to 0 may be rounded past it
   }
   double closed(double base, std::size_t) const {
-    return base * (start_ + slope_ * (this->epoch() < total_ ? this->epoch() : total_) / total_);
+    return base * (start_ + (this->epoch() < total_ ? slope_ * this->epoch() / total_ : slope_));
   }
 
  private:
@@ -79,7 +81,7 @@ class PolynomialLR : public LRScheduler<PolynomialLR<O>, O> {
     return lr * std::pow((1 - this->epoch() / total_) / (1 - (this->epoch() - 1) / total_), power_);
   }
   double closed(double base, std::size_t) const {
-    return base * std::pow(1 - (this->epoch() < total_ ? this->epoch() : total_) / total_, power_);
+    return base * std::pow(this->epoch() < total_ ? 1 - this->epoch() / total_ : 0, power_);
   }
 
  private:
