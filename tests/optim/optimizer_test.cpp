@@ -239,6 +239,33 @@ TEST_CASE("a state that does not fit is refused whole") {
   CHECK(wide.state_dict().at("state.0.exp_avg").dtype() == DType::float64);
 }
 
+TEST_CASE("a state with options out of range or without its averages is refused whole") {
+  const auto a = ones<float, D>({3}).requires_grad_();
+  a.set_grad(ones<float, D>({3}));
+  optim::Adam from{{a}, {.lr = 0.5}}, to{{a}, {.lr = 0.25}};
+  from.step();
+  to.step();
+  to.step();
+  const auto kept = [&] { return to.param_groups()[0].lr == 0.25 && to.state_dict().at("state.0.step").as<double>().item() == 2; };
+  StateDict negative = from.state_dict();
+  negative.set("param_groups.0.lr", tensor<double>(-1));
+  CHECK_THROWS_WITH(to.load_state_dict(negative), Contains("[Adam] lr must not be negative, got -1"));
+  CHECK(kept());
+  for (const std::string missing : {"state.0.exp_avg", "state.0.exp_avg_sq", "state.0.step"}) {
+    StateDict part;
+    for (const auto& [key, value] : from.state_dict())
+      if (key != missing) part.add(key, value);
+    CHECK_THROWS_WITH(to.load_state_dict(part), Contains("'" + missing + "'"));
+    CHECK(kept());
+  }
+  // What an option that was switched on after the last step will keep is not there yet.
+  optim::RMSprop early{{a}, {.lr = 0.5}}, late{{a}};
+  early.step();
+  early.param_groups()[0].momentum = 0.5;
+  late.load_state_dict(early.state_dict());
+  CHECK(late.param_groups()[0].momentum == 0.5);
+}
+
 TEST_CASE("options out of range") {
   const auto a = ones<float, D>({3}).requires_grad_();
   const ParameterRefs p{a};

@@ -172,7 +172,8 @@ class RuleOptimizer {
   }
 
   /// Restores what state_dict() gave; tensors are copied, other floating dtypes are cast.
-  /// Throws: StateError, before anything is changed, where groups, parameters or shapes differ.
+  /// Throws, before anything is changed: StateError where groups, parameters or shapes differ, or a parameter's state is there
+  /// in part; ValueError for options out of range.
   TAPER_RARE void load_state_dict(const StateDict& state) {
     const NoGrad guard;
     std::vector<Group> loaded = groups_;
@@ -181,9 +182,10 @@ class RuleOptimizer {
       const std::string prefix = detail::concat("param_groups.", g, ".");
       detail::for_each_field(static_cast<Options&>(loaded[g]),
                              [&](std::string_view name, auto& value) { internal::get(state, prefix + std::string(name), value); });
+      Rule::check(loaded[g]);
       internal::get(state, prefix + "initial_lr", loaded[g].initial_lr);
       internal::numbers<std::int64_t>(state, prefix + "params", static_cast<std::int64_t>(loaded[g].params.size()));
-      for (ParameterState& p : loaded[g].params) get_state(state, detail::concat("state.", index++, "."), p);
+      for (ParameterState& p : loaded[g].params) get_state(state, detail::concat("state.", index++, "."), loaded[g], p);
     }
     if (state.contains(detail::concat("param_groups.", loaded.size(), ".params")))
       detail::raise<StateError>(Rule::name, "the state has more parameter groups than this optimizer, which has ", loaded.size());
@@ -289,19 +291,22 @@ class RuleOptimizer {
     for (std::size_t i = 0; i != states; ++i)
       if (p.tensors[i]) out.set(prefix + std::string(Rule::states[i]), AnyTensor(host_state(p.parameter.type, p.tensors[i])));
   }
-  TAPER_RARE static void get_state(const StateDict& state, const std::string& prefix, ParameterState& p) {
+  TAPER_RARE static void get_state(const StateDict& state, const std::string& prefix, const Options& options, ParameterState& p) {
     p.tensors = {};
     p.numbers = {};
-    for (std::size_t i = 0; i != counters; ++i)
-      if (const std::string key = prefix + std::string(Rule::numbers[i]); state.contains(key)) internal::get(state, key, p.numbers[i]);
+    const auto has = [&](std::string_view name) { return state.contains(prefix + std::string(name)); };
+    if (std::none_of(Rule::numbers.begin(), Rule::numbers.end(), has) && std::none_of(Rule::states.begin(), Rule::states.end(), has)) return;
+    for (std::size_t i = 0; i != counters; ++i) internal::get(state, prefix + std::string(Rule::numbers[i]), p.numbers[i]);
     std::size_t type = 0;
-    ((p.parameter.type == type++ ? get_tensors<P>(state, prefix, p) : void()), ...);
+    ((p.parameter.type == type++ ? get_tensors<P>(state, prefix, options, p) : void()), ...);
   }
   template <class X>
-  static void get_tensors(const StateDict& state, const std::string& prefix, ParameterState& p) {
+  static void get_tensors(const StateDict& state, const std::string& prefix, const Options& options, ParameterState& p) {
     for (std::size_t i = 0; i != states; ++i) {
       const std::string key = prefix + std::string(Rule::states[i]);
-      const AnyTensor* found = state.find(key);
+      // What only other options than the default ones keep may have been switched on since the last step.
+      const bool needed = Rule::keeps(options, static_cast<int>(i)) && Rule::keeps(Options(), static_cast<int>(i));
+      const AnyTensor* found = needed ? &state.at(key) : state.find(key);
       if (!found) continue;
       const Shape& shape = p.parameter.record->shape;
       if (!(found->shape() == shape))
