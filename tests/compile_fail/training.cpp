@@ -15,6 +15,7 @@
 // CASE 13: LSTMOutput
 // CASE 14: error_options_are_written_in_braces_by_name_as_in_lr
 // CASE 15: Optimizer<|constraints not satisfied for class template 'StepLR'
+// CASE 16: error_complex_gradients_have_no_order_clip_their_norm
 #include <taper/data/data_loader.hpp>
 #include <taper/nn/clip.hpp>
 #include <taper/nn/layers/linear.hpp>
@@ -81,5 +82,7 @@ void use(Net& net, const Tensor<float>& x, const Tensor<double>& wide) {
   optim::AdamW wrong{parameters(net), 1e-3};
 #elif CASE == 15
   optim::StepLR wrong{net, 3};
+#elif CASE == 16
+  nn::clip_grad_value_(parameters(zeros<std::complex<float>>({2})), 1.0);
 #endif
 }

@@ -87,6 +87,44 @@ TEST_CASE("the norm does not depend on the number of threads") {
   CHECK(norms[0] == Approx(std::sqrt(expected)).epsilon(1e-7));
 }
 
+TEST_CASE("norms of complex gradients are those of their absolute values") {
+  using C = std::complex<double>;
+  auto a = zeros<C, D>({3}).requires_grad_();
+  auto b = zeros<float, D>({2}).requires_grad_();
+  const auto refs = parameters(a, b);
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  struct Case {
+    double order, norm;
+    C scaled;
+  };
+  // torch.nn.utils.clip_grad_norm_([a, b], 14, order) and a.grad[0] behind it.
+  for (const Case& c : {Case{1, 37, {1.135135104455808, 1.513513472607744}}, Case{2, 18.627936007490447, {2.2546780130892357, 3.0062373507856472}},
+                        Case{3, 15.429090023679054, {2.722130547777735, 3.62950739703698}}, Case{inf, 13, {3, 4}}}) {
+    INFO(c.order);
+    a.set_grad(tensor<C, D>({C(3, 4), C(-5, 12), C(8, -6)}));
+    b.set_grad(tensor<float, D>({-7, 2}));
+    const auto norm = nn::clip_grad_norm_(refs, 14, c.order);
+    static_assert(std::is_same_v<value_t<decltype(norm)>, double>);
+    CHECK(norm.item() == Approx(c.norm).epsilon(1e-7));
+    CHECK(at(a.grad(), 0).real() == Approx(c.scaled.real()).epsilon(1e-6));
+    CHECK(at(a.grad(), 0).imag() == Approx(c.scaled.imag()).epsilon(1e-6));
+  }
+  // Of tensors themselves, one of them strided: 5 + 5 + 1 + 10 + 0 + 2.
+  using F = std::complex<float>;
+  const auto m = transpose(tensor<F, D>({{F(3, 4), F(0, 5), F(1, 0)}, {F(6, 8), F(0, 0), F(2, 0)}}), 0, 1);
+  CHECK(nn::get_total_norm(ParameterRefs(m), 1).item() == 23);
+  CHECK(nn::get_total_norm(ParameterRefs(m), inf).item() == 10);
+}
+
+TEST_CASE("complex gradients have no values to clamp") {
+  const auto clamps = [](const auto& refs) { return requires { nn::clip_grad_value_(refs, 1.0); }; };
+  const auto real = zeros<float, D>({2});
+  const auto complex = zeros<std::complex<float>, D>({2});
+  CHECK(clamps(parameters(real)));
+  CHECK_FALSE(clamps(parameters(complex)));  // PyTorch: clamp is not supported for complex types
+  CHECK_FALSE(clamps(parameters(real, complex)));
+}
+
 TEST_CASE("large and broken gradients") {
   auto a = zeros<float, D>({3}).requires_grad_();
   a.set_grad(tensor<float, D>({3e30f, 0, 4e30f}));

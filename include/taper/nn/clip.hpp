@@ -5,6 +5,7 @@
 #include <taper/backend/lists.hpp>
 #include <taper/core/literal.hpp>
 #include <taper/nn/parameters.hpp>
+#include <taper/ops/arithmetic.hpp>
 
 #include <cmath>
 #include <limits>
@@ -20,16 +21,19 @@ struct SquareSum {
   TAPER_HD static double join(double a, double b) { return a + b; }
 };
 struct AbsSum {
+  static constexpr bool of_moduli = true;
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V sum, V x) const { return sum + math::abs(x); }
   TAPER_HD static double join(double a, double b) { return a + b; }
 };
 struct AbsMax {
+  static constexpr bool of_moduli = true;
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V most, V x) const { return math::max(most, math::abs(x)); }
   TAPER_HD static double join(double a, double b) { return math::max(a, b); }
 };
 struct PowerSum {
+  static constexpr bool of_moduli = true;
   double power;
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V sum, V x) const { return sum + math::pow(math::abs(x), V(power)); }
@@ -81,10 +85,28 @@ void for_each_list(const ParameterRefs<P...>& refs, bool gradients, const void* 
   }
 }
 
-/// f over all elements of all tensors, in double.
+/// run_fold over the absolute values of complex tensors, which are made first.
+template <class F, Complex T, Device D>
+double run_fold_of_moduli(const ListJob& job, const F& f) {
+  using R = real_t<T>;
+  PoolVector<Tensor<R, D>> moduli;
+  PoolVector<ListTuple> tuples;
+  for (std::int64_t k = 0; k < job.count; ++k) {
+    moduli.push_back(abs(Tensor<T, D>(RecordPtr::share(job.tuples[k].operand[0]))));
+    tuples.push_back({&f, {&moduli.back().record()}, 0});
+  }
+  return run_fold<F, R, D>({dtype_of<R>, 1, 0, tuples.data(), job.count}, f);
+}
+template <class F, class P>
+double fold_of(const ListJob& job, const F& f) {
+  if constexpr (Complex<value_t<P>> && requires { F::of_moduli; }) return run_fold_of_moduli<F, value_t<P>, device_t<P>>(job, f);
+  else return run_fold<F, value_t<P>, device_t<P>>(job, f);
+}
+
+/// f over all elements of all tensors, in double. Complex numbers are two real ones unless F::of_moduli is there.
 template <class F, class... P>
 double fold_all(const ParameterRefs<P...>& refs, bool gradients, const F& f) {
-  constexpr double (*folds[])(const ListJob&, const F&) = {&run_fold<F, value_t<P>, device_t<P>>..., nullptr};
+  constexpr double (*folds[])(const ListJob&, const F&) = {&fold_of<F, P>..., nullptr};
   double out = 0;
   for_each_list(refs, gradients, &f, [&](const ListJob& job, std::size_t type) { out = F::join(out, folds[type](job, f)); });
   return out;
@@ -110,9 +132,11 @@ double total_norm(std::string_view op, const ParameterRefs<P...>& refs, bool gra
     raise<ValueError>(op, "the total norm of order ", norm_type, " is ", out, ": nothing was changed; pass error_if_nonfinite = false to go on");
   return out;
 }
-// Left incomplete: its name is the diagnostic.
+// Left incomplete: their names are the diagnostics.
 template <class M>
 struct error_clipping_takes_parameters_of_the_net_not_the_net_itself;
+template <class... P>
+struct error_complex_gradients_have_no_order_clip_their_norm;
 
 template <class... P>
 auto norm_tensor(const ParameterRefs<P...>&, double norm) {
@@ -123,7 +147,7 @@ auto norm_tensor(const ParameterRefs<P...>&, double norm) {
 
 namespace nn {
 
-/// The norm of all elements of all tensors together, summed in double.
+/// The norm of all elements of all tensors together, of the absolute values of complex ones, summed in double.
 /// Dtypes: float for the 16-bit types, the promoted real type otherwise.
 /// Throws: ValueError where norm_type is not positive, or the norm is not finite and error_if_nonfinite is set.
 template <class... P>
@@ -155,10 +179,15 @@ template <Module M>
 detail::error_clipping_takes_parameters_of_the_net_not_the_net_itself<M> clip_grad_value_(M&, double) = delete;
 
 /// Clamps every element of every gradient to [-clip_value, clip_value].
+/// Dtypes: real.
 template <class... P>
+  requires(!Complex<value_t<P>> && ...)
 void clip_grad_value_(const ParameterRefs<P...>& parameters, double clip_value) {
   detail::change_gradients(parameters, detail::ClampTo{clip_value});
 }
+template <class... P>
+  requires(Complex<value_t<P>> || ...)
+detail::error_complex_gradients_have_no_order_clip_their_norm<P...> clip_grad_value_(const ParameterRefs<P...>&, double) = delete;
 
 }  // namespace nn
 }  // namespace taper::inline TAPER_CODE
