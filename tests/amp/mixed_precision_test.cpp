@@ -32,6 +32,15 @@ struct Moments {
   Tensor<T, E> operator()(const Tensor<T, E>& x) const { return norm(x); }
 };
 
+/// Several results at once.
+template <class T = float, Device E = D>
+struct Several {
+  nn::Linear<T, E> unused{1, 1};
+  auto operator()(const Tensor<T, E>& x) const {
+    return std::tuple(std::vector{x, x}, std::pair(x, Tensor<T, E>()), 2);
+  }
+};
+
 /// One number that wants a gradient.
 struct Weight {
   nn::Parameter<float, D> w{device::there(tensor<float>({2}))};
@@ -69,6 +78,29 @@ TEST_CASE("autocast computes in the 16-bit type and trains the float parameters"
   check_same(net.norm.running_mean, mean);
   check_same(net.norm.running_var, var);
   CHECK(net.norm.num_batches_tracked.item() == 1);
+}
+
+TEST_CASE("autocast gives structs, tuples and lists of tensors back in float") {
+  manual_seed(4);
+  const nn::LSTM<float, D> lstm(3, 4);
+  const Tensor<float, D> x = device::there(randn<float>({5, 2, 3}));
+  const auto [output, state] = amp::autocast<bfloat16>(lstm)(x);
+  static_assert(std::same_as<decltype(output), const Tensor<float, D>> && std::same_as<decltype(state), const nn::LSTMState<float, D>>);
+  const Tensor<bfloat16, D> rounded = cast<bfloat16>(x);
+  const auto half = to<bfloat16>(lstm)(rounded);
+  check_same(output, cast<float>(half.output));
+  check_same(state.h, cast<float>(half.state.h));
+  check_same(state.c, cast<float>(half.state.c));
+  sum(square(output)).backward();
+  CHECK(lstm.weights.begin()->second.grad().defined());
+
+  const Several<float> several;
+  const auto [parts, more, count] = amp::autocast<bfloat16>(several)(x);
+  static_assert(std::same_as<decltype(parts), const std::vector<Tensor<float, D>>> && std::same_as<decltype(count), const int>);
+  check_same(parts.at(1), cast<float>(rounded));
+  check_same(more.first, cast<float>(rounded));
+  CHECK_FALSE(more.second.defined());
+  CHECK(count == 2);
 }
 
 TEST_CASE("running statistics keep their precision under autocast") {
