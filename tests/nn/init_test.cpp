@@ -123,6 +123,40 @@ TEST_CASE("truncated normals stay inside their bounds and follow the normal dist
   CHECK_THROWS_AS(init::trunc_normal_(empty<double, D>({2}), 0, 1, 2, 1), ValueError);
 }
 
+TEST_CASE("no truncated normal stands on a bound that is far away") {
+  manual_seed(11);
+  const auto beyond = []<class T>(T) {  // of a million, how many lie ten deviations out
+    const Tensor<T, D> w = init::trunc_normal_(empty<T, D>({1000000}), 0, 0.02);
+    return sum(abs(cast<float>(w)) > 0.2f).item();
+  };
+  CHECK(beyond(bfloat16{}) == 0);
+  CHECK(beyond(float16{}) == 0);
+  CHECK(beyond(float{}) == 0);
+  const Tensor<double, D> all = init::trunc_normal_(empty<double, D>({100000}), 0, 1, -1e3, std::numeric_limits<double>::infinity());
+  check_normal(all, 1);
+}
+
+TEST_CASE("the tails of truncated normals are the normal distribution's") {
+  manual_seed(12);
+  // Means and deviations by numerical integration (mpmath); PyTorch's draws have them too.
+  const struct { double a, b, mean, deviation; } tails[] = {
+      {5, 6, 5.1831, 0.1716}, {-6, -5, -5.1831, 0.1716}, {6, 7, 6.1572, 0.1508}, {40, 41, 40.02497, 0.02495}, {-3, -2, -2.3158, 0.2480}};
+  for (const auto& t : tails) {
+    INFO("between " << t.a << " and " << t.b);
+    const Moments d = moments(init::trunc_normal_(empty<double, D>({40000}), 0, 1, t.a, t.b));
+    const Moments f = moments(cast<double>(init::trunc_normal_(empty<float, D>({40000}), 3, 2, 3 + 2 * t.a, 3 + 2 * t.b)));
+    CHECK(d.least > t.a);
+    CHECK(d.largest < t.b);
+    CHECK(d.mean == Approx(t.mean).margin(0.03 * t.deviation));
+    CHECK(d.deviation == Approx(t.deviation).epsilon(0.03));
+    CHECK((f.mean - 3) / 2 == Approx(t.mean).margin(0.03 * t.deviation));
+    CHECK(f.deviation / 2 == Approx(t.deviation).epsilon(0.03));
+  }
+  const Moments out = moments(init::trunc_normal_(empty<double, D>({100}), 0, 1e-200, 1, 2));  // all mass is at the nearer bound
+  CHECK(out.least == 1);
+  CHECK(out.largest == 1);
+}
+
 TEST_CASE("orthogonal matrices are orthogonal, sparse ones have their share of zeros") {
   manual_seed(9);
   for (const Shape& shape : {Shape{4, 4}, Shape{3, 7}, Shape{7, 3}, Shape{4, 2, 5}}) {

@@ -5,11 +5,8 @@
 #include <taper/core/factory.hpp>
 #include <taper/eval/replay.hpp>
 #include <taper/eval/tensor.hpp>
-#include <taper/ops/arithmetic.hpp>
 #include <taper/ops/eager.hpp>
-#include <taper/ops/error_function.hpp>
 #include <taper/ops/random.hpp>
-#include <taper/ops/selection.hpp>
 #include <taper/ops/to.hpp>
 
 #include <cmath>
@@ -86,16 +83,17 @@ W normal_(W&& w, double mean = 0, double std = 1, Generator& generator = default
   taper::normal_(w, mean, std, generator);
   return std::forward<W>(w);
 }
-/// Normal numbers, those outside [a, b] left out. Throws: ValueError unless a < b.
+/// Normal numbers, those outside [a, b] left out: drawn in double whatever the dtype, and exact in the tails.
+/// Throws: ValueError unless a < b and std > 0.
 template <internal::FloatingTarget W>
 W trunc_normal_(W&& w, double mean = 0, double std = 1, double a = -2, double b = 2, Generator& generator = default_generator()) {
+  using T = value_t<W>;
   if (!(a < b)) detail::raise<ValueError>("trunc_normal_", "the lower bound ", a, " must be below the upper bound ", b);
   if (!(std > 0)) detail::raise<ValueError>("trunc_normal_", "the standard deviation must be positive, got ", std);
   const NoGrad guard;
-  // The distribution function, uniform between its values at the bounds, turned around.
-  const double root = std::sqrt(2.0), low = std::erf((a - mean) / (std * root)), high = std::erf((b - mean) / (std * root));
-  taper::uniform_(w, low, high, generator);
-  w.copy_(taper::clamp(taper::erfinv(w) * (std * root) + mean, a, b));
+  detail::TensorRecord& r = detail::random_target<T, device_t<W>>("trunc_normal_", w.record());
+  detail::randomise<T, device_t<W>>(r, detail::mapped_fill<T, double>(generator.take(), detail::random::Uniform<double>(0, 1),
+                                                                      detail::ToTruncatedNormal<T>(mean, std, a, b)));
   return std::forward<W>(w);
 }
 /// All elements `value`.

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Numbers of further distributions as functions of a stream's: exponential, log-normal, Cauchy, geometric, Bernoulli.
+// Numbers of further distributions as functions of a stream's: exponential, log-normal, Cauchy, geometric, Bernoulli, truncated normal.
 #pragma once
 
 #include <taper/core/random.hpp>
+#include <taper/expr/math/special.hpp>
+
+#include <utility>
 
 namespace taper::inline TAPER_CODE::detail {
 
@@ -98,6 +101,50 @@ struct ToGeometric {
       if (trials >= most) return std::numeric_limits<T>::max();
     }
     return static_cast<T>(static_cast<compute_t<T>>(trials < 1 ? 1 : trials));
+  }
+};
+/// ln of the normal distribution function, whose digits last in any tail, and its derivative.
+struct LogNormalDistribution {
+  double value, slope;
+};
+template <class A = Abi>
+TAPER_HD TAPER_COLD LogNormalDistribution log_normal_distribution(double x) {
+  constexpr double log_root = 0.91893853320467274178;  // ln sqrt(2 pi)
+  if (x > -30) {
+    const double p = std::erfc(-0x1.6a09e667f3bcdp-1 * x) / 2;
+    return {std::log(p), std::exp(-x * x / 2 - log_root) / p};
+  }
+  const double z = 1 / (x * x), series = 1 - z * (1 - 3 * z * (1 - 5 * z * (1 - 7 * z)));  // the asymptotic one
+  return {-x * x / 2 - std::log(-x) - log_root + std::log(series), -x / series};
+}
+/// The distribution function, uniform between its values at the bounds, turned around: in double, whatever T, and mirrored
+/// where that brings the bounds to the side on which it is small.
+template <class T, class A = Abi>
+struct ToTruncatedNormal {
+  double mean, scale, low, high;
+  double most, log_most, share;  // the upper bound of the standard normal, ln F there, F(lower) / F(upper)
+
+  ToTruncatedNormal(double m, double deviation, double a, double b) : mean(m), scale(deviation), low(a), high(b) {
+    double least = (a - m) / deviation;
+    most = (b - m) / deviation;
+    if (least + most > 0) scale = -deviation, most = -std::exchange(least, -most);
+    log_most = log_normal_distribution<A>(most).value;
+    share = std::exp(log_normal_distribution<A>(least).value - log_most);
+  }
+  TAPER_HD T operator()(double u, std::int64_t) const {
+    const double q = share + (1 - share) * (u > 0 ? u : 0x1p-54), log_p = log_most + std::log(q), p = std::exp(log_p);
+    double z;
+    if (p > 0.01) {
+      z = 0x1.6a09e667f3bcdp+0 * math::erfinv(2 * p - 1);
+    } else {  // F(-y) <= exp(-y^2 / 2) / 2, and ln F is concave: Newton's steps go up to the root
+      z = -std::sqrt(-2 * (log_p + 0.69314718055994530942));
+      for (int i = 0; i < 4; ++i) {
+        const LogNormalDistribution f = log_normal_distribution<A>(z);
+        z += (log_p - f.value) / f.slope;
+      }
+    }
+    const double x = mean + scale * (z < most ? z : most);
+    return static_cast<T>(static_cast<compute_t<T>>(x < low ? low : x > high ? high : x));
   }
 };
 template <class T, class P, class A = Abi>
