@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Normalisation against PyTorch's goldens and central differences.
 // Devices
+#include <taper/core/factory.hpp>
 #include <taper/ops/layer_norm.hpp>
 
 #include "tests/ops/golden_case.hpp"
@@ -131,6 +132,32 @@ TEST_CASE("layer_norm of any width follows its formula, forward and backward") {
     CAPTURE(n);
     CHECK(worst < 1e-5);
   }
+}
+
+TEST_CASE("an empty batch gives weights gradients of zeros, as in PyTorch") {
+  using X = Tensor<float, device::D>;
+  const auto check = [](const Shape& shape, const Shape& weights, auto norm) {
+    CAPTURE(shape);
+    for (std::int64_t i = 0; i < 8; ++i) (void)full<float, device::D>(weights, NAN);  // what memory that nobody writes would show
+    const X x = zeros<float, device::D>(shape).requires_grad_(), w = ones<float, device::D>(weights).requires_grad_(),
+            b = ones<float, device::D>(weights).requires_grad_();
+    const X y = norm(x, w, b);
+    y.backward(zeros<float, device::D>(y.shape()));
+    CHECK(x.grad().shape() == shape);
+    check_equal(device::back(w.grad()), zeros<float>(weights));
+    if (b.grad().defined()) check_equal(device::back(b.grad()), zeros<float>(weights));
+  };
+  for (const Shape& shape : {Shape{0, 4}, Shape{0, 4, 3, 3}, Shape{0, 4, 1, 1}, Shape{3, 4, 0}}) {
+    X mean = zeros<float, device::D>({4}), var = ones<float, device::D>({4});
+    for (const bool training : {false, true})
+      for (const double eps : {1e-5, 0.0})
+        check(shape, {4}, [&](const X& x, const X& w, const X& b) { return batch_norm(x, mean, var, w, b, training, 0.1, eps).eval(); });
+    check_equal(device::back(mean), zeros<float>({4}));
+    check_equal(device::back(var), ones<float>({4}));
+  }
+  check({0, 4}, {4}, [](const X& x, const X& w, const X& b) { return layer_norm(x, {4}, w, b); });
+  check({0, 4}, {4}, [](const X& x, const X& w, const X&) { return rms_norm(x, {4}, w); });
+  check({0, 4, 3}, {4}, [](const X& x, const X& w, const X& b) { return group_norm(x, 2, w, b); });
 }
 
 TEST_CASE("relu(batch_norm(x)) is one expression and the running statistics move once") {

@@ -173,10 +173,17 @@ struct BatchNormBackward {
   }
 
   void operator()(const autograd::BackwardContext& ctx) const {
+    if (x.get().numel() == 0) return nothing(ctx);
     if constexpr (!first_order_only)
       if (ctx.create_graph()) return recorded(ctx);
     if constexpr (on_host<D>) plain(ctx);
     else on_device(ctx);
+  }
+
+  /// Of an empty batch: in training its moments are 0 / 0.
+  void nothing(const autograd::BackwardContext& ctx) const {
+    for (int i = 0; i < 3; ++i)
+      if (ctx.wants(i)) ctx.give(i, Tensor<T, D>(GradOpsFor<T, D>::full(ctx.input_shape(i), 0)));
   }
 
   void on_device(const autograd::BackwardContext& ctx) const {

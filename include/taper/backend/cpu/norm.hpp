@@ -64,6 +64,7 @@ TAPER_KERNEL void sum_columns(std::int64_t c, std::int64_t first, std::int64_t l
 /// The same of all rows: chunks of them, which the sizes decide, are summed apart and added in their order.
 template <class V, class C, class Of>
 void sum_all_columns(const Channels& s, C* total, const Of& of) {
+  if (s.n == 0) return sum_columns<V>(s.c, 0, 0, total, of);  // nobody else would write zeros
   const std::int64_t most = (s.n + 15) / 16, enough = 1 + (1 << 16) / (s.c + 1), grain = ((most > enough ? most : enough) + block - 1) / block * block;
   const std::int64_t chunks = s.n > grain ? (s.n - 1) / grain : 0;  // beside the first
   const tiles::Scratch<C> more(chunks * s.c);
