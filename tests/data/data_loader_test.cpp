@@ -108,6 +108,25 @@ TEST_CASE("a state taken inside an epoch resumes with the same batches") {
   CHECK(resumed == rest);
 }
 
+TEST_CASE("a state counts a batch that threw, behind which the iterator goes on") {
+  const auto failing = data::map(Numbers{}, [](Sample s) {
+    if (s.y == 5) detail::raise<ValueError>("sample", "five");
+    return s;
+  });
+  for (const int workers : {0, 2}) {
+    data::DataLoader loader{failing, {.batch_size = 2, .num_workers = workers}}, again{failing, {.batch_size = 2}};
+    auto i = loader.begin();
+    ++i;
+    CHECK_THROWS_AS(++i, ValueError);  // samples 4 and 5
+    CHECK(loader.state().batch == 3);
+    ++i;
+    CHECK(std::get<1>(*i).data_ptr()[0] == 6);
+    CHECK(loader.state().batch == 4);
+    again.load_state(loader.state());
+    CHECK(std::get<1>(*again.begin()).data_ptr()[0] == 8);
+  }
+}
+
 TEST_CASE("tensor datasets, subsets, concatenation, random splits") {
   const auto x = reshape(arange<float>(0, 12), {6, 2});
   const auto y = arange(6);

@@ -157,8 +157,8 @@ class DataLoader {
         loader_->state_.batch = 0;
         return;
       }
+      ++loader_->state_.batch;  // also where it throws: the next step goes on behind it
       epoch_->take(batch_);
-      ++loader_->state_.batch;
     }
     DataLoader* loader_ = nullptr;
     std::unique_ptr<Epoch> epoch_;
@@ -188,7 +188,7 @@ class DataLoader {
     }
   }
 
-  /// Where the loader stands. Inside a loop it counts the batch in hand as handed out.
+  /// Where the loader stands. Inside a loop it counts the batch in hand as handed out, and a batch that threw.
   DataLoaderState state() const { return state_; }
   /// The next begin() goes on where the state was taken.
   void load_state(const DataLoaderState& state) {
