@@ -58,6 +58,32 @@ TEST_CASE("a state taken in the loop goes on behind the batch in hand") {
   check_equal(rest[1], all[3]);
 }
 
+TEST_CASE("an error waits until its batch is due, and the loop may go on behind it") {
+  struct Failing {
+    std::int64_t size() const { return 10; }
+    Tensor<float> get(std::int64_t i) const {
+      if (i == 4) detail::raise<ValueError>("sample", "four");
+      return tensor<float>({static_cast<float>(i)});
+    }
+  };
+  for (const int workers : {0, 1}) {
+    data::DataLoader loader{Failing{}, {.batch_size = 2, .num_workers = workers}};
+    std::int64_t seen = 0;
+    CHECK_THROWS_AS([&] { for ([[maybe_unused]] const auto& batch : data::on_device<device::D>(loader)) ++seen; }(), ValueError);
+    CHECK(seen == 2);
+    CHECK(loader.state().batch == 3);  // as of the loader alone
+    auto i = data::on_device<device::D>(loader).begin();
+    ++i;
+    CHECK(device::at(*i, 0) == 2);
+    CHECK(loader.state().batch == 2);
+    CHECK_THROWS_AS(++i, ValueError);
+    CHECK(loader.state().batch == 3);
+    ++i;
+    CHECK(device::at(*i, 0) == 6);
+    CHECK(loader.state().batch == 4);
+  }
+}
+
 TEST_CASE("other ranges and other parts") {
   std::vector<std::pair<Tensor<float>, std::string>> list{{ones({2}), "a"}, {zeros({2}), "b"}};
   std::string names;

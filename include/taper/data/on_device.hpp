@@ -4,6 +4,7 @@
 
 #include <taper/ops/to.hpp>
 
+#include <exception>
 #include <iterator>
 #include <optional>
 #include <ranges>
@@ -85,15 +86,33 @@ class OnDevice {
    private:
     static constexpr bool counts = requires(Loader& l) { l.count_as(l.state().batch); };
 
+    void read() {
+      if (std::exchange(begun_, true)) ++source_;
+      if (source_ != end_) next_.emplace(beside_.run([&] { return detail::batch_on<D>(*source_); }));
+    }
+    /// Reads ahead. What is thrown belongs to the batch behind the present one, and waits until that is due.
     void fetch() {
       next_.reset();
-      if (source_ == end_) return;
-      next_.emplace(beside_.run([&] { return detail::batch_on<D>(*source_); }));
-      ++source_;
+#if TAPER_EXCEPTIONS
+      try {
+        read();
+      } catch (...) {
+        error_ = std::current_exception();
+      }
+#else
+      read();
+#endif
     }
     /// The copy that was begun is the present batch; the next one begins. The loader's state counts the present one.
     void advance() {
       now_.reset();
+#if TAPER_EXCEPTIONS
+      if (const std::exception_ptr error = std::exchange(error_, nullptr)) {
+        fetch();  // the next step goes on behind it, as the loader's does
+        if constexpr (counts) loader_.count_as(++given_);
+        std::rethrow_exception(error);
+      }
+#endif
       if (!next_) {
         if constexpr (counts)
           if (given_ > 0) loader_.count_as(0);
@@ -109,8 +128,12 @@ class OnDevice {
     std::int64_t given_ = 0;
     Source source_;
     decltype(std::ranges::end(std::declval<Loader&>())) end_;
+    bool begun_ = false;  // source_ is at the batch that is copied
     typename detail::BesideOf<D>::type beside_;
     std::optional<value_type> now_, next_;
+#if TAPER_EXCEPTIONS
+    std::exception_ptr error_;
+#endif
   };
 
   Iterator begin() const { return Iterator(*loader_); }
