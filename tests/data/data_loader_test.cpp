@@ -108,6 +108,25 @@ TEST_CASE("a state taken inside an epoch resumes with the same batches") {
   CHECK(resumed == rest);
 }
 
+TEST_CASE("after a break the next loop is a new epoch, and a loaded state is the rest of the old one") {
+  manual_seed(3);
+  data::DataLoader loader{Numbers{}, {.batch_size = 2, .shuffle = true}};
+  const auto first_two = [&] {
+    int k = 0;
+    for ([[maybe_unused]] const auto& batch : loader)
+      if (++k == 2) break;
+  };
+  first_two();
+  data::DataLoader other{Numbers{}, {.batch_size = 2, .shuffle = true}};
+  other.load_state(loader.state());
+  loader.load_state(loader.state());
+  CHECK(epoch(loader) == epoch(other));
+  CHECK(loader.state().epoch == 1);
+  first_two();
+  CHECK(epoch(loader).size() == 20);
+  CHECK(loader.state().epoch == 3);
+}
+
 TEST_CASE("a state counts a batch that threw, behind which the iterator goes on") {
   const auto failing = data::map(Numbers{}, [](Sample s) {
     if (s.y == 5) detail::raise<ValueError>("sample", "five");

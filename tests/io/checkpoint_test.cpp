@@ -2,6 +2,7 @@
 // Checkpoint: what each kind of part becomes in the file, and that a file that does not fit changes nothing.
 // Build: -DTAPER_FIRST_ORDER_ONLY
 // Devices
+#include <taper/data.hpp>
 #include <taper/io/checkpoint.hpp>
 #include <taper/nn/layers/linear.hpp>
 #include <taper/ops/loss.hpp>
@@ -73,6 +74,39 @@ TEST_CASE("a checkpoint is a safetensors file with the parts' names, and restore
   run.step();
   again.step();
   CHECK(equal(again.net.weight, run.net.weight));
+}
+
+TEST_CASE("a checkpoint that does not fit leaves a data loader where it stood") {
+  const data::TensorDataset numbers(arange<float>(8));
+  data::DataLoader loader{numbers, {.batch_size = 2}}, other{numbers, {.batch_size = 2}};
+  double best = 0;
+  Checkpoint checkpoint;
+  checkpoint.add("loader", loader).add("best", best);
+  StateDict bad = checkpoint.state_dict();
+  bad.set("best.value", tensor<float>(1));
+  const auto rest = [](auto& batches) {
+    std::int64_t count = 0;
+    for ([[maybe_unused]] const auto& batch : batches) ++count;
+    return count;
+  };
+  std::int64_t count = 0;
+  for ([[maybe_unused]] const auto& batch : loader)  // in a loop
+    if (++count == 2) CHECK_THROWS_AS(checkpoint.load_state_dict(bad), StateError);
+  CHECK(count == 4);
+  CHECK(rest(loader) == 4);
+  CHECK(loader.state().epoch == 2);
+
+  for ([[maybe_unused]] const auto& batch : loader) break;  // behind one left early
+  CHECK_THROWS_AS(checkpoint.load_state_dict(bad), StateError);
+  CHECK(loader.state().batch == 1);
+  CHECK(rest(loader) == 4);
+  CHECK(loader.state().epoch == 4);
+
+  for ([[maybe_unused]] const auto& batch : other) break;  // with a state that no loop has taken up yet
+  loader.load_state(other.state());
+  CHECK_THROWS_AS(checkpoint.load_state_dict(bad), StateError);
+  CHECK(rest(loader) == 3);
+  CHECK(loader.state().epoch == 1);
 }
 
 TEST_CASE("what does not fit is named, and nothing is changed") {

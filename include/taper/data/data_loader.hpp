@@ -29,6 +29,7 @@ struct DataLoaderState {
   std::uint64_t seed = 0;
   std::int64_t epoch = 0;  // epochs begun
   std::int64_t batch = 0;  // batches of the current epoch handed out; 0 between epochs
+  bool resumes = false;    // it was loaded, and begin() will go on with its epoch
 };
 
 namespace internal {
@@ -167,13 +168,11 @@ class DataLoader {
 
   /// Begins an epoch, or goes on with the one that a loaded state is in the middle of.
   TAPER_RARE Iterator begin() {
-    std::int64_t first = 0;
-    if (resume_) first = state_.batch;
-    else ++state_.epoch;
-    resume_ = false;
-    state_.batch = first;
-    Generator order(detail::mix_seed(state_.seed, static_cast<std::uint64_t>(state_.epoch), ~std::uint64_t{0}));
-    return Iterator(*this, batches(order), first);
+    const std::int64_t epoch = state_.resumes ? state_.epoch : state_.epoch + 1, first = state_.resumes ? state_.batch : 0;
+    Generator order(detail::mix_seed(state_.seed, static_cast<std::uint64_t>(epoch), ~std::uint64_t{0}));
+    Batches all = batches(order);
+    state_ = {.seed = state_.seed, .epoch = epoch, .batch = first};
+    return Iterator(*this, std::move(all), first);
   }
   std::default_sentinel_t end() const { return {}; }
 
@@ -190,11 +189,14 @@ class DataLoader {
 
   /// Where the loader stands. Inside a loop it counts the batch in hand as handed out, and a batch that threw.
   DataLoaderState state() const { return state_; }
-  /// The next begin() goes on where the state was taken.
+  /// The next begin() goes on where the state was taken: with the rest of that epoch. A loop that was left by `break` is not gone
+  /// on with unless one asks for it: loader.load_state(loader.state()).
   void load_state(const DataLoaderState& state) {
     state_ = state;
-    resume_ = state.batch > 0;
+    state_.resumes = state.batch > 0;
   }
+  /// Undoes load_state: the loader stands as when state() was taken, in a loop or behind one.
+  void put_back(const DataLoaderState& state) { state_ = state; }
   /// For ranges that read ahead: so many batches of this epoch have really been handed out.
   void count_as(std::int64_t batches) { state_.batch = batches; }
   const D& dataset() const { return dataset_; }
@@ -221,7 +223,6 @@ class DataLoader {
   S sampler_;
   C collate_;
   DataLoaderState state_;
-  bool resume_ = false;
 };
 
 template <Dataset D>

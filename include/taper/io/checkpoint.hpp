@@ -25,6 +25,7 @@ template <class X>
 concept LoaderPart = requires(X& x, const X& c, const data::DataLoaderState& state) {
   { c.state() } -> std::same_as<data::DataLoaderState>;
   x.load_state(state);
+  x.put_back(state);
 };
 template <class X>
 concept NumberPart = std::is_arithmetic_v<X> && Scalar<X>;
@@ -79,6 +80,23 @@ void load_part(X& x, const StateDict& state) {
   }
 }
 
+inline StateDict copied(const StateDict& state) {
+  StateDict out;
+  for (const auto& [key, value] : state) {
+    const TensorRecord& r = value.record();
+    RecordPtr copy = make_dense<Cpu>(r.dtype, r.shape);
+    if (r.numel > 0) gather(copy->data, r.data, size_of(r.dtype), Walk(r.shape, r.strides), 0, r.numel);
+    out.add(key, AnyTensor(std::move(copy)));
+  }
+  return out;
+}
+/// What puts a part back as it is now.
+template <class X>
+std::function<void()> put_back_part(X& x) {
+  if constexpr (LoaderPart<X>) return [&x, state = x.state()] { x.put_back(state); };
+  else return [&x, state = copied(part_state(std::as_const(x)))] { load_part(x, state); };
+}
+
 }  // namespace detail
 
 /// What a Checkpoint can hold: a module, anything with state_dict() and load_state_dict() (optimizers, schedulers), a
@@ -93,7 +111,8 @@ concept Checkpointable = detail::StatefulPart<X> || detail::LoaderPart<X> || std
 ///
 /// What a run draws from must be among the parts: the model, the optimizer, its scheduler, the data loader and, where
 /// anything is drawn while training (dropout), default_generator(). A run that is loaded between two steps, also in the
-/// middle of an epoch, then goes on to the same bits.
+/// middle of an epoch, then goes on to the same bits. A data loader goes on with the epoch it was saved in, also where its
+/// loop had been left by `break`: the saved run does so after loader.load_state(loader.state()), otherwise it begins anew.
 class Checkpoint {
  public:
   /// Adds a part. Throws: ValueError for a name that is empty, has a dot in it or is taken.
@@ -103,7 +122,7 @@ class Checkpoint {
       detail::raise<ValueError>("checkpoint", "a part's name cannot be empty or hold a dot: '", name, "'");
     if (find(name)) detail::raise<ValueError>("checkpoint", "there are two parts '", name, "'");
     parts_.push_back({std::move(name), [&part] { return detail::part_state(std::as_const(part)); },
-                      [&part](const StateDict& state) { detail::load_part(part, state); }});
+                      [&part](const StateDict& state) { detail::load_part(part, state); }, [&part] { return detail::put_back_part(part); }});
     return *this;
   }
 
@@ -124,18 +143,17 @@ class Checkpoint {
       if (!part) detail::raise<StateError>("checkpoint", "'", key, "' belongs to no part; the parts are ", names());
       given[static_cast<std::size_t>(part - parts_.data())].add(key.substr(dot + 1), value);
     }
-    std::vector<StateDict> before;
-    for (std::size_t i = 0; i < parts_.size(); ++i) {
-      before.push_back(copied(parts_[i].state()));
-      if (given[i].empty() && !before[i].empty())
+    for (std::size_t i = 0; i < parts_.size(); ++i)
+      if (given[i].empty() && !parts_[i].state().empty())
         detail::raise<StateError>("checkpoint", "the part '", parts_[i].name, "' is missing");
-    }
 #if TAPER_EXCEPTIONS
+    std::vector<std::function<void()>> before;
+    for (const Part& part : parts_) before.push_back(part.put_back());
     std::size_t done = 0;
     try {
       for (; done < parts_.size(); ++done) parts_[done].load(given[done]);
     } catch (...) {
-      while (done-- > 0) parts_[done].load(before[done]);
+      while (done-- > 0) before[done]();
       throw;
     }
 #else
@@ -155,6 +173,7 @@ class Checkpoint {
     std::string name;
     std::function<StateDict()> state;
     std::function<void(const StateDict&)> load;
+    std::function<std::function<void()>()> put_back;
   };
 
   const Part* find(std::string_view name) const {
@@ -165,17 +184,6 @@ class Checkpoint {
   std::string names() const {
     std::string out;
     for (const Part& part : parts_) out += (out.empty() ? "'" : ", '") + part.name + "'";
-    return out;
-  }
-  static StateDict copied(const StateDict& state) {
-    StateDict out;
-    for (const auto& [key, value] : state) {
-      const detail::TensorRecord& r = value.record();
-      detail::RecordPtr copy = detail::make_dense<Cpu>(r.dtype, r.shape);
-      if (r.numel > 0)
-        detail::gather(copy->data, r.data, size_of(r.dtype), detail::Walk(r.shape, r.strides), 0, r.numel);
-      out.add(key, AnyTensor(std::move(copy)));
-    }
     return out;
   }
 
