@@ -108,6 +108,22 @@ TEST_CASE("a state taken inside an epoch resumes with the same batches") {
   CHECK(resumed == rest);
 }
 
+TEST_CASE("a state behind the end of the epoch is refused") {
+  for (const int workers : {0, 2}) {
+    data::DataLoader loader{Numbers{}, {.batch_size = 2, .num_workers = workers}};
+    loader.load_state({.seed = 1, .epoch = 1, .batch = 7});  // as of a run with smaller batches or more samples
+    for (int i = 0; i < 2; ++i)
+      CHECK_THROWS_MATCHES(loader.begin(), StateError, Catch::Matchers::Message(
+          "[DataLoader] 7 batches of the epoch had been handed out when the state was taken, here it has 5: load the state into a loader "
+          "of the same dataset and batch_size"));
+    loader.load_state({.seed = 1, .epoch = 1, .batch = 5});  // taken with the last batch in hand
+    CHECK(epoch(loader).empty());
+    CHECK(loader.state().epoch == 1);
+    CHECK(epoch(loader).size() == 20);
+    CHECK(loader.state().epoch == 2);
+  }
+}
+
 TEST_CASE("after a break the next loop is a new epoch, and a loaded state is the rest of the old one") {
   manual_seed(3);
   data::DataLoader loader{Numbers{}, {.batch_size = 2, .shuffle = true}};

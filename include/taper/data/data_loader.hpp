@@ -167,10 +167,14 @@ class DataLoader {
   };
 
   /// Begins an epoch, or goes on with the one that a loaded state is in the middle of.
+  /// Throws: StateError where that state is behind the end of the epoch.
   TAPER_RARE Iterator begin() {
     const std::int64_t epoch = state_.resumes ? state_.epoch : state_.epoch + 1, first = state_.resumes ? state_.batch : 0;
     Generator order(detail::mix_seed(state_.seed, static_cast<std::uint64_t>(epoch), ~std::uint64_t{0}));
     Batches all = batches(order);
+    if (first > static_cast<std::int64_t>(all.size()))
+      detail::raise<StateError>("DataLoader", first, " batches of the epoch had been handed out when the state was taken, here it has ", all.size(),
+                                ": load the state into a loader of the same dataset and batch_size");
     state_ = {.seed = state_.seed, .epoch = epoch, .batch = first};
     return Iterator(*this, std::move(all), first);
   }
