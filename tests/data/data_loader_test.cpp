@@ -183,6 +183,25 @@ TEST_CASE("tensor datasets, subsets, concatenation, random splits") {
   CHECK_THROWS_AS(data::random_split(set, {2, 3}), ValueError);
 }
 
+TEST_CASE("lengths of a random split are sizes, or fractions that add up to 1") {
+  using Catch::Matchers::Message;
+  const data::TensorDataset set(arange(10));
+  const auto sizes = [&](const std::vector<double>& lengths) {
+    std::vector<std::int64_t> out;
+    for (const auto& part : data::random_split(set, lengths)) out.push_back(part.size());
+    return out;
+  };
+  CHECK(sizes({0, 10}) == std::vector<std::int64_t>{0, 10});  // these three as PyTorch
+  CHECK(sizes({1}) == std::vector<std::int64_t>{10});
+  CHECK(sizes({0.25, 0.25, 0.5}) == std::vector<std::int64_t>{3, 2, 5});
+  for (const auto& lengths : {std::vector<double>{-1, 11}, {-0.5, 1.5}, {NAN, 10}})
+    CHECK_THROWS_WITH(sizes(lengths), Catch::Matchers::StartsWith("[random_split] lengths must not be negative, but one is "));
+  CHECK_THROWS_MATCHES(sizes({2.5, 7.5}), ValueError,
+                       Message("[random_split] 2.5 is no number of samples: give whole numbers, or fractions that add up to 1, not to 10"));
+  CHECK_THROWS_AS(sizes({std::numeric_limits<double>::infinity()}), ValueError);
+  CHECK_THROWS_MATCHES(sizes({4, 5}), ValueError, Message("[random_split] the sizes add up to 9, the dataset has 10 samples"));
+}
+
 TEST_CASE("samplers") {
   Generator g(1);
   const auto weighted = data::WeightedRandomSampler{{0, 1, 3}, 4000}(g);

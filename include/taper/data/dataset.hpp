@@ -5,6 +5,8 @@
 #include <taper/core/generator.hpp>
 #include <taper/ops/view.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -180,21 +182,27 @@ auto concat(A first, B second, More... more) {
 
 /// Splits a dataset at random into parts of the given sizes, or of the given fractions of 1 (what is left over goes to the
 /// first parts, one each).
-/// Throws: ValueError where sizes do not add up to the dataset's.
+/// Throws: ValueError for a negative length, sizes that are not whole or do not add up to the dataset's.
 template <Dataset D>
 std::vector<Subset<D>> random_split(const D& dataset, const std::vector<double>& lengths, Generator& generator = default_generator()) {
   const std::int64_t n = dataset.size();
   std::vector<std::int64_t> sizes;
   double total = 0;
-  for (const double l : lengths) total += l;
+  for (const double l : lengths) {
+    if (!(l >= 0)) detail::raise<ValueError>("random_split", "lengths must not be negative, but one is ", l);
+    total += l;
+  }
   if (total > 0.999999 && total < 1.000001 && !(lengths.size() == 1 && n == 1)) {
     std::int64_t used = 0;
-    for (const double l : lengths) used += sizes.emplace_back(static_cast<std::int64_t>(l * static_cast<double>(n)));
+    for (const double l : lengths) used += sizes.emplace_back(std::min(static_cast<std::int64_t>(l * static_cast<double>(n)), n - used));
     for (std::size_t i = 0; used < n; i = (i + 1) % sizes.size(), ++used) ++sizes[i];
   } else {
-    std::int64_t sum = 0;
-    for (const double l : lengths) sum += sizes.emplace_back(static_cast<std::int64_t>(l));
-    if (sum != n) detail::raise<ValueError>("random_split", "the sizes add up to ", sum, ", the dataset has ", n, " samples");
+    for (const double l : lengths)
+      if (l != std::floor(l))
+        detail::raise<ValueError>("random_split", l, " is no number of samples: give whole numbers, or fractions that add up to 1, not to ", total);
+    if (total != static_cast<double>(n))
+      detail::raise<ValueError>("random_split", "the sizes add up to ", total, ", the dataset has ", n, " samples");
+    for (const double l : lengths) sizes.push_back(static_cast<std::int64_t>(l));
   }
   const std::vector<std::int64_t> order = permutation(n, generator);
   std::vector<Subset<D>> out;
