@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <stdexcept>
 
 #include <dirent.h>
@@ -174,6 +175,21 @@ TEST_CASE("a replaced file keeps its mode, a link stays a link") {
   CHECK(S_ISLNK(info.st_mode));
   REQUIRE(::stat((folder / "a").c_str(), &info) == 0);
   CHECK((info.st_mode & 07777) == 0640);
+}
+
+TEST_CASE("a link stays a link where its target is not there yet") {
+  const Folder folder;
+  REQUIRE(::symlink("second", (folder / "first").c_str()) == 0);
+  REQUIRE(::symlink(std::filesystem::absolute(folder / "target").c_str(), (folder / "second").c_str()) == 0);
+  put(folder / "first", "new");
+  CHECK(content(folder / "target") == "new");
+  for (const char* name : {"first", "second"}) {
+    struct stat info;
+    REQUIRE(::lstat((folder / name).c_str(), &info) == 0);
+    CHECK(S_ISLNK(info.st_mode));
+  }
+  REQUIRE(::symlink("circle", (folder / "circle").c_str()) == 0);
+  check_error<IoError>([&] { put(folder / "circle", "x"); }, "cannot write", "circle", "symbolic links");
 }
 
 TEST_CASE("targets that cannot be replaced say why") {

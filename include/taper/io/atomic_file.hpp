@@ -14,18 +14,25 @@ namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
-/// A link's target, so that a save through a link replaces the file and keeps the link.
-TAPER_RARE inline std::string follow_links(const std::string& path) {
-  char* real = ::realpath(path.c_str(), nullptr);
-  if (real == nullptr) return path;
-  std::string out = real;
-  std::free(real);
-  return out;
-}
-
 TAPER_RARE inline std::string directory_of(const std::string& path) {
   const auto slash = path.rfind('/');
   return slash == path.npos ? "./" : path.substr(0, slash + 1);
+}
+
+/// A link's target, there or not, so that a save through a link writes the file and keeps the link.
+TAPER_RARE inline std::string follow_links(std::string path) {
+  for (int links = 0; links < 40; ++links) {  // as many as Linux follows
+    if (char* real = ::realpath(path.c_str(), nullptr)) {
+      path = real;
+      std::free(real);
+      return path;
+    }
+    char target[4096];
+    const auto length = ::readlink(path.c_str(), target, sizeof target);
+    if (length < 0) return path;
+    path = (target[0] == '/' ? "" : directory_of(path)) + std::string(target, static_cast<std::size_t>(length));
+  }
+  return path;
 }
 
 inline std::atomic<std::uint64_t> temporary_files{0};
@@ -50,6 +57,8 @@ class AtomicFile {
       if (::access(path_.c_str(), W_OK) != 0) raise_errno("cannot write '", path_, "'");
       mode_ = target.st_mode & 07777;
       keep_mode_ = true;
+    } else if (errno == ELOOP) {
+      raise_errno("cannot write '", path_, "'");
     }
     buffer_.reserve(buffer_size);
     open_temporary();
