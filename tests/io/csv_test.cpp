@@ -92,6 +92,19 @@ TEST_CASE("cells as numbers") {
   CHECK(parse("0.1").number<double>(0, 0) == 0.1);
 }
 
+TEST_CASE("a number too small for its type is zero or subnormal, as strtof reads it") {
+  for (const char* text : {"1e-50", "0.00000000000000000000000000000000000000000000000001", "12345e-60", "0.001e-45", "100e-50", "0e0"}) {
+    INFO(text);
+    CHECK(parse(text).number<float>(0, 0) == 0);
+    CHECK(static_cast<float>(parse(text).number<float16>(0, 0)) == 0);
+  }
+  CHECK(parse("1e-40").number<float>(0, 0) == 1e-40f);
+  CHECK(parse("1e-400").number<double>(0, 0) == 0);
+  CHECK(parse("1E-99999999999999999999").number<double>(0, 0) == 0);
+  CHECK(std::signbit(parse("-1e-50").number<float>(0, 0)));
+  CHECK(static_cast<float>(parse("6e-8").number<float16>(0, 0)) == 0x1p-24f);
+}
+
 TEST_CASE("cells that are no numbers name file, line and column") {
   const auto table = parse("id,price\n1,2.5\n\n2,\n3,abc\n4,1.5x\n300,1e999\n", {});
   const auto bad = [&](auto type, std::size_t row, const char* name, const auto&... parts) {
@@ -101,10 +114,19 @@ TEST_CASE("cells that are no numbers name file, line and column") {
   bad(0.0, 2, "price", "line 5, column 2 (price): 'abc' is not a number");
   bad(0.0, 3, "price", "line 6, column 2 (price): '1.5x' is not a number");
   bad(0.0, 4, "price", "line 7", "'1e999' is out of the type's range");
+  bad(0.0f, 4, "price", "line 7", "'1e999' is out of the type's range");
+  const auto large = parse("1e6,3.4e38,1e99999999999999999999,0.1e40,-65520", {.header = false});
+  check_error<ValueError>([&] { large.number<float16>(0, 0); }, "'1e6' is out of the type's range");
+  check_error<ValueError>([&] { large.number<bfloat16>(0, 1); }, "'3.4e38' is out of the type's range");
+  check_error<ValueError>([&] { large.number<double>(0, 2); }, "is out of the type's range");
+  check_error<ValueError>([&] { large.number<float>(0, 3); }, "is out of the type's range");
+  check_error<ValueError>([&] { large.number<float16>(0, 4); }, "is out of the type's range");
+  CHECK(static_cast<float>(large.number<bfloat16>(0, 0)) == 999424);  // PyTorch's bfloat16(1e6)
+  CHECK(std::isinf(static_cast<float>(parse("inf").number<float16>(0, 0))));
   bad(std::uint8_t{}, 4, "id", "line 7, column 1 (id): '300' is out of the type's range");
   bad(0, 0, "price", "line 2, column 2 (price): '2.5' is not an integer");
   bad(true, 1, "id", "'2' is none of 0, 1, true and false");
-  for (const char* text : {"+-1", "++1", "+", "-", "1,5", "0x10", "1 2"})
+  for (const char* text : {"+-1", "++1", "+", "-", "1,5", "0x10", "1 2", "1e-999x", "1e-999e"})
     check_error<ValueError>([&] { parse(text, {.delimiter = ';', .header = false}).number<double>(0, 0); },
                             "line 1, column 1: '");
 }

@@ -5,7 +5,9 @@
 #include <taper/core/dtype.hpp>
 #include <taper/io/file.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <vector>
 
 namespace taper::inline TAPER_CODE {
@@ -21,8 +23,22 @@ struct CsvOptions {
 }  // namespace io
 
 namespace detail {
+
 class CsvParser;
+
+/// Whether a decimal number, which no floating type need hold, is below 1, from the place of its first digit that is not 0.
+TAPER_RARE inline bool is_below_one(std::string_view number) {
+  const std::size_t e = number.find_first_of("eE"), point = std::min({number.find('.'), e, number.size()});
+  const std::size_t first = number.find_first_of("123456789");
+  std::int64_t exponent = 0;
+  if (e != number.npos) {
+    number.remove_prefix(e + (number[e + 1] == '+' ? 2 : 1));
+    if (std::from_chars(number.data(), number.data() + number.size(), exponent).ec == std::errc::result_out_of_range) return number[0] == '-';
+  }
+  return exponent < static_cast<std::int64_t>(first) - static_cast<std::int64_t>(point) + (first < point ? 1 : 0);
 }
+
+}  // namespace detail
 
 namespace io {
 
@@ -64,10 +80,10 @@ class CsvTable {
   }
   std::string_view text(std::size_t row, std::string_view name) const { return text(row, column(name)); }
 
-  /// The number in a cell: as std::from_chars reads it, with spaces around it and a plus sign allowed; bool reads 0, 1,
-  /// true and false.
+  /// The number in a cell: as std::from_chars reads it, with spaces around it and a plus sign allowed, and 0 for one that is too
+  /// small for T; bool reads 0, 1, true and false.
   ///
-  /// Throws: ValueError with file, line, column and text where the cell is empty, no number, or out of T's range.
+  /// Throws: ValueError with file, line, column and text where the cell is empty, no number, or too large for T.
   template <class T>
   T number(std::size_t row, std::size_t column) const;
   template <class T>
@@ -140,8 +156,14 @@ T CsvTable::number(std::size_t row, std::size_t column) const {
     if (cell.size() > 1 && cell[0] == '+' && cell[1] != '-') cell.remove_prefix(1);
     std::conditional_t<std::is_arithmetic_v<T>, T, float> value{};
     const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-    if (error == std::errc::result_out_of_range) not_a_number(row, column, "is out of the type's range");
-    if (error != std::errc() || end != cell.data() + cell.size())
+    bool too_large = error == std::errc::result_out_of_range;
+    if constexpr (!std::is_integral_v<T>) {
+      const std::string_view number = cell.substr(0, static_cast<std::size_t>(end - cell.data()));
+      if (too_large && taper::detail::is_below_one(number)) value = cell[0] == '-' ? -0.0f : 0.0f, too_large = false;
+      if constexpr (!std::is_arithmetic_v<T>) too_large = too_large || (std::isfinite(value) && !std::isfinite(static_cast<float>(T(value))));
+    }
+    if (too_large) not_a_number(row, column, "is out of the type's range");
+    if (error == std::errc::invalid_argument || end != cell.data() + cell.size())
       not_a_number(row, column, std::is_integral_v<T> ? "is not an integer" : "is not a number");
     return T(value);
   }
