@@ -233,6 +233,9 @@ TEST_CASE("random samplers visit everything once, or draw with replacement") {
   CHECK_THROWS_AS(data::RandomSampler({0, true, 2})(g), ValueError);
   CHECK_THROWS_AS(data::WeightedRandomSampler({{1, -1}, 2})(g), ValueError);
   CHECK_THROWS_AS(data::WeightedRandomSampler({{1, 0}, 2, false})(g), ValueError);
+  const double infinity = std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::max();
+  for (const auto& weights : {std::vector<double>{1, infinity, 1}, {1, NAN}, {most, most}, {0, 0}, {}})  // PyTorch refuses these, too
+    for (const bool replacement : {true, false}) CHECK_THROWS_AS(data::WeightedRandomSampler({weights, 1, replacement})(g), ValueError);
 }
 
 TEST_CASE("datasets one behind the other, mapped, and a subset of a subset") {

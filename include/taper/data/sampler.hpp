@@ -76,7 +76,7 @@ struct SubsetRandomSampler {
 };
 
 /// num_samples draws, index i with probability weights[i] / sum of weights. Without replacement an index occurs once.
-/// Throws: ValueError for negative weights, no positive weight, or more draws than positive weights without replacement.
+/// Throws: ValueError for negative or infinite weights, no positive weight, or more draws than positive weights without replacement.
 struct WeightedRandomSampler {
   std::vector<double> weights;
   std::int64_t num_samples = 0;
@@ -89,6 +89,7 @@ struct WeightedRandomSampler {
       if (!(w >= 0)) detail::raise<ValueError>("WeightedRandomSampler", "weights must not be negative, but one is ", w);
       positive += w > 0;
       cumulative.push_back(total += w);
+      if (std::isinf(total)) detail::raise<ValueError>("WeightedRandomSampler", "weights must have a finite sum, but ", w, " makes it infinite");
     }
     if (positive == 0 && num_samples > 0) detail::raise<ValueError>("WeightedRandomSampler", "no weight is positive");
     if (!replacement && num_samples > positive)
