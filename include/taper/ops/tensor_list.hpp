@@ -32,9 +32,9 @@ auto list_of(const R& tensors) {
 }
 
 /// What a braced list that is no list of tensors of one type is taken for.
-struct AnyTensor {
+struct AnyListElement {
   template <TensorLike X>
-  AnyTensor(const X&) {}
+  AnyListElement(const X&) {}
 };
 // Left incomplete: its name is the diagnostic.
 struct error_the_tensors_of_a_list_must_have_one_dtype_and_device_write_cast_and_Tensor_around_expressions;
@@ -57,6 +57,6 @@ struct error_the_tensors_of_a_list_must_have_one_dtype_and_device_write_cast_and
     return detail::NAME##_of(std::span(list.data(), list.size()) __VA_OPT__(, axis));                                 \
   }                                                                                                                   \
   detail::error_the_tensors_of_a_list_must_have_one_dtype_and_device_write_cast_and_Tensor_around_expressions NAME(   \
-      std::initializer_list<detail::AnyTensor>, std::int64_t = 0) = delete;
+      std::initializer_list<detail::AnyListElement>, std::int64_t = 0) = delete;
 
 }  // namespace taper::inline TAPER_CODE
