@@ -81,6 +81,10 @@ TEST_CASE("Bilinear is x1' W x2 + b") {
       CHECK(y[n][k].item() == Approx(expected).epsilon(1e-12));
     }
   CHECK_THROWS_WITH(layer(z, x), "[Bilinear] the last sizes of inputs (4, 3) and (4, 2) must be 2 and 3");
+  CHECK(layer(x[0], z[0]).shape() == Shape{2});
+  // PyTorch does not broadcast here.
+  CHECK_THROWS_WITH(layer(narrow(x, 0, 0, 1), z), "[Bilinear] inputs (1, 2) and (4, 3) must have the same sizes but for the last: expand one of them");
+  CHECK_THROWS_WITH(layer(x, z[0]), "[Bilinear] inputs (4, 2) and (3,) must have the same sizes but for the last: expand one of them");
 }
 
 TEST_CASE("what a layer cannot be made of or fed with is named") {

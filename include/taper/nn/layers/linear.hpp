@@ -48,7 +48,8 @@ class Linear {
   using members = Members<&Linear::in_features, &Linear::out_features, &Linear::weight, &Linear::bias>;
 };
 
-/// y_k = x1^T W_k x2 + b_k. Shapes: (.., in1_features), (.., in2_features) -> (.., out_features).
+/// y_k = x1^T W_k x2 + b_k. Shapes: (.., in1_features), (.., in2_features) -> (.., out_features), the dots alike: as in
+/// PyTorch nothing is broadcast.
 template <Scalar T = float, Device D = Cpu>
 class Bilinear {
  public:
@@ -76,6 +77,11 @@ class Bilinear {
     if (x1.dim() == 0 || x2.dim() == 0 || x1.size(-1) != in1_features || x2.size(-1) != in2_features)
       detail::raise<ShapeError>("Bilinear", "the last sizes of inputs ", x1.shape(), " and ", x2.shape(), " must be ", in1_features,
                                 " and ", in2_features);
+    Shape fitting = x1.shape();
+    fitting[fitting.size() - 1] = in2_features;
+    if (!(x2.shape() == fitting))
+      detail::raise<ShapeError>("Bilinear", "inputs ", x1.shape(), " and ", x2.shape(),
+                                " must have the same sizes but for the last: expand one of them");
     // W x2 for every pair (k, i) by one product, then the sum over i.
     const Tensor<T, D> rows = reshape(weight, {out_features * in1_features, in2_features});
     const Tensor<T, D> product = unflatten(taper::linear(std::forward<Y>(x2), rows), -1, {out_features, in1_features});
