@@ -90,6 +90,12 @@ TEST_CASE("Bilinear is x1' W x2 + b") {
 TEST_CASE("what a layer cannot be made of or fed with is named") {
   CHECK_THROWS_AS((Conv2d{3, 4, {.kernel_size = 3, .groups = 2}}), ValueError);
   CHECK_THROWS_AS((Conv2d{3, 4, {.stride = 1}}), ValueError);
+  for (const PadMode mode : {PadMode::constant, PadMode::reflect, PadMode::replicate, PadMode::circular}) {
+    CHECK_THROWS_WITH((Conv1d{1, 1, 3, {.stride = 2, .padding = "same", .padding_mode = mode}}),
+                      "[Conv1d] padding \"same\" needs stride 1, not 2");
+    CHECK_THROWS_WITH((Conv2d{1, 1, 3, {.stride = {1, 2}, .padding = "same", .padding_mode = mode}}),
+                      "[Conv2d] padding \"same\" needs stride 1, not (1, 2)");
+  }
   CHECK_THROWS_AS((Linear{4, 5}(zeros<double>({2, 3}))), ShapeError);
 }
 

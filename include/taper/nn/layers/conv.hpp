@@ -49,6 +49,12 @@ inline void push_padding(taper::Padding& amounts, std::int64_t size, bool same, 
   amounts.push_back(total / 2, total - total / 2);
 }
 
+/// "same" is refused by every padding mode: a stride leaves fewer elements than the input has.
+template <class Stride>
+void check_same_padding(std::string_view layer, bool same, const Stride& stride) {
+  if (same && !(stride == Stride(1))) raise<ValueError>(layer, "padding \"same\" needs stride 1, not ", stride);
+}
+
 inline void check_conv_layer(std::string_view layer, std::int64_t in, std::int64_t out, const Pair& kernel, std::int64_t groups) {
   if (groups < 1 || in % groups != 0 || out % groups != 0)
     raise<ValueError>(layer, "in_channels ", in, " and out_channels ", out, " must both be multiples of groups ", groups);
@@ -86,6 +92,7 @@ class Conv1d {
       : in_channels(in), out_channels(out), kernel_size(o.kernel_size), stride(o.stride), padding(o.padding), dilation(o.dilation),
         groups(o.groups), padding_mode(o.padding_mode) {
     detail::check_conv_layer("Conv1d", in, out, kernel_size, groups);
+    detail::check_same_padding("Conv1d", padding.same, stride);
     weight = Parameter<T, D>(empty<T, D>({out, in / groups, kernel_size}));
     if (o.bias) bias = Parameter<T, D>(empty<T, D>({out}));
     reset_parameters();
@@ -151,6 +158,7 @@ class Conv2d {
       : in_channels(in), out_channels(out), kernel_size(o.kernel_size), stride(o.stride), padding(o.padding), dilation(o.dilation),
         groups(o.groups), padding_mode(o.padding_mode) {
     detail::check_conv_layer("Conv2d", in, out, kernel_size, groups);
+    detail::check_same_padding("Conv2d", padding.same, stride);
     weight = Parameter<T, D>(empty<T, D>({out, in / groups, kernel_size.h, kernel_size.w}));
     if (o.bias) bias = Parameter<T, D>(empty<T, D>({out}));
     reset_parameters();
