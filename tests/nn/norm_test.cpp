@@ -146,6 +146,21 @@ TEST_CASE("an embedding's padding row starts as zeros; given rows are copied and
   CHECK(given.embedding_dim == 2);
   CHECK(!given.weight.requires_grad());
   CHECK(nn::Embedding<double>::from_pretrained(rows, {.freeze = false}).weight.requires_grad());
+
+  // What is frozen stays so where it is put, and what is not is trained there.
+  for (const std::int64_t size : {4, 6}) {
+    nn::Embedding<double> moved{size, 2}, copied{size, 2};
+    const Tensor<double> handle = moved.weight;
+    moved = nn::Embedding<double>::from_pretrained(rows);
+    copied = given;
+    CHECK(!moved.weight.requires_grad());
+    CHECK(!copied.weight.requires_grad());
+    CHECK(handle.requires_grad() == (size != 4));
+    moved = nn::Embedding<double>{4, 2};
+    CHECK(moved.weight.requires_grad());
+    copied.weight = rows;  // a tensor says nothing of training
+    CHECK(!copied.weight.requires_grad());
+  }
 }
 
 TEST_CASE("max_norm shortens the rows that are looked up") {

@@ -11,7 +11,8 @@ namespace taper::inline TAPER_CODE::nn {
 struct Shared {};
 
 /// What Parameter and Buffer share. Copying copies the elements; moving is cheap. Assigning a value of the same shape
-/// writes into the existing record, so that optimizers and other handles stay valid.
+/// writes into the existing record, so that optimizers and other handles stay valid. Whether it is trained comes with another
+/// Parameter or Buffer; a bare tensor of the same shape leaves it.
 template <Scalar T, Device D, bool WantsGrad>
 class Owned : public Tensor<T, D> {
  public:
@@ -30,12 +31,14 @@ class Owned : public Tensor<T, D> {
   ~Owned() = default;
 
   Owned& operator=(const Owned& other) {
-    if (this != &other) write(other);
+    if (this == &other) return *this;
+    if (same_shape(other)) overwrite(other);
+    else this->record_ = other.copy().handle();
     return *this;
   }
   Owned& operator=(Owned&& other) {
     if (this == &other) return *this;
-    if (this->defined() && other.defined() && this->shape() == other.shape()) write(other);
+    if (same_shape(other)) overwrite(other);
     else this->record_ = std::move(other.record_);
     return *this;
   }
@@ -66,8 +69,13 @@ class Owned : public Tensor<T, D> {
     if constexpr (Differentiable<T> && !inference_only) out.requires_grad_(this->requires_grad());
     return out;
   }
+  bool same_shape(const Base& value) const { return this->defined() && value.defined() && this->shape() == value.shape(); }
+  TAPER_RARE void overwrite(const Owned& other) {
+    if constexpr (Differentiable<T> && !inference_only) this->requires_grad_(other.requires_grad());
+    write(other);
+  }
   TAPER_RARE void write(const Base& value) {
-    if (this->defined() && value.defined() && this->shape() == value.shape()) {
+    if (same_shape(value)) {
       const NoGrad guard;
       this->copy_(value);
     } else {
