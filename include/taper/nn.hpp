@@ -4,6 +4,7 @@
 
 #include <taper/nn/clip.hpp>
 #include <taper/nn/convert.hpp>
+#include <taper/nn/in_place.hpp>
 #include <taper/nn/init.hpp>
 #include <taper/nn/layers/activation.hpp>
 #include <taper/nn/layers/activation_gated.hpp>

@@ -81,3 +81,68 @@ TEST_CASE("modules are values: a copy is deep, an assignment keeps handles valid
   CHECK(equal(handle, copy.first.weight));
   CHECK(net.first.weight.requires_grad());
 }
+
+namespace {
+
+/// All containers of the library, their parameters as an optimizer knows them.
+struct Held {
+  nn::LSTM<float, D> lstm{3, 4, {.num_layers = 2}};
+  nn::ModuleList<nn::Linear<float, D>> list = nn::ModuleList<nn::Linear<float, D>>::make(2, 4, 4);
+  nn::ModuleDict<nn::Linear<float, D>> dictionary;
+  nn::ParameterList<float, D> scales;
+  std::vector<nn::Linear<float, D>> own = {nn::Linear<float, D>{4, 4}};
+
+  Tensor<float, D> operator()(const Tensor<float, D>& x) const {
+    Tensor<float, D> h = own[0](lstm(x).output);
+    for (const auto& layer : list) h = tanh(layer(h));
+    return dictionary["last"](h) * scales[0];
+  }
+};
+
+Held make_held() {
+  Held net;
+  net.dictionary.emplace("last", 4, 1);
+  net.scales.push_back(nn::Parameter<float, D>(ones<float, D>({1})));
+  return net;
+}
+
+/// The optimizer still trains every parameter of the net.
+template <class Optimizer>
+void check_trained(const Held& net, Optimizer& optimizer, const Tensor<float, D>& x) {
+  const Held before = net;
+  optimizer.zero_grad();
+  sum(square(net(x) - 1.0f)).backward();
+  optimizer.step();
+  optimizer.zero_grad();
+  std::vector<Tensor<float, D>> old;
+  nn::for_each_parameter(before, [&](const std::string&, const auto& p) { old.push_back(p); });
+  std::size_t i = 0;
+  nn::for_each_parameter(net, [&](const std::string& name, const auto& p) {
+    INFO(name);
+    CHECK(!equal(p, old[i++]));
+    CHECK(!p.grad().defined());
+  });
+}
+
+}  // namespace
+
+TEST_CASE("an optimizer goes on training what a net's containers are assigned") {
+  manual_seed(0);
+  const Tensor<float, D> x = randn<float, D>({5, 2, 3});
+  Held net = make_held();
+  optim::SGD optimizer{parameters(net), {.lr = 0.1}};
+  Held best = net;
+  check_trained(net, optimizer, x);
+  net = best;
+  CHECK(equal(net.lstm.weights.at("weight_hh_l1"), best.lstm.weights.at("weight_hh_l1")));
+  check_trained(net, optimizer, x);
+  net.lstm = std::move(best.lstm);
+  net.list = std::move(best.list);
+  net.dictionary = std::move(best.dictionary);
+  net.scales = std::move(best.scales);
+  check_trained(net, optimizer, x);
+  net.lstm = nn::LSTM<float, D>{3, 4};  // other keys: another layer
+  CHECK(net.lstm.weights.size() == 4);
+  net.list = nn::ModuleList<nn::Linear<float, D>>::make(3, 4, 4);
+  CHECK(net.list.size() == 3);
+}

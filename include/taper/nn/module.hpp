@@ -2,6 +2,7 @@
 // The Module concept, and the one visit of a module's parameters, buffers, modes and submodules that everything uses.
 #pragma once
 
+#include <taper/nn/in_place.hpp>
 #include <taper/nn/parameter.hpp>
 #include <taper/nn/reflect.hpp>
 
@@ -32,6 +33,8 @@ template <class T, class A>
 inline constexpr bool is_list<std::vector<T, A>> = true;
 template <class T, std::size_t N>
 inline constexpr bool is_list<std::array<T, N>> = true;
+template <class C>
+inline constexpr bool is_list<InPlace<C>> = is_list<C>;
 template <class X>
 inline constexpr bool is_pointer_like = false;
 template <class T>
@@ -64,6 +67,8 @@ struct NamedList {
 };
 template <class T>
 inline constexpr bool is_string_map<NamedList<T>> = true;
+template <class C>
+inline constexpr bool is_string_map<InPlace<C>> = is_string_map<C>;
 template <class X>
 inline constexpr bool is_tuple = false;
 template <class... T>
@@ -119,7 +124,8 @@ concept HasNoBareTensorUseParameterOrBuffer = none_is_bare_tensor(field_types<M>
 namespace nn {
 
 /// A class whose parameters can be found: a plain aggregate, or one with `using members = nn::Members<...>`. Its tensors
-/// are Parameters and Buffers.
+/// are Parameters and Buffers. Of containers, ModuleList, ModuleDict and ParameterList keep their elements' records when
+/// they are assigned; a std::map, or a std::vector that is moved, gets new ones, of which an optimizer knows nothing.
 template <class M>
 concept Module = detail::VisitableModule<std::remove_cvref_t<M>> && detail::HasNoBareTensorUseParameterOrBuffer<std::remove_cvref_t<M>>;
 

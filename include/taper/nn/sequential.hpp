@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Containers of modules: Sequential, ModuleList, ModuleDict, ParameterList.
+// Containers of modules: Sequential, ModuleList, ModuleDict, ParameterList. Assigning one keeps the records of its parameters.
 #pragma once
 
 #include <taper/nn/module.hpp>
@@ -83,7 +83,7 @@ class ModuleList {
   auto end() const { return modules_.end(); }
 
  private:
-  std::vector<M> modules_;
+  detail::InPlace<std::vector<M>> modules_;
 
  public:
   using members = Members<&ModuleList::modules_>;
@@ -123,7 +123,7 @@ class ModuleDict {
   auto end() const { return modules_.end(); }
 
  private:
-  detail::NamedList<M> modules_;
+  detail::InPlace<detail::NamedList<M>> modules_;
 
  public:
   using members = Members<&ModuleDict::modules_>;
@@ -147,7 +147,7 @@ class ParameterList {
   auto end() const { return parameters_.end(); }
 
  private:
-  std::vector<Parameter<T, D>> parameters_;
+  detail::InPlace<std::vector<Parameter<T, D>>> parameters_;
 
  public:
   using members = Members<&ParameterList::parameters_>;

@@ -191,7 +191,7 @@ class Recurrent {
   std::int64_t proj_size = 0;
   nn::Mode mode;  // in training, dropout between layers
   /// By PyTorch's names: weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, weight_hr_l0, weight_ih_l0_reverse, ...
-  std::map<std::string, nn::Parameter<T, D>, RecurrentOrder> weights;
+  InPlace<std::map<std::string, nn::Parameter<T, D>, RecurrentOrder>> weights;
 
   using hides_field_names = void;  // the weights' names are those of the layer's own parameters
 
