@@ -154,6 +154,22 @@ TEST_CASE("repeating and turning: ranks, empties, views") {
   check_equal(rot90(x, 2), tensor<float>({{3, 2}, {1, 0}}));
 }
 
+// PyTorch's always copy, also along axes of size 1, where the copies could be a view.
+TEST_CASE("repeating an axis of size 1 copies it") {
+  const Tensor<float> row = tensor<float>({{1, 2, 3}}), one = tensor<float>({7});
+  Tensor<float> y = tile(row, {2, 1}), z = repeat_interleave(one, 3, 0), both = repeat(row, {2, 3, 1});
+  CHECK(y.strides() == Strides{3, 1});
+  y(0, 0) = 9.f, z(1) = 9.f, both(1, 2, 0) = 9.f;
+  check_equal(y, tensor<float>({{9, 2, 3}, {1, 2, 3}}));
+  check_equal(z, tensor<float>({7, 9, 7}));
+  check_equal(both, tensor<float>({{{1, 2, 3}, {1, 2, 3}, {1, 2, 3}}, {{1, 2, 3}, {1, 2, 3}, {9, 2, 3}}}));
+  check_equal(row, tensor<float>({{1, 2, 3}}));
+  check_equal(one, tensor<float>({7}));
+  const std::int64_t before = stats().passes;
+  tile(row, {2, 1}), repeat_interleave(one, 3, 0);
+  CHECK(stats().passes == before + 2);
+}
+
 TEST_CASE("triangles and diagonals") {
   const Tensor<float> x = counted({3, 3});
   check_equal(tril(t(x), -1), tensor<float>({{0, 0, 0}, {1, 0, 0}, {2, 5, 0}}));

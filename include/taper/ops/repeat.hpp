@@ -9,6 +9,16 @@
 
 namespace taper::inline TAPER_CODE {
 
+namespace detail {
+
+/// Each of x's runs count times, in memory of its own: as a view, copies of a single run would share theirs.
+template <Scalar T, Device D>
+Tensor<T, D> repeat_runs(const Tensor<T, D>& x, std::int64_t outer, std::int64_t count, std::int64_t run, const Shape& shape) {
+  return view(copy_of(expand(reshape(x, {outer, 1, run}), {outer, count, run})), shape);
+}
+
+}  // namespace detail
+
 /// x repeated along every axis; more counts than axes add axes in front. Shapes: (n, ..) -> (n * count, ..).
 /// Gradient: summed over the copies. Throws: ShapeError for a negative count or fewer counts than axes.
 template <TensorLike X>
@@ -29,7 +39,7 @@ tensor_t<X> repeat(X&& x, const Dims& counts) {
     for (int k = 0; k < shape.size(); ++k) (k < i ? outer : run) *= shape[k];
     shape[i] *= counts[i];
     detail::check_shape("repeat", shape);
-    y = reshape(expand(reshape(y, {outer, 1, run}), {outer, counts[i], run}), shape);
+    y = detail::repeat_runs(y, outer, counts[i], run, shape);
   }
   return y.handle().get() == t.handle().get() ? clone(reshape(t, shape)) : y;
 }
@@ -53,9 +63,7 @@ tensor_t<X> repeat_interleave(X&& x, std::int64_t count, std::int64_t axis) {
   const detail::AxisSplit parts(t.shape(), dim);
   Shape shape = t.shape();
   shape[dim] *= count;
-  return reshape(
-      expand(reshape(t, {parts.outer * parts.size, 1, parts.inner}), {parts.outer * parts.size, count, parts.inner}),
-      shape);
+  return detail::repeat_runs(t, parts.outer * parts.size, count, parts.inner, shape);
 }
 /// Every slice along an axis as often as `counts` says; they are brought to the host. Shapes: counts (n) of the axis's size.
 /// Gradient: summed over the copies.
