@@ -123,6 +123,31 @@ TEST_CASE("any strides, all element sizes, size 0 and rank 0") {
               tensor({true, true, false}));
 }
 
+// As with the index in memory of its own; PyTorch refuses the overlap.
+TEST_CASE("an index may be the target of its own scatter") {
+  Index x = tensor({1, 0, 3, 2}), y = clone(x), z = clone(x), back = tensor({0, 1, 2, 3, 3, 2, 1, 0});
+  scatter_(x, 0, x, 100'000'000);
+  check_equal(x, full<std::int64_t>({4}, 100'000'000));
+  scatter_add_(y, 0, y, full<std::int64_t>({4}, 100'000'000));
+  check_equal(y, tensor({100'000'001, 100'000'000, 100'000'003, 100'000'002}));
+  scatter_(z, 0, z, z);
+  check_equal(z, tensor({0, 1, 2, 3}));
+  scatter_(narrow(back, 0, 0, 5), 0, narrow(back, 0, 3, 5), 100'000'000);
+  check_equal(narrow(back, 0, 0, 4), full<std::int64_t>({4}, 100'000'000));
+  Index added = tensor({1, 0, 1}), copied = clone(added), filled = clone(added), put = clone(added);
+  index_add_(added, 0, added, full<std::int64_t>({3}, 100'000'000));
+  check_equal(added, tensor({100'000'001, 200'000'000, 1}));
+  index_copy_(copied, 0, copied, full<std::int64_t>({3}, 100'000'000));
+  check_equal(copied, tensor({100'000'000, 100'000'000, 1}));
+  index_fill_(filled, 0, filled, 100'000'000);
+  check_equal(filled, copied);
+  index_put_(put, {put}, 100'000'000);
+  check_equal(put, copied);
+  Tensor<bool> mask = tensor({true, false, true});
+  masked_fill_(mask, mask, false);
+  check_equal(mask, tensor({false, false, false}));
+}
+
 TEST_CASE("sums of halves are rounded once") {
   const Index zero = zeros<std::int64_t>({4096});
   const Tensor<float16> one = full<float16>({4096}, 1);

@@ -193,10 +193,10 @@ Tensor<T, D> source_of(std::string_view op, const AxisIndex<D>& at, const V& val
 template <class V, class T>
 concept SourceOf = ScalarLike<std::remove_cvref_t<V>> || OfOneDType<V, T>;
 
-/// The source in memory that writing to x does not change.
-template <Scalar T, Device D>
-Tensor<T, D> apart_from(const Tensor<T, D>& x, const Tensor<T, D>& source) {
-  return source.record().storage == x.record().storage ? clone(source) : source;
+/// A source or index in memory that writing to x does not change.
+template <Scalar T, Scalar U, Device D>
+Tensor<U, D> apart_from(const Tensor<T, D>& x, const Tensor<U, D>& read) {
+  return read.record().storage == x.record().storage ? clone(read) : read;
 }
 
 }  // namespace detail
@@ -241,7 +241,7 @@ template <Scalar T, Device D, TensorLike I, class S>
   requires detail::SourceOf<S, Tensor<T, D>>
 void scatter_(Tensor<T, D> x, std::int64_t axis, const I& index, const S& source) {
   TAPER_REQUIRE_INDEX(I);
-  const detail::AxisIndex at("scatter_", x.shape(), axis, eval(index));
+  const detail::AxisIndex at("scatter_", x.shape(), axis, detail::apart_from(x, tensor_t<I>(eval(index))));
   const Tensor<T, D> values = detail::apart_from(x, detail::source_of<T, D>("scatter_", at, source));
   detail::check_target("scatter_", x);
   detail::scatter_replace(x.record(), at, values.handle(), !TensorLike<S>);
@@ -253,7 +253,7 @@ template <Scalar T, Device D, TensorLike I, TensorLike S>
   requires detail::OfOneDType<Tensor<T, D>, S>
 void scatter_add_(Tensor<T, D> x, std::int64_t axis, const I& index, const S& source) {
   TAPER_REQUIRE_INDEX(I);
-  const detail::AxisIndex at("scatter_add_", x.shape(), axis, eval(index));
+  const detail::AxisIndex at("scatter_add_", x.shape(), axis, detail::apart_from(x, tensor_t<I>(eval(index))));
   const Tensor<T, D> values = detail::apart_from(x, detail::source_of<T, D>("scatter_add_", at, source));
   detail::check_target("scatter_add_", x);
   detail::scatter_accumulate<T>(x.record(), at, values.handle(), false);
