@@ -7,6 +7,8 @@
 #include <taper/ops/conv.hpp>
 #include <taper/ops/eager.hpp>
 
+#include <algorithm>
+
 #include "tests/ops/golden_case.hpp"
 
 using namespace taper;
@@ -91,6 +93,50 @@ TEST_CASE("output padding as large as the stride adds what nothing reaches") {
   check_gradients({irregular({1, 2, 3, 2}), irregular({2, 1, 2, 3}), irregular({1})}, [](const auto& t) {
     return conv_transpose2d(t[0], t[1], t[2], {.stride = {1, 2}, .output_padding = {2, 2}, .dilation = 3}).eval();
   });
+}
+
+/// The definition: element i and tap k add to place stride i + dilation k - padding of a result that begins as the bias.
+std::vector<double> transposed_by_hand(const std::vector<double>& x, const std::vector<double>& w, double bias, const ConvTranspose1dFuncOptions& o) {
+  const auto n = static_cast<std::int64_t>(x.size()), taps = static_cast<std::int64_t>(w.size());
+  std::vector<double> y(static_cast<std::size_t>((n - 1) * o.stride - 2 * o.padding + o.dilation * (taps - 1) + o.output_padding + 1), bias);
+  for (std::int64_t i = 0; i < n; ++i)
+    for (std::int64_t k = 0; k < taps; ++k)
+      if (const auto at = static_cast<std::size_t>(o.stride * i + o.dilation * k - o.padding); at < y.size())
+        y[at] += x[static_cast<std::size_t>(i)] * w[static_cast<std::size_t>(k)];
+  return y;
+}
+
+// What the padding cuts off behind reaches into the output padding. PyTorch's values, which equal the definition's.
+TEST_CASE("output padding as large as the stride takes what the padding cut off") {
+  Tensor<double> x = tensor<double>({{{1, 2, 3, 4}}}).requires_grad_(), w = tensor<double>({{{1, 10, 100}}}).requires_grad_();
+  Tensor<double> bias = tensor<double>({0.5}).requires_grad_();
+  const Tensor<double> y = conv_transpose1d(x, w, bias, {.padding = 2, .output_padding = 1, .dilation = 2});
+  check_equal(detach(y), tensor<double>({{{13.5, 24.5, 130.5, 240.5, 300.5}}}));
+  y.backward(tensor<double>({{{1, 2, 3, 4, 5}}}));
+  check_equal(x.grad(), tensor<double>({{{310, 420, 531, 42}}}));
+  check_equal(w.grad(), tensor<double>({{{11, 30, 26}}}));
+  check_equal(bias.grad(), tensor<double>({15}));
+
+  int cases = 0;
+  const std::vector<double> image{1, 2, 3, 4}, taps{1, 10, 100};
+  const Tensor<double> from = tensor<double>({{{1, 2, 3, 4}}}), kernel = tensor<double>({{{1, 10, 100}}}), half = tensor<double>({0.5});
+  for (const std::int64_t size : {1, 2, 3})
+    for (const std::int64_t stride : {1, 2, 3})
+      for (std::int64_t padding = 0; padding < 6; ++padding)
+        for (std::int64_t dilation = 1; dilation < 6; ++dilation)
+          for (std::int64_t extra = 0; extra < std::max(stride, dilation); ++extra) {
+            const ConvTranspose1dFuncOptions o{.stride = stride, .padding = padding, .output_padding = extra, .dilation = dilation};
+            if (3 * stride - 2 * padding + dilation * (size - 1) + extra < 0) continue;
+            CAPTURE(size, stride, padding, dilation, extra);
+            const std::vector<double> wanted = transposed_by_hand(image, {taps.begin(), taps.begin() + size}, 0.5, o);
+            CHECK(to_vector(conv_transpose1d(from, narrow(kernel, 2, 0, size), half, o).eval()) == wanted);
+            ++cases;
+          }
+  CHECK(cases == 771);
+  for (const Pair padding : {Pair(0, 1), Pair(1, 0), Pair(2, 1), Pair(1, 3)})
+    check_gradients({irregular({2, 2, 3, 2}), irregular({2, 1, 2, 3}), irregular({1})}, [&](const auto& t) {
+      return conv_transpose2d(t[0], t[1], t[2], {.stride = {1, 2}, .padding = padding, .output_padding = {2, 2}, .dilation = 3}).eval();
+    });
 }
 
 // Rows dropped in front of a single plane leave a view of it. Sums of four ones at a time: PyTorch's, as by hand.

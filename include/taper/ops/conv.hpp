@@ -9,6 +9,8 @@
 #include <taper/ops/structural.hpp>
 #include <taper/ops/view.hpp>
 
+#include <algorithm>
+
 namespace taper::inline TAPER_CODE {
 
 /// How a 1-d convolution moves over its input.
@@ -138,8 +140,8 @@ Tensor<T, D> convolve(std::string_view op, const ConvGeometry& g, const Tensor<T
   else return record_op(op, std::move(out), false, ConvBackward<Part, T, D>{g, Activation<T, D>(x), Saved<T, D>(y)}, x, y, bias);
 }
 
-/// Runs a convolution, or a transposed one. skip: rows and columns of a convolution's result to drop in front, where padding differs
-/// on the two sides; of a transposed one's to add behind, which nothing reaches but the bias.
+/// Runs a convolution, or a transposed one. skip: rows and columns of what it makes to drop in front, where padding differs on the two
+/// sides. A transposed one is then cut to the result, and what is missing behind is reached by nothing but the bias.
 template <ConvPart Part, Scalar T, Device D>
 struct ConvProducer : ProducerBase<T, D> {
   static constexpr bool finishes = Part == ConvPart::result && on_host<D>;  // what follows, part by part
@@ -158,13 +160,20 @@ struct ConvProducer : ProducerBase<T, D> {
     requires(Part == ConvPart::image)
   {
     const GradMode mode(this->record != 0);
-    if (!skips()) return arranged(convolve<Part>(op, geometry, weight.get(), x.get(), bias.get()), last);
+    Tensor<T, D> made = convolve<Part>(op, geometry, weight.get(), x.get(), bias.get());
+    if (!skips() && made.shape() == this->result) return arranged(made, last);
+    const int first = geometry.weight.size() == 4 ? -2 : -1;  // axis of the image
+    for (int axis = first; axis < 0; ++axis) {
+      const std::int64_t size = made.size(axis), front = std::min(axis == -1 ? skip.w : skip.h, size);
+      made = narrow(made, axis, front, std::min(size - front, this->result.at(axis)));
+    }
+    if (made.shape() == this->result) return arranged(made, last);
     Shape channels{geometry.s.c};
     while (channels.size() + 1 < geometry.weight.size()) channels.push_back(1);
     Tensor<T, D> y = bias.get().defined() ? copy_of(expand(view(bias.get(), channels), this->result)) : Tensor<T, D>(full_record<T, D>(this->result, T{}));
-    Tensor<T, D> reached = narrow(y, -1, 0, geometry.s.w);
-    if (skip.h > 0) reached = narrow(reached, -2, 0, geometry.s.h);
-    reached.copy_(convolve<Part>(op, geometry, weight.get(), x.get(), bias.get()));
+    Tensor<T, D> reached = y;
+    for (int axis = first; axis < 0; ++axis) reached = narrow(reached, axis, 0, made.size(axis));
+    reached.copy_(made);
     return arranged(y, last);
   }
   std::int64_t columns() const
@@ -274,21 +283,30 @@ auto make_transposed_convolution(std::string_view op, X&& x, W&& weight, const t
   if (output_padding.h < 0 || output_padding.w < 0 || (output_padding.h >= s.sh && output_padding.h >= s.dh && two) ||
       (output_padding.w >= s.sw && output_padding.w >= s.dw))
     raise<ValueError>(op, "output_padding ", output_padding, " must be smaller than stride ", stride, " or dilation ", dilation);
-  // Padding as large as a step and more makes room for another window: a convolution of that size would give more than x.
-  const Pair behind{output_padding.h < s.sh ? 0 : output_padding.h - s.sh + 1, output_padding.w < s.sw ? 0 : output_padding.w - s.sw + 1};
-  s.h = two ? (xs.at(-2) - 1) * s.sh - 2 * s.ph + s.dh * (s.kh - 1) + output_padding.h - behind.h + 1 : 1;
-  s.w = (xs.at(-1) - 1) * s.sw - 2 * s.pw + s.dw * (s.kw - 1) + output_padding.w - behind.w + 1;
-  if (s.h < 1 || s.w < 1)
-    raise<ShapeError>(op, "the result of input ", xs, " and weight ", ws, " with padding ", padding, " would be empty: ", s.h, " x ", s.w);
+  Shape shape;
+  if (xs.size() == Rank + 2) shape.push_back(s.n);
+  shape.push_back(s.c);
+  // An image's size along an axis, and the result's. Output padding as large as a step makes room for another window: a convolution of
+  // that size would give more than x. There the image is all that x reaches, and the result is cut from it behind the padding.
+  Pair skip = 0;
+  const auto size_along = [&](std::int64_t n, std::int64_t kernel, std::int64_t step, std::int64_t& pad, std::int64_t extra, std::int64_t gap,
+                              std::int64_t& front) {
+    const std::int64_t reached = (n - 1) * step + gap * (kernel - 1) + 1, size = reached - 2 * pad + extra;
+    shape.push_back(size);
+    if (extra < step) return size;
+    front = pad, pad = 0;
+    return std::max<std::int64_t>(reached, 0);
+  };
+  s.h = two ? size_along(xs.at(-2), s.kh, s.sh, s.ph, output_padding.h, s.dh, skip.h) : 1;
+  s.w = size_along(xs.at(-1), s.kw, s.sw, s.pw, output_padding.w, s.dw, skip.w);
+  for (int i = shape.size() - Rank; i < shape.size(); ++i)
+    if (shape[i] < 1) raise<ShapeError>(op, "the result of input ", xs, " and weight ", ws, " with padding ", padding, " would be empty: ", shape);
   if (xs.size() == Rank + 2) g.image.push_back(s.n);
   g.image.push_back(s.c);
   if (two) g.image.push_back(s.h);
   g.image.push_back(s.w);
   g.weight = ws, g.result = xs;
-  Shape shape = g.image;
-  shape[shape.size() - 1] += behind.w;
-  if (two) shape[shape.size() - 2] += behind.h;
-  return produce(ConvProducer<ConvPart::image, value_t<X>, device_t<X>>(shape, op, g, behind, eval(std::forward<X>(x)),
+  return produce(ConvProducer<ConvPart::image, value_t<X>, device_t<X>>(shape, op, g, skip, eval(std::forward<X>(x)),
                                                                         eval(std::forward<W>(weight)), bias));
 }
 
