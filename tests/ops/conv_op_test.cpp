@@ -3,9 +3,11 @@
 // Devices
 #include <taper/core/factory.hpp>
 #include <taper/core/literal.hpp>
+#include <taper/ops/activation.hpp>
 #include <taper/ops/arithmetic.hpp>
 #include <taper/ops/conv.hpp>
 #include <taper/ops/eager.hpp>
+#include <taper/ops/reduction.hpp>
 
 #include <algorithm>
 
@@ -158,6 +160,34 @@ TEST_CASE("operands of a convolution need not be dense, and an empty batch stays
   CHECK(none.shape() == Shape{0, 4, 5, 6});
   none.backward(irregular({0, 4, 5, 6}));
   check_equal(kernel.grad(), Tensor<double>(detail::GradOpsFor<double, Cpu>::full({4, 2, 3, 3}, 0)));
+}
+
+// By the definition a sum of nothing; PyTorch's forward has no channels at all there.
+TEST_CASE("a convolution of no channels is its bias") {
+  const auto check = [](auto zero) {
+    using T = decltype(zero);
+    const Tensor<T> ones = tensor<T>({1, -2});
+    const auto none = [](const Shape& shape) { return device::there(empty<T>(shape)); };
+    const auto bias = device::there(ones);
+    device::there(full<T>({2, 2, 3, 4}, 7));  // what a result that is not written holds
+    check_equal(device::back(conv2d(none({2, 0, 3, 4}), none({2, 0, 3, 3}), bias, {.padding = 1}).eval()), expand(view(ones, {2, 1, 1}), {2, 2, 3, 4}));
+    check_equal(device::back(relu(conv2d(none({2, 0, 3, 4}), none({2, 0, 3, 3}), bias, {.padding = 1})).eval()),
+                expand(tensor<T>({{{1}}, {{0}}}), {2, 2, 3, 4}));
+    check_equal(device::back(conv2d(none({2, 0, 3, 4}), none({2, 0, 1, 1})).eval()), expand(tensor<T>({0}), {2, 2, 3, 4}));
+    check_equal(device::back(conv1d(none({0, 5}), none({2, 0, 3}), bias, {.groups = 2}).eval()), expand(view(ones, {2, 1}), {2, 3}));
+    check_equal(device::back(conv_transpose2d(none({2, 0, 1, 2}), none({0, 2, 3, 3}), bias).eval()), expand(view(ones, {2, 1, 1}), {2, 2, 3, 4}));
+    check_equal(device::back(conv_transpose1d(none({0, 5}), none({0, 2, 3})).eval()), expand(tensor<T>({0}), {2, 7}));
+  };
+  check(float());
+  check(double());
+  check(float16());
+  check(std::int32_t());
+  Tensor<float> x = empty<float>({2, 0, 3, 4}).requires_grad_(), w = empty<float>({2, 0, 3, 3}).requires_grad_();
+  Tensor<float> bias = tensor<float>({1, 2}).requires_grad_();
+  sum(relu(conv2d(x, w, bias))).backward();
+  CHECK(x.grad().shape() == x.shape());
+  CHECK(w.grad().shape() == w.shape());
+  check_equal(bias.grad(), tensor<float>({4, 4}));
 }
 
 TEST_CASE("what does not fit a convolution is named") {

@@ -14,6 +14,7 @@
 #include <taper/backend/cpu/gemm_generic.hpp>
 #include <taper/config.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <type_traits>
@@ -104,9 +105,13 @@ TAPER_KERNEL void fill_bias(Index n, Index oc, Index pixels, const T* bias, T* y
 template <class T, class A = Abi>
 void conv2d_forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y, const Epilogue* epilogue = nullptr) {
   using namespace convolution;
-  if (s.empty()) return;
   const Index pixels = s.oh() * s.ow(), in = s.group_in(), out = s.group_out();
   const Finish<T> finish{epilogue, y, pixels};
+  if (s.empty()) {  // of no channels there is a result, the bias
+    if (bias) fill_bias<T, A>(s.n, s.oc, pixels, bias, y);
+    else std::fill_n(y, s.n * s.oc * pixels, T(0));
+    return finish.all(s.n * s.oc);
+  }
   if constexpr (is_compiled<T, A>) {
     return compiled_entry<Entry::conv2d_forward, decltype(conv2d_forward<T, A>)>()(s, x, w, bias, y, epilogue);
   } else if constexpr (tiles::is_half<T>) {
