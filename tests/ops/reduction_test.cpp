@@ -234,6 +234,16 @@ TEST_CASE("an axis without elements sums to zero, also behind others that have s
   }
 }
 
+TEST_CASE("indices of extremes that were changed are noticed by backward") {
+  for (const bool keepdim : {false, true}) {
+    Tensor<double> x = tensor<double>({{1, 3, 2}}).requires_grad_();
+    auto largest = max(x, 1, keepdim), least = min(x, 1, keepdim);
+    largest.indices.fill_(0), least.indices.fill_(2);
+    CHECK_THROWS_AS(sum(largest.values).backward(), AutogradError);
+    CHECK_THROWS_AS(sum(least.values).backward(), AutogradError);
+  }
+}
+
 TEST_CASE("what a reduction cannot do is named") {
   const Tensor<double> x = zeros<double>({2, 0});
   CHECK_THROWS_WITH(sum(x, 2), StartsWith("[sum]"));

@@ -209,7 +209,8 @@ ValuesIndices<Tensor<T, D>, D> extreme_along(std::string_view op, const Tensor<T
   ValuesIndices<Tensor<T, D>, D> out = find_extremes<Max>(op, input, axis, true);
   const int dim = wrap_axis(op, axis, input.dim());
   if constexpr (Differentiable<T>) {
-    auto backward = [indices = out.indices, shape = input.shape(), dim](const autograd::BackwardContext& ctx) {
+    auto backward = [saved = Saved<std::int64_t, D>(out.indices), shape = input.shape(), dim](const autograd::BackwardContext& ctx) {
+      const Tensor<std::int64_t, D>& indices = saved.get();
       ctx.give(0, scatter(Tensor<T, D>(GradOpsFor<T, D>::full(shape, 0)), dim, indices, reshape(ctx.grad<T, D>(), indices.shape())));
     };
     out.values = record_op(op, std::move(out.values), false, std::move(backward), input);
