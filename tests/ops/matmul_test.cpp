@@ -2,6 +2,7 @@
 // Matrix products against PyTorch's goldens and central differences.
 // Devices
 #include <taper/core/factory.hpp>
+#include <taper/eval/grad.hpp>
 #include <taper/ops/activation.hpp>
 #include <taper/ops/linear.hpp>
 #include <taper/ops/matmul.hpp>
@@ -112,6 +113,21 @@ TEST_CASE("the gradient of a matrix beside a stack of single rows, whatever thei
   check(transpose(a, 0, 1), transpose(g, 0, 1));
   check(reshape(a, {5, 1, 3}), transpose(g, 0, 1));
   check(transpose(a, 0, 1), reshape(g, {5, 1, 4}));
+}
+
+// Sums of nothing, as PyTorch's, whatever the gradients are recorded for.
+TEST_CASE("linear without features has gradients") {
+  for (const bool create_graph : {false, true})
+    for (const Shape& shape : {Shape{3, 0}, Shape{0, 3}, Shape{0, 0}}) {  // of the weight
+      CAPTURE(create_graph, shape);
+      empty<double>({2, 2, 3}).fill_(7);  // what a gradient that is not written holds
+      const Tensor<double> x = irregular({2, 2, shape[1]}).requires_grad_(), w = irregular(shape).requires_grad_(), b = irregular({shape[0]}).requires_grad_();
+      const Tensor<double> y = linear(x, w, b);
+      const auto g = grad(sum(y), std::tie(x, w, b), {.create_graph = create_graph});
+      check_equal(detach(std::get<0>(g)), full<double>(x.shape(), 0));
+      check_equal(detach(std::get<1>(g)), full<double>(w.shape(), 0));
+      check_equal(detach(std::get<2>(g)), full<double>(b.shape(), 4));
+    }
 }
 
 TEST_CASE("integers and halves multiply") {

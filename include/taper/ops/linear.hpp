@@ -16,15 +16,22 @@ struct LinearBackward {
   Activation<T, D> x;
   Saved<T, D> weight;
 
+  /// Of x and the result, also where these have no elements.
+  static std::int64_t rows_of(Shape result) {
+    result[result.size() - 1] = 1;
+    return result.numel();
+  }
+
   /// In differentiable functions.
   void give_recorded(const autograd::BackwardContext& ctx) const {
     const Tensor<T, D>& w = weight.get();
     const std::int64_t out = w.shape()[0], in = w.shape()[1];
     const Tensor<T, D> g = ctx.grad<T, D>();
     if (ctx.wants(0)) ctx.give(0, matmul(g, conjugate(w)));
-    const Tensor<T, D> rows = reshape(g, {-1, out});
+    const std::int64_t m = rows_of(g.shape());
+    const Tensor<T, D> rows = reshape(g, {m, out});
     Tensor<T, D> made;
-    if (ctx.wants(1)) ctx.give(1, matmul(t(rows), conjugate(reshape(x.get(made), {-1, in}))));
+    if (ctx.wants(1)) ctx.give(1, matmul(t(rows), conjugate(reshape(x.get(made), {m, in}))));
     if (ctx.wants(2)) ctx.give(2, reshape(sum_to(rows, Shape{1, out}), {out}));
   }
 
@@ -44,7 +51,7 @@ struct LinearBackward {
     Tensor<T, D> copy;
     const T* g = ctx.dense_grad<T>();
     if (!g) g = std::as_const(copy = dense(ctx.grad<T, D>())).data_ptr();
-    const std::int64_t m = out > 0 ? ctx.node().output(0)->shape.numel() / out : 0;
+    const std::int64_t m = rows_of(ctx.node().output(0)->shape);
     bool fresh = false;
     if (ctx.wants(1)) {  // first: an x made again goes before its gradient comes
       T* dw = gradient_memory<T>(ctx, 1, fresh);
