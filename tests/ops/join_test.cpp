@@ -9,6 +9,7 @@
 #include <taper/ops/repeat.hpp>
 #include <taper/ops/triangular.hpp>
 
+#include <limits>
 #include <type_traits>
 
 #include "tests/ops/golden_case.hpp"
@@ -168,6 +169,28 @@ TEST_CASE("repeating an axis of size 1 copies it") {
   const std::int64_t before = stats().passes;
   tile(row, {2, 1}), repeat_interleave(one, 3, 0);
   CHECK(stats().passes == before + 2);
+}
+
+// By the definitions: one element is taken, or none.
+TEST_CASE("views and triangles take numbers of any size") {
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max(), least = std::numeric_limits<std::int64_t>::min() + 1;
+  const Tensor<float> x = counted({2, 3});
+  CHECK_THROWS_AS(narrow(x, 1, 1, most), IndexError);
+  CHECK_THROWS_AS(narrow(x, 1, most, most), IndexError);
+  CHECK_THROWS_AS(narrow(x, 1, least, 1), IndexError);
+  CHECK_THROWS_AS(select(x, 1, least), IndexError);
+  check_equal(slice(x, 1, {1, most, most}), tensor<float>({{1}, {4}}));
+  check_equal(slice(x, 1, {least, most, 2}), tensor<float>({{0, 2}, {3, 5}}));
+  check_equal(unfold(x, 1, 2, most), tensor<float>({{{0, 1}}, {{3, 4}}}));
+  CHECK(unfold(x, 1, 0, 3).shape() == Shape{2, 2, 0});
+  CHECK(diagonal(x, most).shape() == Shape{0});
+  CHECK(diagonal(x, least).shape() == Shape{0});
+  check_equal(tril(x, most), x);
+  check_equal(tril(x, least), zeros<float>({2, 3}));
+  check_equal(triu(x, most), zeros<float>({2, 3}));
+  check_equal(triu(x, least), x);
+  CHECK(tril_indices(2, 3, most).shape() == Shape{2, 6});
+  CHECK(triu_indices(2, 3, least).shape() == Shape{2, 6});
 }
 
 TEST_CASE("triangles and diagonals") {

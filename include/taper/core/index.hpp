@@ -38,11 +38,12 @@ inline ViewOp resolve(std::string_view op, const Slice& s, int dim, std::int64_t
   };
   const std::int64_t start = s.start == open_end ? 0 : clamp(s.start);
   const std::int64_t stop = s.stop == open_end ? size : clamp(s.stop);
-  const std::int64_t length = stop > start ? (stop - start + s.step - 1) / s.step : 0;
+  const std::int64_t step = s.step > size ? size + 1 : s.step;  // past the end: so that strides fit
+  const std::int64_t length = stop > start ? (stop - start + step - 1) / step : 0;
   ViewOp out;
   out.kind = ViewOp::slice;
   out.dim = dim;
-  out.a = start, out.b = length, out.c = s.step;
+  out.a = start, out.b = length, out.c = step;
   return out;
 }
 

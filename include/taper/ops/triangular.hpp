@@ -10,6 +10,9 @@ namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
+/// A diagonal of an (m, n) matrix; those beside it are as good as the nearest.
+inline std::int64_t near_diagonal(std::int64_t m, std::int64_t n, std::int64_t offset) { return offset < -m ? -m : offset > n ? n : offset; }
+
 /// The rows of dense (.., m, n) matrices with what lies outside a triangle set to zero.
 template <bool Lower>
 void copy_triangle(const std::byte* x, std::byte* y, std::int64_t bytes, std::int64_t matrices, std::int64_t m, std::int64_t n, std::int64_t offset) {
@@ -33,6 +36,7 @@ Tensor<T, D> triangle_of(std::string_view op, const Tensor<T, D>& x, std::int64_
   const RecordPtr from = dense_record_on<D>(x.handle());
   Tensor<T, D> out = empty_tensor<T, D>(x.shape());
   const std::int64_t m = x.shape().at(-2), n = x.shape().at(-1), matrices = m * n == 0 ? 0 : x.numel() / (m * n);
+  offset = near_diagonal(m, n, offset);
   count_pass();
   if constexpr (!on_host<D>) Accelerator<D>::triangle(Lower, *from, offset, out.record());
   else copy_triangle<Lower>(from->data, out.record().data, sizeof(T), matrices, m, n, offset);
@@ -46,6 +50,7 @@ Tensor<T, D> triangle_of(std::string_view op, const Tensor<T, D>& x, std::int64_
 template <bool Lower>
 Tensor<std::int64_t> triangle_indices(std::string_view op, std::int64_t m, std::int64_t n, std::int64_t offset) {
   if (m < 0 || n < 0) raise<ShapeError>(op, "a matrix of shape ", Shape{m, n}, " has a negative size");
+  offset = near_diagonal(m, n, offset);
   auto edge = [&](std::int64_t row) {
     const std::int64_t e = row + offset + (Lower ? 1 : 0);
     return e < 0 ? 0 : e > n ? n : e;

@@ -5,6 +5,8 @@
 #include <taper/eval/record.hpp>
 #include <taper/eval/tensor.hpp>
 
+#include <algorithm>
+
 namespace taper::inline TAPER_CODE {
 
 namespace detail {
@@ -61,7 +63,7 @@ inline ViewOp narrow_op(const Shape& shape, std::int64_t axis, std::int64_t star
   if (shape.size() == 0) raise<ShapeError>("narrow", "a 0-dim tensor has no axis to narrow");
   const std::int64_t size = shape[op.dim];
   if (start < 0) start += size;
-  if (start < 0 || length < 0 || start + length > size)
+  if (start < 0 || length < 0 || start > size || length > size - start)
     raise<IndexError>("narrow", "start ", start, " and length ", length, " leave axis ", axis, " of size ", size);
   op.a = start, op.b = length, op.c = 1;
   return op;
@@ -106,7 +108,7 @@ inline ViewOp unfold_op(const Shape& shape, std::int64_t axis, std::int64_t size
   op.dim = wrap_axis("unfold", axis, shape.size());
   if (shape.size() == 0 || size < 0 || size > shape[op.dim] || step <= 0)
     raise<ShapeError>("unfold", "windows of size ", size, " and step ", step, " do not fit axis ", axis, " of shape ", shape);
-  op.a = size, op.b = step;
+  op.a = size, op.b = std::min(step, shape[op.dim] + 1);
   return op;
 }
 inline ViewOp diagonal_op(const Shape& shape, std::int64_t offset, std::int64_t axis0, std::int64_t axis1) {
