@@ -193,6 +193,24 @@ TEST_CASE("views and triangles take numbers of any size") {
   CHECK(triu_indices(2, 3, least).shape() == Shape{2, 6});
 }
 
+TEST_CASE("more elements than can be counted are refused") {
+  const std::int64_t many = std::int64_t{1} << 40;
+  const Tensor<float> none = zeros<float>({0}), one = zeros<float>({1});
+  CHECK_THROWS_WITH(reshape(none, {many, many}), StartsWith("[reshape]") && Contains("too many elements"));
+  CHECK_THROWS_AS(view(none, {0, many, many}), ShapeError);
+  CHECK_THROWS_AS(view(none, {many, 0, many}), ShapeError);
+  CHECK_THROWS_AS(reshape(one, {many, many, -1}), ShapeError);
+  CHECK_THROWS_AS(expand(one, {many, many}), ShapeError);
+  CHECK_THROWS_AS(repeat(zeros<float>({4}), {std::int64_t{1} << 62}), ShapeError);
+  CHECK_THROWS_AS(repeat(zeros<float>({1, 1}), {many, many}), ShapeError);
+  CHECK_THROWS_AS(repeat_interleave(zeros<float>({4}), std::int64_t{1} << 62, 0), ShapeError);
+  const std::int64_t half = std::int64_t{1} << 62;
+  CHECK_THROWS_WITH(repeat_interleave(zeros<float>({2}), tensor({half, half}), 0), StartsWith("[repeat_interleave]") && Contains("too many"));
+  CHECK_THROWS_AS(repeat_interleave(zeros<float>({2}), tensor({half, half}), 0), ShapeError);
+  const Tensor<float> wide = expand(one, {1, many}), high = expand(one, {many, 1});
+  CHECK_THROWS_AS((wide + high).eval(), ShapeError);
+}
+
 TEST_CASE("triangles and diagonals") {
   const Tensor<float> x = counted({3, 3});
   check_equal(tril(t(x), -1), tensor<float>({{0, 0, 0}, {1, 0, 0}, {2, 5, 0}}));

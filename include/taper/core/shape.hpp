@@ -123,13 +123,18 @@ inline int wrap_axis(std::string_view op, std::int64_t axis, int rank) {
   return static_cast<int>(axis < 0 ? axis + n : axis);
 }
 
+/// n times a size of a shape, 0 counted as 1 as in strides; refused where it is more than bytes can be counted of.
+inline std::int64_t times_size(std::string_view op, const Shape& shape, std::int64_t n, std::int64_t size) {
+  if (size != 0 && (__builtin_mul_overflow(n, size, &n) || n > std::int64_t{1} << 58))
+    raise<ShapeError>(op, "the shape ", shape, " has too many elements");
+  return n;
+}
 /// Checks that sizes are not negative and that the number of elements fits in 63 bits.
 inline void check_shape(std::string_view op, const Shape& shape) {
   std::int64_t n = 1;
   for (const std::int64_t size : shape) {
     if (size < 0) raise<ShapeError>(op, "the shape ", shape, " has a negative size");
-    if (size != 0 && n > (std::int64_t{1} << 58) / size) raise<ShapeError>(op, "the shape ", shape, " has too many elements");
-    n *= size == 0 ? 1 : size;
+    n = times_size(op, shape, n, size);
   }
 }
 
@@ -147,6 +152,7 @@ inline Shape broadcast_shapes(std::string_view op, const Shape& a, const Shape& 
                         b.at(i - longer.size()), " in dimension ", i - longer.size(), "; sizes must be equal or 1");
     out[i] = x == 1 ? y : x;
   }
+  check_shape(op, out);
   return out;
 }
 

@@ -68,6 +68,7 @@ inline Shape infer_shape(std::string_view op, Shape shape, const Shape& from) {
   const std::int64_t n = from.numel();
   int unknown = -1;
   std::int64_t known = 1;
+  bool none = false;
   for (int i = 0; i < shape.size(); ++i) {
     if (shape[i] == -1) {
       if (unknown >= 0) raise<ShapeError>(op, "only one size of ", shape, " may be -1");
@@ -75,9 +76,11 @@ inline Shape infer_shape(std::string_view op, Shape shape, const Shape& from) {
     } else if (shape[i] < 0) {
       raise<ShapeError>(op, "the shape ", shape, " has a negative size");
     } else {
-      known *= shape[i];
+      known = times_size(op, shape, known, shape[i]);
+      none = none || shape[i] == 0;
     }
   }
+  if (none) known = 0;
   if (unknown >= 0) {
     if (known == 0 || n % known != 0) raise<ShapeError>(op, "a tensor of shape ", from, " cannot be seen as ", shape, ": ", n, " elements are no multiple of ", known);
     shape[unknown] = n / known;

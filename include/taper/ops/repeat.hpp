@@ -11,6 +11,11 @@ namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
+inline void grow_axis(std::string_view op, Shape& shape, int axis, std::int64_t count) {
+  if (__builtin_mul_overflow(shape[axis], count, &shape[axis])) raise<ShapeError>(op, count, " copies have too many elements");
+  check_shape(op, shape);
+}
+
 /// Each of x's runs count times, in memory of its own: as a view, copies of a single run would share theirs.
 template <Scalar T, Device D>
 Tensor<T, D> repeat_runs(const Tensor<T, D>& x, std::int64_t outer, std::int64_t count, std::int64_t run, const Shape& shape) {
@@ -31,14 +36,15 @@ tensor_t<X> repeat(X&& x, const Dims& counts) {
     if (c < 0) detail::raise<ShapeError>("repeat", "a count must not be negative: ", counts);
   Shape shape = t.shape();
   while (shape.size() < counts.size()) shape.insert(0, 1);
+  Shape result = shape;
+  for (int i = 0; i < counts.size(); ++i) detail::grow_axis("repeat", result, i, counts[i]);
   tensor_t<X> y = t;
   // From the last axis on, so that the small copies are made first. Everything behind an axis is one run that repeats.
   for (int i = counts.size() - 1; i >= 0; --i) {
     if (counts[i] == 1) continue;
     std::int64_t outer = 1, run = 1;
     for (int k = 0; k < shape.size(); ++k) (k < i ? outer : run) *= shape[k];
-    shape[i] *= counts[i];
-    detail::check_shape("repeat", shape);
+    shape[i] = result[i];
     y = detail::repeat_runs(y, outer, counts[i], run, shape);
   }
   return y.handle().get() == t.handle().get() ? clone(reshape(t, shape)) : y;
@@ -62,7 +68,7 @@ tensor_t<X> repeat_interleave(X&& x, std::int64_t count, std::int64_t axis) {
   if (count == 1) return clone(t);
   const detail::AxisSplit parts(t.shape(), dim);
   Shape shape = t.shape();
-  shape[dim] *= count;
+  detail::grow_axis("repeat_interleave", shape, dim, count);
   return detail::repeat_runs(t, parts.outer * parts.size, count, parts.inner, shape);
 }
 /// Every slice along an axis as often as `counts` says; they are brought to the host. Shapes: counts (n) of the axis's size.
@@ -81,8 +87,10 @@ tensor_t<X> repeat_interleave(X&& x, const C& counts, std::int64_t axis) {
   for (std::int64_t i = 0; i < n; ++i) {
     if (c.data_ptr()[i] < 0)
       detail::raise<ShapeError>("repeat_interleave", "a count must not be negative: ", c.data_ptr()[i]);
-    total += c.data_ptr()[i];
+    if (__builtin_add_overflow(total, c.data_ptr()[i], &total))
+      detail::raise<ShapeError>("repeat_interleave", "the counts add up to too many elements");
   }
+  detail::check_shape("repeat_interleave", {total});
   Tensor<std::int64_t> index = detail::empty_tensor<std::int64_t, Cpu>({total});
   std::int64_t* next = index.data_ptr();
   for (std::int64_t i = 0; i < n; ++i) next = std::fill_n(next, c.data_ptr()[i], i);

@@ -100,6 +100,7 @@ inline ViewOp expand_op(const Shape& from, const Shape& to) {
   if (!fits)
     raise<ShapeError>("expand", "a tensor of shape ", from, " does not expand to ", to,
                       ": sizes must be equal, 1 in the tensor, or new in front");
+  check_shape("expand", op.dims);
   return op;
 }
 inline ViewOp unfold_op(const Shape& shape, std::int64_t axis, std::int64_t size, std::int64_t step) {
