@@ -321,6 +321,19 @@ TEST_CASE("multinomial without replacement draws one by one") {
   CHECK(all == std::vector<std::int64_t>{0, 1, 2, 3, 4});
 }
 
+// By the definition: what has no weight is never drawn, and what has as little as a number can be is drawn by its share.
+TEST_CASE("multinomial without replacement tells the smallest weights from none") {
+  Generator g(21);
+  for (int i = 0; i < 20; ++i) CHECK(device::values(multinomial(tensor<double, D>({0, 1e-310}), 1, false, g)) == std::vector<std::int64_t>{1});
+  auto both = device::values(multinomial(tensor<double, D>({0, 1e-320, 1e10}), 2, false, g));
+  CHECK(both == std::vector<std::int64_t>{2, 1});
+  constexpr std::int64_t n = 10000;
+  std::vector<double> counts(2, 0);
+  for (const auto v : device::values(multinomial(expand(tensor<double, D>({1e-310, 3e-310}), {n, 2}), 1, false, g)))
+    ++counts.at(static_cast<std::size_t>(v));
+  CHECK(std::fabs(chi_squared(counts, {0.25, 0.75}, n)) < 5);
+}
+
 TEST_CASE("multinomial's weights are checked") {
   CHECK_THROWS_AS(multinomial(ones<float, D>({3}), 4), ValueError);
   CHECK_THROWS_AS(multinomial(tensor<float, D>({1, 0, 1}), 3), ValueError);

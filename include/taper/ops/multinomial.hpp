@@ -58,7 +58,8 @@ class Draws {
       double& w = weight_[static_cast<std::size_t>(i)];
       const double e =
           random::minus_log_unit<double>(random::bits64(s.seed, s.offset, static_cast<std::uint64_t>(row * k_ + i)));
-      w = w > 0 ? e / w : std::numeric_limits<double>::infinity();
+      // Shares of the whole, so that weights near the smallest number still differ; below infinity, where none come.
+      w = w > 0 ? std::min(std::numeric_limits<double>::max(), e / (w / total_)) : std::numeric_limits<double>::infinity();
       order_[static_cast<std::size_t>(i)] = i;
     }
     std::partial_sort(order_.begin(), order_.begin() + n_, order_.end(), [this](std::int64_t a, std::int64_t b) {
