@@ -244,6 +244,19 @@ TEST_CASE("indices of extremes that were changed are noticed by backward") {
   }
 }
 
+TEST_CASE("sums and products of integers wrap") {
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max(), least = std::numeric_limits<std::int64_t>::min();
+  const auto line = device::there(tensor<std::int64_t>({most, 1, 3}));
+  CHECK(device::at(sum(line), 0) == least + 3);
+  CHECK(device::at(prod(line), 0) == most - 2);  // 3 (2^63 - 1) - 2^64
+  const auto rows = device::there(tensor<std::int64_t>({{most, least}, {2, -1}, {1, 1}}));
+  check_equal(device::back(sum(rows, 0)), tensor<std::int64_t>({least + 2, least}));
+  check_equal(device::back(prod(rows, 0)), tensor<std::int64_t>({-2, least}));
+  check_equal(device::back(sum(transpose(rows, 0, 1), 1)), tensor<std::int64_t>({least + 2, least}));
+  CHECK(device::at(sum(device::there(full<std::int64_t>({100'000}, most))), 0) == -100'000);
+  CHECK(device::at(sum(device::there(tensor<std::int8_t>({-100, -100}))), 0) == -200);
+}
+
 TEST_CASE("what a reduction cannot do is named") {
   const Tensor<double> x = zeros<double>({2, 0});
   CHECK_THROWS_WITH(sum(x, 2), StartsWith("[sum]"));

@@ -9,12 +9,12 @@
 namespace taper::inline TAPER_CODE::detail {
 
 template <class T>
-struct WideOf { using type = std::int64_t; };
+struct WideOf { using type = std::uint64_t; };
 template <> struct WideOf<float> { using type = double; };
 template <> struct WideOf<double> { using type = double; };
 template <> struct WideOf<std::complex<float>> { using type = std::complex<double>; };
 template <> struct WideOf<std::complex<double>> { using type = std::complex<double>; };
-/// What sums of T are kept in: double for floats, int64 for integers and bool.
+/// What sums of T are kept in: double for floats, unsigned for integers and bool, which wrap.
 template <class T>
 using wide_t = typename WideOf<T>::type;
 
