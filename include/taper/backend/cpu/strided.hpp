@@ -40,6 +40,7 @@ struct Walk {
 /// Calls row(offset, position, length) for the rows that the linear range [first, first + n) of a walk touches.
 template <class Row>
 void for_each_row(const Walk& walk, std::int64_t first, std::int64_t n, Row&& row) {
+  if (n <= 0) return;  // a size may be 0
   const int inner = walk.shape.size() - 1;
   std::int64_t index[max_rank];
   std::int64_t rest = first, offset = 0;
