@@ -42,6 +42,28 @@ struct SumAndDifference {
   }
 };
 
+/// The identity, and minus the gradient: forward returns its argument.
+struct Reversal {
+  Tensor<double, D> forward(const Tensor<double, D>& x) { return x; }
+  Tensor<double, D> backward(const Tensor<double, D>& g) const { return -g; }
+};
+/// Returns its arguments, the second twice.
+struct Swap {
+  std::tuple<Tensor<double, D>, Tensor<double, D>, Tensor<double, D>> forward(const Tensor<double, D>& a, const Tensor<double, D>& b) {
+    return {b, a, b};
+  }
+  std::tuple<Tensor<double, D>, Tensor<double, D>> backward(const Tensor<double, D>& b, const Tensor<double, D>& a,
+                                                            const Tensor<double, D>& c) const {
+    return {Tensor<double, D>(a * 2), Tensor<double, D>(b * 3 + c * 5)};
+  }
+};
+/// Keeps its result as a member, which stays outside the tape.
+struct Remembering {
+  Tensor<double, D>* kept;
+  Tensor<double, D> forward(const Tensor<double, D>& x) { return *kept = x * 2; }
+  Tensor<double, D> backward(const Tensor<double, D>& g) const { return g * 2; }
+};
+
 }  // namespace
 
 TEST_CASE("gradients accumulate until they are dropped") {
@@ -231,6 +253,31 @@ TEST_CASE("custom functions with several inputs and outputs") {
   sum(s * 2.0 + d * 3.0).backward();
   CHECK(at(a.grad(), 0) == Approx(5));
   CHECK(at(b.grad(), 0) == Approx(-1));
+}
+
+TEST_CASE("a custom function that returns its argument leaves that as it was") {
+  auto w = counted({2}).requires_grad_();
+  const Tensor<double, D> y = apply_function(Reversal{}, w);
+  CHECK(w.is_leaf());
+  CHECK_FALSE(y.is_leaf());
+  sum(y * 3).backward();
+  CHECK(at(w.grad(), 0) == -3);
+
+  w.set_grad({});
+  const Tensor<double, D> x = w * 2, r = apply_function(Reversal{}, x), z = x * 3;
+  sum(r + z).backward();
+  CHECK(at(w.grad(), 0) == 4);
+
+  auto a = counted({2}).requires_grad_(), b = counted({2}).requires_grad_();
+  const auto [first, second, third] = apply_function(Swap{}, a, b);
+  sum(first + second * 10 + third * 100).backward();
+  CHECK(a.is_leaf());
+  CHECK(at(a.grad(), 0) == 20);
+  CHECK(at(b.grad(), 0) == 3 + 500);
+
+  Tensor<double, D> kept;
+  CHECK(apply_function(Remembering{&kept}, a).requires_grad());
+  CHECK_FALSE(kept.requires_grad());
 }
 
 TEST_CASE("a checkpoint computes again with the same random numbers") {

@@ -81,6 +81,14 @@ bool argument_wants_grad(const X& x) {
   return false;
 }
 
+/// A result that is to get a history of its own: where forward returned an argument, a view, or what somebody else holds too, an
+/// alias of it.
+template <Scalar T, Device D>
+void own_record(Tensor<T, D>& out) {
+  const TensorRecord& r = out.record();
+  if (r.link || r.refs.load(std::memory_order_acquire) != 1) out = detached(out);
+}
+
 template <class F, class... Out, class... X>
 void record_function(F f, std::tuple<Out...>& outputs, const X&... x) {
   if constexpr (!inference_only) {
@@ -102,8 +110,10 @@ void record_function(F f, std::tuple<Out...>& outputs, const X&... x) {
           (
               [&] {
                 using T = value_t<decltype(out)>;
-                if constexpr (Differentiable<T>)
+                if constexpr (Differentiable<T>) {
+                  own_record(out);
                   autograd::set_slot(out.record(), autograd::make_output(node.get(), k, grad_ops_of<T, device_t<decltype(out)>>(), out.shape()));
+                }
                 ++k;
               }(),
               ...);
@@ -122,6 +132,7 @@ concept CustomFunction = requires(F f, X... x) { f.forward(x...); };
 /// f.forward(x...) as one recorded operation. Nothing inside forward is recorded. backward is called with the gradient of
 /// each output (zeros where none arrived), and, where it takes one argument more, with the first output; it may return
 /// undefined tensors for inputs without gradient. For higher-order gradients backward must use differentiable functions.
+/// Where forward returns an argument, the result shares its elements and the argument keeps its own history.
 template <class F, class... X>
 auto apply_function(F f, X&&... x) {
   return [&](auto&&... argument) {
