@@ -177,6 +177,43 @@ TEST_CASE("in-place changes are recorded, through views too") {
   CHECK(at(w.grad(), 1) == Approx(4 * 0.2 * 0.2 * 0.2));
 }
 
+TEST_CASE("a write through a view of an overlapping view, whose gradient would be wrong, throws before it writes") {
+  const auto w = counted({3}).requires_grad_();
+  const auto refused = [&](auto write) {
+    Tensor<double, D> x = w * 1;
+    CHECK_THROWS_WITH(write(x), Contains("overlaps itself"));
+    CHECK(equal(x, w));
+    w.set_grad({});
+    sum(x).backward();
+    CHECK(at(w.grad(), 0) == 1);
+  };
+  refused([](auto& x) { x.expand({2, 3})[0] *= 3; });
+  refused([](auto& x) { x.unfold(0, 2, 1)[0] *= 3; });
+  refused([&](auto& x) { x.expand({4, 3})[2] = w * 5; });
+  refused([](auto& x) { x.expand({2, 3})[0].fill_(2); });
+  refused([](auto& x) { x.expand({2, 3}).fill_(2); });
+  refused([](auto& x) { x.expand({2, 3})[1].view({3, 1})[0] = 2.0; });
+  refused([](auto& x) { index_put_(x.expand({2, 3})[0], {tensor<std::int64_t, D>({0, 2})}, 7.0); });
+  refused([](auto& x) { uniform_(x.expand({2, 3})[0]); });
+  // What is not recorded writes as it lies, and windows that do not overlap are as good as any view.
+  Tensor<double, D> plain = counted({3});
+  plain.expand({2, 3})[0] *= 2;
+  plain.expand({2, 3}).fill_(4);
+  CHECK(at(plain, 2) == 4);
+  Tensor<double, D> x = w * 1;
+  {
+    const NoGrad guard;
+    x.expand({2, 3})[0] *= 2;
+  }
+  Tensor<double, D> y = w * 1;
+  y[Slice{0, 2}].unfold(0, 1, 1)[0] *= 3;
+  y.expand({1, 3})[0][1] *= 5;
+  w.set_grad({});
+  sum(y).backward();
+  CHECK(at(w.grad(), 0) == 3);
+  CHECK(at(w.grad(), 1) == 5);
+}
+
 TEST_CASE("a saved tensor that was changed in place is noticed") {
   auto x = counted({3}).requires_grad_();
   Tensor<double, D> y = x * 2;

@@ -171,6 +171,15 @@ inline void check_in_place(const TensorRecord& target) {
                            ") was changed in place: do it inside a NoGrad, or on a clone()");
 }
 
+/// A write that is recorded, to a tensor that overlaps itself or to a view of one: elements outside the view may change with it, and
+/// gradients would not know.
+inline void check_recorded_target(const TensorRecord& target) {
+  for (const TensorRecord* r = &target; r; r = r->link ? r->link->parent : nullptr)
+    if (overlaps_itself(*r))
+      raise<ValueError>("in-place", "the target of shape ", target.shape, " is seen through one of shape ", r->shape, " and strides ", r->strides,
+                        " that overlaps itself (expand, unfold): write to what that was made from, or clone() it before writing");
+}
+
 /// Copies, with their history, of the saved leaves that a write to `target` destroys, in their place.
 template <Device D>
 void keep_overwritten(autograd::FusedNode& node, const TensorRecord& target) {
@@ -197,7 +206,9 @@ void evaluate_program_into(const ProgramInfo& info, const LeafRef* leaves, const
   const bool target_wants = ops && autograd::wants_gradient(target);
   if (ops) check_in_place(target);
   if (!ops || !grad_mode()) return run_into(info, leaves, data, target);
-  if (wants_node(info, leaves)) {
+  const bool wants = wants_node(info, leaves);
+  if (wants || target_wants) check_recorded_target(target);
+  if (wants) {
     const autograd::NodePtr<autograd::FusedNode> made(record_program(info, leaves, data, target.shape, &target));
     keep_overwritten<D>(*made.get(), target);
     run_into(info, leaves, data, target);

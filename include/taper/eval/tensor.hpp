@@ -198,10 +198,11 @@ template <Scalar T, Device D>
 Tensor<T, D>& Tensor<T, D>::fill_(T value) {
   detail::TensorRecord& r = record();
   if constexpr (Differentiable<T> && !inference_only) {
-    const bool wanted = autograd::wants_gradient(r);
+    const bool recorded = autograd::wants_gradient(r) && detail::grad_mode();
     detail::check_in_place(r);
+    if (recorded) detail::check_recorded_target(r);
     detail::write_constant<T, D>(r, value);
-    if (wanted && detail::grad_mode()) autograd::rebase(r, autograd::make_slot_of_constant(detail::grad_ops_of<T, D>(), r.shape));
+    if (recorded) autograd::rebase(r, autograd::make_slot_of_constant(detail::grad_ops_of<T, D>(), r.shape));
   } else {
     detail::write_constant<T, D>(r, value);
   }

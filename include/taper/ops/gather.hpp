@@ -243,7 +243,7 @@ void scatter_(Tensor<T, D> x, std::int64_t axis, const I& index, const S& source
   TAPER_REQUIRE_INDEX(I);
   const detail::AxisIndex at("scatter_", x.shape(), axis, detail::apart_from(x, tensor_t<I>(eval(index))));
   const Tensor<T, D> values = detail::apart_from(x, detail::source_of<T, D>("scatter_", at, source));
-  detail::check_target("scatter_", x);
+  detail::check_target("scatter_", x, values);
   detail::scatter_replace(x.record(), at, values.handle(), !TensorLike<S>);
   detail::record_in_place("scatter_", x, detail::ScatterBackward<T, D>{at, x.shape(), values.shape()}, values);
 }
@@ -255,7 +255,7 @@ void scatter_add_(Tensor<T, D> x, std::int64_t axis, const I& index, const S& so
   TAPER_REQUIRE_INDEX(I);
   const detail::AxisIndex at("scatter_add_", x.shape(), axis, detail::apart_from(x, tensor_t<I>(eval(index))));
   const Tensor<T, D> values = detail::apart_from(x, detail::source_of<T, D>("scatter_add_", at, source));
-  detail::check_target("scatter_add_", x);
+  detail::check_target("scatter_add_", x, values);
   detail::scatter_accumulate<T>(x.record(), at, values.handle(), false);
   detail::record_in_place("scatter_add_", x, detail::ScatterAddBackward<T, D>{at, values.shape()}, values);
 }

@@ -175,7 +175,7 @@ Tensor<T, D> index_put_at(std::string_view name, const Tensor<T, D>& x, const In
 template <Scalar T, Device D>
 void index_write_at(std::string_view name, Tensor<T, D> x, const IndexPlan& plan, const Tensor<T, D>& values,
                     bool accumulate) {
-  check_target(name, x);
+  check_target(name, x, values);
   RecordPtr v = dense_record_on<D>(values.handle());
   if (v->storage == x.record().storage) v = copy_of_record_on<D>(*v);
   if (accumulate) {

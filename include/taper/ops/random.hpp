@@ -56,7 +56,10 @@ TensorRecord& random_target(std::string_view op, TensorRecord& r) {
   if (overlaps_itself(r))
     raise<ValueError>(op, "the target of shape ", r.shape, " and strides ", r.strides,
                       " overlaps itself (expand): clone() it before writing");
-  if constexpr (Differentiable<T> && !inference_only) check_in_place(r);
+  if constexpr (Differentiable<T> && !inference_only) {
+    check_in_place(r);
+    if (grad_mode() && autograd::wants_gradient(r)) check_recorded_target(r);
+  }
   return r;
 }
 

@@ -6,15 +6,20 @@
 
 namespace taper::inline TAPER_CODE::detail {
 
-/// To be called before the first write: a target that overlaps itself or is another GPU's, or a leaf that wants a gradient, is refused.
-template <Scalar T, Device D>
-void check_target(std::string_view op, const Tensor<T, D>& target) {
+/// To be called before the first write of `inputs`: a target that overlaps itself or is another GPU's, a leaf that wants a gradient, or
+/// a view whose history cannot be recorded is refused.
+template <Scalar T, Device D, class... In>
+void check_target(std::string_view op, const Tensor<T, D>& target, const In&... inputs) {
   const TensorRecord& r = target.record();
   check_here<D>(op, {&r});
   if (overlaps_itself(r))
     raise<ValueError>(op, "the target of shape ", r.shape, " and strides ", r.strides,
                       " overlaps itself (expand): clone() it before writing");
-  if constexpr (Differentiable<T> && !inference_only) check_in_place(r);
+  if constexpr (Differentiable<T> && !inference_only) {
+    check_in_place(r);
+    TensorRecord* const all[] = {&target.record(), autograd::input_of(inputs)...};
+    if (grad_mode() && autograd::any_wants(all)) check_recorded_target(r);
+  }
 }
 
 /// To be called after the last write. The tensor's history becomes this op over its old self (input 0) and `inputs`;
