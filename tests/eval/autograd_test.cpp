@@ -284,6 +284,61 @@ TEST_CASE("hooks see and replace gradients") {
   CHECK(at(x.grad(), 0) == Approx(0.2));
 }
 
+TEST_CASE("hooks that take themselves or each other off while they run") {
+  using T = Tensor<double, D>;
+  auto x = counted({2}).requires_grad_();
+  std::vector<HookHandle> handles(4);
+  std::string calls;
+  handles[0] = x.register_hook([&](const T&) { calls += 'a', handles[0].remove(); });
+  handles[1] = x.register_hook([&](const T&) { calls += 'b', handles[2].remove(); });
+  handles[2] = x.register_hook([&](const T&) { calls += 'c'; });
+  handles[3] = x.register_hook([&](const T&) { calls += 'd', handles[1].remove(); });
+  sum(x * 2).backward();
+  CHECK(calls == "abcd");
+  calls.clear();
+  sum(x * 2).backward();
+  CHECK(calls == "d");
+  CHECK(at(x.grad(), 0) == 4);
+
+  calls.clear();
+  handles[0] = register_post_accumulate_grad_hook(x, [&](const T&) { calls += 'p', handles[0].remove(); });
+  register_post_accumulate_grad_hook(x, [&](const T&) { calls += 'q'; });
+  const T y = x * 2;
+  handles[1] = register_node_hook(y, [&](const T&) { calls += 'n', handles[1].remove(); });
+  register_node_hook(y, [&](const T&) { calls += 'm'; });
+  sum(y).backward({.retain_graph = true});
+  CHECK(calls == "nmdpq");
+  calls.clear();
+  sum(y).backward();
+  CHECK(calls == "mdq");
+}
+
+TEST_CASE("hooks that register a hook or run a pass of their own") {
+  using T = Tensor<double, D>;
+  auto x = counted({2}).requires_grad_();
+  int calls = 0;
+  HookHandle handle;
+  handle = x.register_hook([&](const T&) {
+    handle.remove();
+    x.register_hook([&](const T&) { ++calls; });
+  });
+  sum(x * 2).backward();
+  CHECK(calls == 0);
+  sum(x * 2).backward();
+  CHECK(calls == 1);
+  auto w = counted({2}).requires_grad_();
+  int depth = 0;
+  HookHandle inner;
+  inner = w.register_hook([&](const T&) {
+    if (++depth > 1) return inner.remove();  // inside the call below, which goes on
+    const EnableGrad guard;
+    sum(w * 3).backward();
+  });
+  sum(w * 2).backward();
+  CHECK(depth == 2);
+  CHECK(at(w.grad(), 0) == 5);
+}
+
 TEST_CASE("custom functions with several inputs and outputs") {
   auto a = counted({2}).requires_grad_(), b = counted({2}, 0.5).requires_grad_();
   const auto [s, d] = apply_function(SumAndDifference{}, a, b);

@@ -193,10 +193,16 @@ class Pass {
     }
   }
 
-  void run_hooks(Hook* hook, base::RecordPtr& gradient, bool after) {
-    for (; hook; hook = hook->next)
-      if (hook->after_accumulation == after)
-        if (base::RecordPtr replaced = hook->call(gradient)) gradient = std::move(replaced);
+  static void run_hooks(Hook* first, base::RecordPtr& gradient, bool after) {
+    if (first) call_hooks(first, gradient, after);
+  }
+  /// Hooks may take themselves and each other off: those run that were there at the start, as in PyTorch.
+  [[gnu::noinline]] static void call_hooks(Hook* first, base::RecordPtr& gradient, bool after) {
+    base::PoolVector<base::CountedPtr<Hook>> hooks;
+    for (Hook* h = first; h; h = h->next)
+      if (h->after_accumulation == after) hooks.push_back(base::CountedPtr<Hook>::share(h));
+    for (const auto& hook : hooks)
+      if (base::RecordPtr replaced = hook->call(gradient)) gradient = std::move(replaced);
   }
 
   void keep(Slot& slot, const base::RecordPtr& gradient) {

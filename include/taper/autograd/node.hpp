@@ -80,7 +80,7 @@ class Node {
 
   void destroy() noexcept {
     for (int i = 0; i < input_count_; ++i) inputs_[i].~SlotPtr();
-    while (hooks) delete std::exchange(hooks, hooks->next);
+    release_hooks(hooks);
     const std::size_t bytes = bytes_;
     void* block = block_;
     this->~Node();
@@ -134,7 +134,7 @@ inline void destroy_slot(base::SlotBase* base) noexcept {
   if (producer)
     for (int i = 0; i < producer->output_count_; ++i)
       if (producer->outputs_[i] == s) producer->outputs_[i] = nullptr;
-  while (s->hooks) delete std::exchange(s->hooks, s->hooks->next);
+  release_hooks(s->hooks);
   s->~Slot();
   base::deallocate_object(s, sizeof(Slot));
   if (producer) Node::release(producer);

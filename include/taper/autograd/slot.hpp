@@ -27,8 +27,9 @@ struct GradOps {
 };
 
 /// A function called with a gradient; it may return another in its place. Its memory is the allocator's: an activation
-/// may be given a new one in every step.
+/// may be given a new one in every step. Counted: it may be taken off while it runs.
 struct Hook {
+  base::Atomic<std::int32_t> refs{1};
   static void* operator new(std::size_t bytes) { return base::allocate_object(bytes); }
   static void operator delete(void* p, std::size_t bytes) noexcept { base::deallocate_object(p, bytes); }
   Hook* next = nullptr;
@@ -37,6 +38,14 @@ struct Hook {
   virtual base::RecordPtr call(const base::RecordPtr& gradient) = 0;
   virtual ~Hook() = default;
 };
+inline void retain(Hook* h) noexcept { h->refs.fetch_add(1, std::memory_order_relaxed); }
+inline void release(Hook* h) noexcept {
+  if (h->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete h;
+}
+/// Takes all hooks off a list.
+inline void release_hooks(Hook*& list) noexcept {
+  while (list) release(std::exchange(list, list->next));
+}
 
 /// The gradient side of a tensor that wants a gradient. Leaves keep their accumulated gradient here; for other tensors it
 /// passes through on the way to the node that made them.

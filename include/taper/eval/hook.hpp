@@ -6,7 +6,7 @@
 
 namespace taper::inline TAPER_CODE {
 
-/// Takes a hook off again. The hook stays where the handle is dropped.
+/// Takes a hook off again, also while it runs. The hook stays where the handle is dropped.
 class HookHandle {
  public:
   HookHandle() = default;
@@ -24,7 +24,7 @@ class HookHandle {
       if ((*h)->id == id_) {
         autograd::Hook* dead = *h;
         *h = dead->next;
-        delete dead;
+        release(dead);
         return;
       }
   }
