@@ -339,6 +339,45 @@ TEST_CASE("hooks that register a hook or run a pass of their own") {
   CHECK(at(w.grad(), 0) == 5);
 }
 
+TEST_CASE("a leaf that wants its gradient again has what it had") {
+  using T = Tensor<double, D>;
+  auto w = counted({3}).requires_grad_();
+  int calls = 0;
+  w.register_hook([&](const T&) { ++calls; });
+  const T before = sum(w * w);
+  sum(w * 2).backward();
+  w.requires_grad_(false);
+  CHECK_FALSE(w.requires_grad());
+  CHECK(w.is_leaf());
+  CHECK(at(w.grad(), 0) == 2);
+  CHECK_FALSE((w * 2).eval().requires_grad());
+  w += 0.0;  // no leaf that wants a gradient
+  w.requires_grad_();
+  CHECK(at(w.grad(), 0) == 2);
+  sum(w * 3).backward();
+  CHECK(at(w.grad(), 0) == 5);
+  CHECK(calls == 2);
+
+  auto v = counted({3}).requires_grad_();
+  const T y = sum(v * 2), z = sum(v * 4);
+  v.requires_grad_(false);
+  z.backward();
+  CHECK_FALSE(v.grad().defined());
+  v.requires_grad_();
+  y.backward();
+  CHECK(at(v.grad(), 0) == 2);
+
+  auto u = counted({3}).requires_grad_();
+  const T head = u[Slice{0, 2}];
+  sum(head).backward();
+  u.requires_grad_(false);
+  u *= 2.0;
+  u.requires_grad_();
+  sum(head * u[2]).backward();
+  CHECK(at(u.grad(), 0) == Approx(1 + 0.6));
+  CHECK(at(u.grad(), 2) == Approx(0.2 + 0.4));
+}
+
 TEST_CASE("custom functions with several inputs and outputs") {
   auto a = counted({2}).requires_grad_(), b = counted({2}, 0.5).requires_grad_();
   const auto [s, d] = apply_function(SumAndDifference{}, a, b);

@@ -267,7 +267,7 @@ class Pass {
       if (!flight || !*flight) continue;
       run_hooks(s.hooks, *flight, false);
       keep(s, *flight);
-      if (!options_.accumulate) continue;
+      if (!options_.accumulate || s.frozen) continue;
       base::RecordPtr g = std::move(*flight);
       accumulate(s, std::move(g));
       run_hooks(s.hooks, s.grad, true);

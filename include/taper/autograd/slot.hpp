@@ -59,6 +59,7 @@ struct Slot : base::SlotBase {
   base::Atomic<bool> grad_busy{false};  // a pass is adding to grad
   Hook* hooks = nullptr;
   bool retains = false;
+  bool frozen = false;  // a leaf that wants no gradient for now: what arrives is dropped
   base::AxisOrder order = 0;  // of the tensor, and of the gradients that are made for it
 
   bool is_leaf() const noexcept { return producer == nullptr; }

@@ -166,7 +166,7 @@ RecordPtr evaluate(const Produced<P>& node, const Shape&) {
 inline void check_in_place(const TensorRecord& target) {
   if (!grad_mode()) return;
   for (const TensorRecord* r = &target; r; r = r->link ? r->link->parent : nullptr)
-    if (const autograd::Slot* s = autograd::slot_of(*r); s && s->is_leaf())
+    if (const autograd::Slot* s = autograd::slot_of(*r); s && r->wants_grad && s->is_leaf())
       raise<AutogradError>("in-place", "a leaf that wants a gradient (shape ", r->shape,
                            ") was changed in place: do it inside a NoGrad, or on a clone()");
 }
@@ -189,7 +189,7 @@ void keep_overwritten(autograd::FusedNode& node, const TensorRecord& target) {
     RecordPtr copy = make_dense<D>(saved->dtype, saved->shape);
     if constexpr (on_host<D>) gather(copy->data, saved->data, size_of(saved->dtype), Walk(saved->shape, saved->strides), 0, saved->numel);
     else Accelerator<D>::copy(*saved, *copy);
-    if (autograd::Slot* slot = autograd::slot_of(*saved)) autograd::set_slot(*copy, autograd::SlotPtr::share(slot));
+    if (saved->wants_grad) autograd::set_slot(*copy, autograd::SlotPtr::share(autograd::slot_of(*saved)));
     node.versions()[i] = copy->storage->version.load(std::memory_order_relaxed);
     saved = std::move(copy);
   }

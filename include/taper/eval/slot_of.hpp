@@ -14,15 +14,28 @@ using detail::ViewOp;
 
 inline Slot* slot_of(const TensorRecord& r) noexcept { return static_cast<Slot*>(r.slot); }
 
-/// Replaces a record's slot; the epoch tells its views that theirs is stale.
+/// Tells a record's views that their slots are stale.
+inline void next_epoch(TensorRecord& r) noexcept {
+  const std::atomic_ref epoch(r.epoch);
+  if (r.refs.load(std::memory_order_relaxed) == 1) epoch.store(r.epoch + 1, std::memory_order_relaxed);  // it has no view
+  else epoch.fetch_add(1, std::memory_order_release);
+}
+
+/// Replaces a record's slot.
 inline void set_slot(TensorRecord& r, SlotPtr slot) noexcept {
   if (r.slot) detail::release(r.slot);
   r.wants_grad = static_cast<bool>(slot);
   if (!r.contiguous && slot && slot->refs.load(std::memory_order_relaxed) == 1) slot->order = detail::order_of_strided(r);
   r.slot = slot.detach();
-  const std::atomic_ref epoch(r.epoch);
-  if (r.refs.load(std::memory_order_relaxed) == 1) epoch.store(r.epoch + 1, std::memory_order_relaxed);  // it has no view
-  else epoch.fetch_add(1, std::memory_order_release);
+  next_epoch(r);
+}
+
+/// Whether a leaf that has been one before wants its gradient: its slot, with the gradient and the hooks, stays that of the graphs
+/// that were recorded.
+inline void set_frozen(TensorRecord& r, bool frozen) noexcept {
+  slot_of(r)->frozen = frozen;
+  r.wants_grad = !frozen;
+  next_epoch(r);
 }
 
 /// Backward of a view: the gradient goes back through the inverse view, or into a region of a buffer of zeros.

@@ -44,7 +44,8 @@ Tensor<T, D>& Tensor<T, D>::requires_grad_(bool value) &
     if (autograd::wants_gradient(r) == value) return *this;
     if (!value && !autograd::slot_of(r)->is_leaf())
       detail::raise<AutogradError>("requires_grad_", "only a leaf can stop wanting a gradient: use detach() for the result of an operation");
-    autograd::set_slot(r, value ? autograd::make_slot(detail::grad_ops_of<T, D>(), r.shape) : autograd::SlotPtr());
+    if (r.slot) autograd::set_frozen(r, !value);
+    else autograd::set_slot(r, autograd::make_slot(detail::grad_ops_of<T, D>(), r.shape));
   } else if (value) {
     detail::raise<AutogradError>("requires_grad_", "this program was compiled with TAPER_INFERENCE_ONLY: there are no gradients");
   }
