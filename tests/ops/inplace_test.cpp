@@ -2,8 +2,10 @@
 // Every function that writes in place: the values, the gradient and the history of the function without the underscore.
 // Devices: slow
 #include <taper/core/factory.hpp>
+#include <taper/core/from_blob.hpp>
 #include <taper/core/literal.hpp>
 #include <taper/ops/activation_gated.hpp>
+#include <taper/ops/gather.hpp>
 #include <taper/ops/index.hpp>
 #include <taper/ops/inplace.hpp>
 #include <taper/ops/methods.hpp>
@@ -169,4 +171,31 @@ TEST_CASE("in place through views, and onto what overlaps") {
   CHECK_THROWS_AS(wide += 1.0, ValueError);
   Tensor<double, D> row = zeros<double, D>({3});
   CHECK_THROWS_AS(row += x, ShapeError);
+}
+
+TEST_CASE("in place onto what another tensor over the same foreign memory reads") {
+  const std::int64_t n = 300;  // large enough for blocks
+  Tensor<double, D> memory = arange<double, D>(n * n).view({n, n});
+  const auto adopted = [](Tensor<double, D>& x) { return from_blob<double, D>(static_cast<void*>(x.record().data), x.shape()); };
+  Tensor<double, D> x = adopted(memory);
+  x += adopted(memory).t();  // n i + j + n j + i
+  const Tensor<double, D> i = arange<double, D>(n);
+  check_equal(x, (i.view({n, 1}) + i) * static_cast<double>(n + 1));
+
+  Tensor<double, D> a = arange<double, D>(6), b = arange<double, D>(6), c = arange<double, D>(6);
+  const auto backwards = tensor<std::int64_t, D>({5, 4, 3, 2, 1, 0});
+  index_put_(a, {backwards}, adopted(a));
+  scatter_(b, 0, backwards, adopted(b));
+  scatter_add_(c, 0, backwards, adopted(c));
+  check_equal(a, arange<double, D>(6) * -1.0 + 5.0);
+  check_equal(b, a);
+  check_equal(c, full<double, D>({6}, 5));
+
+  // What backward reads is kept before it is overwritten: y = 2w times the constant 2w.
+  Tensor<double, D> w = irregular({3});
+  w.requires_grad_();
+  Tensor<double, D> y = w * 2.0;
+  y *= adopted(y);
+  sum(y).backward();
+  check_equal(w.grad(), Tensor<double, D>(w.detach() * 4.0));
 }

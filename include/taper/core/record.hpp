@@ -236,9 +236,15 @@ inline std::int64_t extent_bytes(const TensorRecord& r) {
   return (last + 1) * static_cast<std::int64_t>(size_of(r.dtype));
 }
 
+/// True of tensors over one storage, or over storages that share bytes: two may have adopted the same memory.
+TAPER_INLINE bool share_memory(const TensorRecord& x, const TensorRecord& y) {
+  const Storage &a = *x.storage, &b = *y.storage;
+  return &a == &b || (a.data < b.data + b.bytes && b.data < a.data + a.bytes);
+}
+
 /// True where writing `target` while reading `source` could read what was just written.
 inline bool unsafe_overlap(const TensorRecord& target, const TensorRecord& source) {
-  if (target.storage != source.storage || target.numel == 0 || source.numel == 0) return false;
+  if (!share_memory(target, source) || target.numel == 0 || source.numel == 0) return false;
   if (target.data == source.data && target.dtype == source.dtype && target.shape == source.shape && target.strides == source.strides)
     return false;
   const std::byte *a = target.data, *b = source.data;

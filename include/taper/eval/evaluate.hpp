@@ -185,7 +185,7 @@ template <Device D>
 void keep_overwritten(autograd::FusedNode& node, const TensorRecord& target) {
   for (int i = 0; i < node.info.leaves; ++i) {
     RecordPtr& saved = node.saved()[i];
-    if (!saved || saved->storage != target.storage) continue;
+    if (!saved || !share_memory(*saved, target)) continue;
     RecordPtr copy = make_dense<D>(saved->dtype, saved->shape);
     if constexpr (on_host<D>) gather(copy->data, saved->data, size_of(saved->dtype), Walk(saved->shape, saved->strides), 0, saved->numel);
     else Accelerator<D>::copy(*saved, *copy);

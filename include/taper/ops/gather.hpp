@@ -196,7 +196,7 @@ concept SourceOf = ScalarLike<std::remove_cvref_t<V>> || OfOneDType<V, T>;
 /// A source or index in memory that writing to x does not change.
 template <Scalar T, Scalar U, Device D>
 Tensor<U, D> apart_from(const Tensor<T, D>& x, const Tensor<U, D>& read) {
-  return read.record().storage == x.record().storage ? clone(read) : read;
+  return share_memory(read.record(), x.record()) ? clone(read) : read;
 }
 
 }  // namespace detail

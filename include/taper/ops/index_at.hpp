@@ -177,7 +177,7 @@ void index_write_at(std::string_view name, Tensor<T, D> x, const IndexPlan& plan
                     bool accumulate) {
   check_target(name, x, values);
   RecordPtr v = dense_record_on<D>(values.handle());
-  if (v->storage == x.record().storage) v = copy_of_record_on<D>(*v);
+  if (share_memory(*v, x.record())) v = copy_of_record_on<D>(*v);
   if (accumulate) {
     accumulate_at<T, D>(x.record(), plan, v, v->numel == 1);
     record_in_place(name, x, IndexAddBackward<T, D>{plan, values.shape()}, values);
