@@ -64,6 +64,15 @@ struct Remembering {
   Tensor<double, D> backward(const Tensor<double, D>& g) const { return g * 2; }
 };
 
+struct Doubled {
+  Tensor<double, D> forward(const Tensor<double, D>& x) { return x * 2; }
+  Tensor<double, D> backward(const Tensor<double, D>& g) const { return g * 2; }
+};
+struct Exponential {
+  Tensor<double, D> forward(const Tensor<double, D>& x) { return exp(x); }
+  Tensor<double, D> backward(const Tensor<double, D>& g, const Tensor<double, D>& y) const { return g * y; }
+};
+
 }  // namespace
 
 TEST_CASE("gradients accumulate until they are dropped") {
@@ -409,6 +418,17 @@ TEST_CASE("a custom function that returns its argument leaves that as it was") {
   Tensor<double, D> kept;
   CHECK(apply_function(Remembering{&kept}, a).requires_grad());
   CHECK_FALSE(kept.requires_grad());
+}
+
+TEST_CASE("the result of a custom function may be changed in place where its gradient does not read it") {
+  auto w = counted({2}).requires_grad_();
+  Tensor<double, D> y = apply_function(Doubled{}, w);
+  y += 1.0;
+  sum(y).backward();
+  CHECK(at(w.grad(), 0) == 2);
+  Tensor<double, D> z = apply_function(Exponential{}, w);
+  z += 1.0;
+  CHECK_THROWS_WITH(sum(z).backward(), Contains("changed in place"));
 }
 
 TEST_CASE("a checkpoint computes again with the same random numbers") {

@@ -103,7 +103,7 @@ void record_function(F f, std::tuple<Out...>& outputs, const X&... x) {
         std::apply([&](const auto&... out) { return B{std::move(f), tensors, {std::pair(out.shape(), std::type_identity<Out>{})...}}; }, outputs)));
     int i = 0;
     (set_edge(*node.get(), i, x), ...);
-    node->save_output(std::get<0>(outputs).record());
+    if constexpr (BackwardTakesOutput<F, std::tuple_element_t<0, std::tuple<Out...>>, Out...>) node->save_output(std::get<0>(outputs).record());
     int k = 0;
     std::apply(
         [&](auto&... out) {
