@@ -72,6 +72,13 @@ struct Exponential {
   Tensor<double, D> forward(const Tensor<double, D>& x) { return exp(x); }
   Tensor<double, D> backward(const Tensor<double, D>& g, const Tensor<double, D>& y) const { return g * y; }
 };
+/// exp(x) and exp(2 x) / 2: backward reads the first output for both gradients.
+struct Exponentials {
+  std::tuple<Tensor<double, D>, Tensor<double, D>> forward(const Tensor<double, D>& x) {
+    return {Tensor<double, D>(exp(x)), Tensor<double, D>(exp(x * 2) / 2)};
+  }
+  Tensor<double, D> backward(const Tensor<double, D>& g, const Tensor<double, D>& h, const Tensor<double, D>& y) const { return g * y + h * y * y; }
+};
 
 }  // namespace
 
@@ -429,6 +436,14 @@ TEST_CASE("the result of a custom function may be changed in place where its gra
   Tensor<double, D> z = apply_function(Exponential{}, w);
   z += 1.0;
   CHECK_THROWS_WITH(sum(z).backward(), Contains("changed in place"));
+}
+
+TEST_CASE("the first output is differentiated through where only the second is left") {
+  auto w = counted({2}).requires_grad_();
+  const auto second = std::get<1>(apply_function(Exponentials{}, w));
+  const auto g = grad(sum(second), w, {.create_graph = true});
+  CHECK(at(g, 1) == Approx(std::exp(0.4)));
+  CHECK(at(grad(sum(g), w), 1) == Approx(2 * std::exp(0.4)));
 }
 
 TEST_CASE("a checkpoint computes again with the same random numbers") {

@@ -109,7 +109,7 @@ class Pass {
   base::RecordPtr gradient(const Node& node, int i = 0) const { return base::RecordPtr::share(arrived(node, i)); }
   /// The same for the length of the node's backward.
   base::TensorRecord* arrived(const Node& node, int i = 0) const {
-    Slot* s = node.output(i);
+    Slot* s = output(node, i);
     const base::RecordPtr* flight = s ? find(*s) : nullptr;
     return flight ? flight->get() : nullptr;
   }
@@ -162,12 +162,21 @@ class Pass {
   }
   const base::RecordPtr* find(Slot& slot) const { return const_cast<Pass*>(this)->find(slot); }
 
+  /// Output i of a node that is in the pass. Of several only those that a gradient has reached, which the pass's roots keep alive: null
+  /// in place of the others.
+  Slot* output(const Node& node, int i) const {
+    if (node.output_count() == 1) [[likely]] return node.output(0);
+    const std::lock_guard lock(outputs_mutex());
+    Slot* s = node.output(i);
+    return s && find(*s) ? s : nullptr;
+  }
+
   /// The place for a slot's gradient; at its first use the slot's producer is queued.
   base::RecordPtr& flight_of(const SlotPtr& slot) {
     if (base::RecordPtr* there = find(*slot)) return *there;
     bool queued = false;
     if (Node* n = slot->producer) {
-      for (int i = 0; i < n->output_count() && !queued; ++i) queued = n->output(i) && n->output(i) != slot.get() && find(*n->output(i));
+      for (int i = 0; n->output_count() > 1 && i < n->output_count() && !queued; ++i) queued = output(*n, i) != nullptr;
       if (!queued) {
         heap_.push_back(n);
         std::push_heap(heap_.begin(), heap_.end(), shallower);
@@ -213,7 +222,7 @@ class Pass {
 
   void step(Node& node) {
     for (int i = 0; i < node.output_count(); ++i) {
-      Slot* s = node.output(i);
+      Slot* s = output(node, i);
       base::RecordPtr* flight = s ? find(*s) : nullptr;
       if (!flight || !*flight) continue;
       run_hooks(s->hooks, *flight, false);
@@ -234,14 +243,14 @@ class Pass {
     }
     // This node's outputs have passed their gradient on: free it before the next one allocates.
     for (int i = 0; i < node.output_count(); ++i)
-      if (Slot* s = node.output(i)) clear_flight(*s);
+      if (Slot* s = output(node, i)) clear_flight(*s);
   }
 
   /// Anomaly mode: a NaN that arrives from clean gradients is named where it was made.
   void inspect(Node& node) {
     for (int i = 0; i < node.output_count(); ++i)
-      if (const Slot* s = node.output(i))
-        if (const base::RecordPtr* g = find(*node.output(i)); g && *g && s->ops->has_nan(**g)) return;
+      if (Slot* s = output(node, i))
+        if (const base::RecordPtr* g = find(*s); g && *g && s->ops->has_nan(**g)) return;
     for (int i = 0; i < node.input_count(); ++i) {
       const SlotPtr& s = node.input(i);
       const base::RecordPtr* g = s ? find(*s) : nullptr;

@@ -4,6 +4,7 @@
 
 #include <taper/autograd/slot.hpp>
 
+#include <mutex>
 #include <string_view>
 
 namespace taper::inline TAPER_ABI::tape {
@@ -37,6 +38,7 @@ class Node {
   TAPER_INLINE int input_count() const noexcept { return input_count_; }
   TAPER_INLINE const SlotPtr& input(int i) const noexcept { return inputs_[i]; }
   TAPER_INLINE int output_count() const noexcept { return output_count_; }
+  /// Of a node with several outputs, which others may drop, to be read under outputs_mutex().
   TAPER_INLINE Slot* output(int i) const noexcept { return outputs_[i]; }
   std::uint64_t depth() const noexcept { return depth_; }
 
@@ -128,12 +130,24 @@ std::byte* extra_of(N* node) {
   return reinterpret_cast<std::byte*>(node) + head + lists;
 }
 
+/// Held where the outputs of a node with several are looked at: a thread may drop one while another's pass goes through the rest.
+inline std::mutex& outputs_mutex() {
+  static auto* mutex = new std::mutex;  // outlives every static
+  return *mutex;
+}
+
 inline void destroy_slot(base::SlotBase* base) noexcept {
   auto* s = static_cast<Slot*>(base);
   Node* producer = s->producer;
-  if (producer)
+  if (producer) {
+    std::unique_lock<std::mutex> lock;
+    if (producer->output_count_ > 1) [[unlikely]] {
+      lock = std::unique_lock(outputs_mutex());
+      if (s->refs.load(std::memory_order_acquire) > 1 && s->refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;  // share_output took it
+    }
     for (int i = 0; i < producer->output_count_; ++i)
       if (producer->outputs_[i] == s) producer->outputs_[i] = nullptr;
+  }
   release_hooks(s->hooks);
   s->~Slot();
   base::deallocate_object(s, sizeof(Slot));
@@ -155,6 +169,14 @@ inline SlotPtr make_output(Node* node, int index, const GradOps* ops, const Shap
   s->producer = node;
   node->outputs_[index] = s.get();
   return s;
+}
+
+/// A handle to output 0 of a node that runs; made anew where its tensor is gone, which others of a node's outputs may outlive.
+inline SlotPtr share_output(Node& node, const GradOps* ops, const Shape& shape) {
+  if (node.output_count() == 1) return SlotPtr::share(node.output(0));
+  const std::lock_guard lock(outputs_mutex());
+  if (Slot* s = node.output(0); s && s->refs.load(std::memory_order_acquire) > 0) return SlotPtr::share(s);
+  return make_output(&node, 0, ops, shape);
 }
 
 /// A counted handle to a node.

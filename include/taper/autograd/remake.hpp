@@ -32,7 +32,7 @@ inline base::RecordPtr remade_output(Node& node, bool keep) {
 /// True of a tensor that is, untouched, the output of a node that makes it again.
 inline Remakes remakes(const base::TensorRecord& r) noexcept {
   const auto* slot = static_cast<const Slot*>(r.slot);
-  if (keep_results || !slot || r.link || r.numel < least_remade || !r.contiguous || !slot->producer || slot->producer->output(0) != slot ||
+  if (keep_results || !slot || r.link || r.numel < least_remade || !r.contiguous || !slot->producer || slot->producer->output_count() != 1 ||
       r.storage->version.load(std::memory_order_relaxed) != 0)
     return Remakes::no;
   return slot->producer->remakes();

@@ -32,7 +32,7 @@ namespace autograd {
 /// What a backward functor works with: the outputs' gradients, the inputs that want one, where to hand them.
 class BackwardContext {
  public:
-  BackwardContext(const Node& node, Pass& pass, const RecordPtr* saved_output) : node_(node), pass_(pass), saved_output_(saved_output) {}
+  BackwardContext(Node& node, Pass& pass, const RecordPtr* saved_output) : node_(node), pass_(pass), saved_output_(saved_output) {}
 
   /// The gradient that arrived at output i; undefined where none did.
   template <Scalar T, Device D = Cpu>
@@ -58,7 +58,7 @@ class BackwardContext {
     const RecordPtr& y = *saved_output_;
     if (!pass_.create_graph()) return Tensor<T, D>(y);
     RecordPtr alias = detail::make_alias(*y, detail::geometry_of(*y));
-    set_slot(*alias, SlotPtr::share(node_.output(0)));
+    set_slot(*alias, share_output(node_, detail::grad_ops_of<T, D>(), alias->shape));
     return Tensor<T, D>(alias);
   }
   /// True where the gradients handed on must themselves be differentiable.
@@ -75,7 +75,7 @@ class BackwardContext {
     pass_.add(node_.input(i), RecordPtr::share(&gradient));
   }
 
-  const Node& node_;
+  Node& node_;
   Pass& pass_;
   const RecordPtr* saved_output_;
 };
