@@ -25,11 +25,13 @@
 #include <taper/nn/layers/rnn_cell.hpp>
 #include <taper/nn/layers/softmax.hpp>
 #include <taper/nn/layers/upsample.hpp>
+#include <taper/nn/lost_state.hpp>
 #include <taper/nn/module.hpp>
 #include <taper/nn/observe.hpp>
 #include <taper/nn/parameter.hpp>
 #include <taper/nn/parameter_vector.hpp>
 #include <taper/nn/parameters.hpp>
+#include <taper/nn/parts.hpp>
 #include <taper/nn/print.hpp>
 #include <taper/nn/reflect.hpp>
 #include <taper/nn/reflect/aggregate.hpp>

@@ -9,11 +9,18 @@
 #include <taper/nn/layers/dropout.hpp>
 #include <taper/nn/layers/flatten.hpp>
 #include <taper/nn/layers/linear.hpp>
+#include <taper/nn/parameters.hpp>
 #include <taper/nn/save.hpp>
 #include <taper/nn/sequential.hpp>
 #include <taper/ops/pool.hpp>
 
 #include <filesystem>
+#include <functional>
+#include <mutex>
+#include <random>
+#include <set>
+#include <unordered_map>
+#include <variant>
 
 #include <unistd.h>
 
@@ -46,6 +53,80 @@ std::vector<std::string> names(const M& module) {
   nn::for_each_state(module, [&](const std::string& name, const auto&) { out.push_back(name); });
   return out;
 }
+
+/// Classes that cannot be reflected, and have no parts: all of these may stand in a module.
+class Vocabulary {
+ public:
+  explicit Vocabulary(int n) : n_(n) {}
+  std::vector<int> operator()(const std::string& text) const { return {n_, static_cast<int>(text.size())}; }
+  std::size_t forward() const { return words_.size(); }
+
+ private:
+  int n_;
+  std::unordered_map<std::string, int> words_;
+};
+class ByName {
+ public:
+  explicit ByName(bool reverse) : reverse_(reverse) {}
+  bool operator()(int a, int b) const { return (a < b) != reverse_; }
+
+ private:
+  bool reverse_;
+};
+class Settings {
+ public:
+  explicit Settings(double rate) : rate(rate) {}
+  double rate;
+  char name[8] = "";
+};
+struct Names {
+  std::string all[2];
+};
+/// What its author keeps out of the module.
+class Declared {
+ public:
+  explicit Declared(int n) : hidden(n, n) {}
+  auto operator()(const Tensor<double, D>& x) const { return hidden(x); }
+  Linear hidden;
+  using members = nn::Members<>;
+};
+class Later;
+template <class T>
+struct Handle {
+  explicit Handle(T* p) : object(p) {}
+  T* object;
+};
+enum class Colour { red };
+struct Many {
+  Vocabulary vocabulary{3};
+  Settings settings{0.5};
+  Names names;
+  Declared declared{2};
+  std::set<int, ByName> sorted{ByName(true)};
+  std::string text;
+  std::vector<std::string> texts;
+  std::vector<bool> flags;
+  std::optional<double> scale;
+  std::unordered_map<int, std::vector<double>> table;
+  std::map<int, double, std::greater<>> counts;
+  std::variant<int, std::string> choice;
+  std::shared_ptr<std::string> shared;
+  std::shared_ptr<Later> later;
+  std::weak_ptr<Linear> watched;
+  Handle<Linear> handle{nullptr};
+  Linear* pointer = nullptr;
+  std::vector<Linear*> pointers;
+  std::vector<Linear>::iterator at;
+  std::function<Tensor<double, D>(const Tensor<double, D>&)> f;
+  std::mt19937 engine;
+  std::uniform_real_distribution<double> chance;
+  std::unique_ptr<std::mutex> mutex;
+  Colour colour = Colour::red;
+  Shape shape;
+  PadMode mode = PadMode::constant;
+  nn::Linear<double, D> (*maker)() = nullptr;
+  Linear fc{2, 2};
+};
 
 }  // namespace
 
@@ -175,4 +256,18 @@ TEST_CASE("freezing a part leaves it without gradients") {
   CHECK(!net.get<0>().weight.grad().defined());
   CHECK(net.get<2>().weight.grad().defined());
   CHECK(nn::parameter_count(net) == 2 * 3 + 3 + 3 + 1);
+}
+
+TEST_CASE("what holds no state may be of any class") {
+  Many net;
+  CHECK(names(net) == std::vector<std::string>{"fc.weight", "fc.bias"});
+  CHECK(parameters(net).size() == 2);
+  nn::eval(net);
+  const int power = 2;
+  const double factor = 3;
+  const nn::Sequential chain{Linear{2, 2}, [](const auto& x) { return relu(x); }, [=](const auto& x) { return pow(x, power) * factor; },
+                             std::bind_front([](double a, const Tensor<double, D>& x) { return eval(x * a); }, 2.0),
+                             std::function<Tensor<double, D>(Tensor<double, D>)>([](Tensor<double, D> x) { return x; })};
+  CHECK(names(chain) == std::vector<std::string>{"0.weight", "0.bias"});
+  CHECK(chain(ones<double, D>({1, 2})).shape() == Shape{1, 2});
 }

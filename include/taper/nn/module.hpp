@@ -2,120 +2,14 @@
 // The Module concept, and the one visit of a module's parameters, buffers, modes and submodules that everything uses.
 #pragma once
 
-#include <taper/nn/in_place.hpp>
-#include <taper/nn/parameter.hpp>
-#include <taper/nn/reflect.hpp>
+#include <taper/nn/lost_state.hpp>
 
-#include <array>
-#include <map>
-#include <memory>
-#include <optional>
 #include <string>
-#include <tuple>
-#include <vector>
 
 namespace taper::inline TAPER_CODE {
 
 namespace detail {
 
-template <class X>
-inline constexpr bool is_parameter = false;
-template <class T, class D>
-inline constexpr bool is_parameter<nn::Parameter<T, D>> = true;
-template <class X>
-inline constexpr bool is_buffer = false;
-template <class T, class D>
-inline constexpr bool is_buffer<nn::Buffer<T, D>> = true;
-
-template <class X>
-inline constexpr bool is_list = false;
-template <class T, class A>
-inline constexpr bool is_list<std::vector<T, A>> = true;
-template <class T, std::size_t N>
-inline constexpr bool is_list<std::array<T, N>> = true;
-template <class C>
-inline constexpr bool is_list<InPlace<C>> = is_list<C>;
-template <class X>
-inline constexpr bool is_pointer_like = false;
-template <class T>
-inline constexpr bool is_pointer_like<std::optional<T>> = true;
-template <class T, class Del>
-inline constexpr bool is_pointer_like<std::unique_ptr<T, Del>> = true;
-template <class X>
-inline constexpr bool is_string_map = false;
-template <class T, class C, class A>
-inline constexpr bool is_string_map<std::map<std::string, T, C, A>> = true;
-/// A map that keeps the order in which it was filled.
-template <class T>
-struct NamedList {
-  using mapped_type = T;
-  std::vector<std::pair<std::string, T>> items;
-
-  const T* find(std::string_view name) const {
-    for (const auto& [key, value] : items)
-      if (key == name) return &value;
-    return nullptr;
-  }
-  template <class... Args>
-  T& emplace(std::string name, Args&&... args) {
-    return items.emplace_back(std::piecewise_construct, std::forward_as_tuple(std::move(name)), std::forward_as_tuple(std::forward<Args>(args)...)).second;
-  }
-  auto begin() { return items.begin(); }
-  auto end() { return items.end(); }
-  auto begin() const { return items.begin(); }
-  auto end() const { return items.end(); }
-};
-template <class T>
-inline constexpr bool is_string_map<NamedList<T>> = true;
-template <class C>
-inline constexpr bool is_string_map<InPlace<C>> = is_string_map<C>;
-template <class X>
-inline constexpr bool is_tuple = false;
-template <class... T>
-inline constexpr bool is_tuple<std::tuple<T...>> = true;
-template <class A, class B>
-inline constexpr bool is_tuple<std::pair<A, B>> = true;
-
-struct CallFallback {
-  void operator()();
-};
-template <class T>
-struct CallProbe : T, CallFallback {};
-/// True where a class has a call operator, a template or overloaded one included: its name is then ambiguous in the probe.
-template <class T>
-concept HasCallOperator = std::is_class_v<T> && !std::is_final_v<T> && !requires { &CallProbe<T>::operator(); };
-
-template <class X>
-consteval bool holds_state();
-
-template <class... F>
-consteval bool any_holds_state(FieldTypes<F...>) {
-  return (holds_state<std::remove_const_t<F>>() || ...);
-}
-
-/// True of types that have parameters, buffers, modes or modules somewhere inside.
-template <class X>
-consteval bool holds_state() {
-  if constexpr (is_parameter<X> || is_buffer<X> || std::same_as<X, nn::Mode>) return true;
-  else if constexpr (TensorLike<X>) return false;
-  else if constexpr (is_list<X>) return holds_state<typename X::value_type>();
-  else if constexpr (is_pointer_like<X>) return holds_state<std::remove_cvref_t<decltype(*std::declval<X&>())>>();
-  else if constexpr (is_string_map<X>) return holds_state<typename X::mapped_type>();
-  else if constexpr (is_tuple<X>)
-    return []<std::size_t... I>(std::index_sequence<I...>) { return (holds_state<std::tuple_element_t<I, X>>() || ...); }(
-        std::make_index_sequence<std::tuple_size_v<X>>{});
-  else if constexpr (nn::Reflected<X>) return HasCallOperator<X> || any_holds_state(field_types<X>{});
-  else return false;
-}
-
-template <class X>
-concept VisitableModule = std::is_class_v<X> && !TensorLike<X> && !is_list<X> && !is_pointer_like<X> && !is_string_map<X> &&
-                          !is_tuple<X> && nn::Reflected<X>;
-
-template <class... F>
-consteval bool none_is_bare_tensor(FieldTypes<F...>) {
-  return !((TensorHandle<F> && !is_parameter<std::remove_const_t<F>> && !is_buffer<std::remove_const_t<F>>) || ...);
-}
 template <class M>
 concept HasNoBareTensorUseParameterOrBuffer = none_is_bare_tensor(field_types<M>{});
 
@@ -148,7 +42,8 @@ struct Visitor {
   void leave(const std::string&, M&) {}
 };
 
-/// Visits everything in a module, in the order of its fields.
+/// Visits everything in a module, in the order of its fields. A part that holds parameters, buffers or modes out of a visit's
+/// reach does not compile; only what a closure captures is passed over.
 template <class M, class V>
 void visit(M& module, V&& visitor);
 
@@ -187,7 +82,7 @@ void visit_value(Path& path, X& x, V& visitor) {
   } else if constexpr (TensorLike<U>) {
     static_assert(!TensorLike<U>, "a module's tensor must be an nn::Parameter (trained) or an nn::Buffer (not trained), not a bare Tensor");
   } else if constexpr (!holds_state<U>()) {
-    return;
+    refuse_lost_state<true, U>();
   } else if constexpr (is_list<U>) {
     for (std::size_t i = 0; i < x.size(); ++i) {
       const std::size_t before = path.push(concat(i));

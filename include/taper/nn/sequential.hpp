@@ -9,7 +9,7 @@
 namespace taper::inline TAPER_CODE::nn {
 
 /// Calls its modules one after another. Anything callable may be one; rvalues are passed on, so that pointwise neighbours
-/// fuse. Children are named 0, 1, 2, ... as in PyTorch.
+/// fuse. Children are named 0, 1, 2, ... as in PyTorch. What a lambda captures is no part of the model.
 template <class... M>
 class Sequential {
  public:
