@@ -82,6 +82,30 @@ class Settings {
 struct Names {
   std::string all[2];
 };
+/// Read by operator() as matrices of other libraries are, drawn from as their distributions.
+class Grid {
+ public:
+  using value_type = double;
+  Grid(int rows, int columns) : columns_(columns), data_(static_cast<std::size_t>(rows * columns)) {}
+  double& operator()(int i) { return data_[static_cast<std::size_t>(i)]; }
+  double& operator()(int i, int j) { return data_[static_cast<std::size_t>(i * columns_ + j)]; }
+
+ private:
+  int columns_;
+  std::vector<double> data_;
+};
+class Dice {
+ public:
+  using result_type = int;
+  explicit Dice(int sides) : sides_(sides) {}
+  template <class G>
+  int operator()(G& g) const {
+    return static_cast<int>(g() % static_cast<unsigned>(sides_));
+  }
+
+ private:
+  int sides_;
+};
 /// What its author keeps out of the module.
 class Declared {
  public:
@@ -100,6 +124,8 @@ enum class Colour { red };
 struct Many {
   Vocabulary vocabulary{3};
   Settings settings{0.5};
+  Grid grid{2, 2};
+  Dice dice{6};
   Names names;
   Declared declared{2};
   std::set<int, ByName> sorted{ByName(true)};

@@ -22,11 +22,14 @@ inline constexpr bool takes_tensor<R (C::*)(A...) noexcept(N)> = (TensorLike<A> 
 template <class C, class R, class... A, bool N>
 inline constexpr bool takes_tensor<R (C::*)(A...) const noexcept(N)> = (TensorLike<A> || ...);
 
+/// What other libraries read or draw by operator(): their matrices say what they hold, their distributions what they give.
+template <class X>
+concept OfNumbers = requires { typename X::value_type; } || requires { typename X::result_type; };
 /// operator() or forward() takes a tensor. An operator() that is a template or overloaded has no one type, and counts.
 template <class X>
 concept RunsOnTensors = requires { requires takes_tensor<decltype(&X::operator())>; } ||
                         requires { requires takes_tensor<decltype(&X::forward)>; } ||
-                        (HasCallOperator<X> && !requires { &X::operator(); });
+                        (HasCallOperator<X> && !OfNumbers<X> && !requires { &X::operator(); });
 
 /// Every compiler's name of a closure has "lambda" in it. Its captures are out of reach: they are its author's matter.
 template <class X>
