@@ -2,6 +2,7 @@
 // Normalisation against PyTorch's goldens and central differences.
 // Devices
 #include <taper/core/factory.hpp>
+#include <taper/core/literal.hpp>
 #include <taper/ops/layer_norm.hpp>
 
 #include "tests/ops/golden_case.hpp"
@@ -69,6 +70,19 @@ TEST_CASE("norms meet central differences, also of second order") {
                   [](const auto& x) { return layer_norm(x[0], {2, 2}, x[1], x[2], 0.01); });
   check_gradients({irregular({2, 4, 3}), irregular({4}, 2), irregular({4}, 3)}, [](const auto& x) { return group_norm(x[0], 2, x[1], x[2], 0.01); });
   check_gradients({irregular({3, 4}), irregular({4}, 2)}, [](const auto& x) { return rms_norm(x[0], {4}, x[1], 0.01); });
+}
+
+// PyTorch's in double, rounded; squares are past float16's largest number. Without an eps it takes float's.
+TEST_CASE("rms_norm of 16-bit floats is rounded once") {
+  const auto near = [](const auto& y, const Tensor<double>& wanted) { check_close(device::back(y), wanted, 0x1p-10, 0); };
+  const auto x = device::there(tensor<float16>({{300, -200, 100, 50}})).requires_grad_(), w = device::there(tensor<float16>({1, 2, 0.5, -1})).requires_grad_();
+  const auto y = rms_norm(x, {4}, w);
+  near(y, tensor<double>({{1.5894388066929814, -2.1192517422573087, 0.2649064677821636, -0.2649064677821636}}));
+  y.backward(device::there(tensor<float16>({{1, 2, 3, 4}})));
+  near(x.grad(), tensor<double>({{0.011432805283485812, 0.017102733470678057, 0.009992086009412421, -0.02017007143459933}}));
+  near(w.grad(), tensor<double>({1.5894388066929814, -2.1192517422573087, 1.5894388066929817, 1.0596258711286544}));
+  near(rms_norm(device::there(full<float16>({1, 4}, 1e-3)), {4}), full<double>({1, 4}, 0.9453));
+  near(rms_norm(device::there(full<bfloat16>({1, 4}, 0.01)), {4}), full<double>({1, 4}, 1));
 }
 
 TEST_CASE("group_norm and rms_norm follow their formulas") {

@@ -257,6 +257,29 @@ TEST_CASE("sums and products of integers wrap") {
   CHECK(device::at(sum(device::there(tensor<std::int8_t>({-100, -100}))), 0) == -200);
 }
 
+// What float16 holds is the double result rounded, though squares and sums on the way are past its largest number. PyTorch's doubles.
+TEST_CASE("reductions of 16-bit floats are rounded once") {
+  const auto check = [](const auto& y, double wanted, double epsilon = 0x1p-11) {
+    CHECK(static_cast<double>(static_cast<float>(device::at(y, 0))) == Approx(wanted).epsilon(epsilon));
+  };
+  const auto thousands = device::there(full<float16>({10}, 1000)), hundreds = device::there(full<float16>({50}, 100));
+  check(norm(thousands), 3162.2776601683795);
+  check(norm(thousands, 1.5), 4641.588833612776);
+  check(norm(thousands, 4), 1778.2794100389228);
+  check(norm(thousands, -2), 316.2277660168379);
+  check(norm(hundreds, 3), 368.40314986403854);
+  check(logsumexp(device::there(zeros<float16>({70'000}))), std::log(70'000.));
+  const auto x = device::there(cast<float16>(arange<float>(20'000) % 200.f - 100.f).eval()).requires_grad_();
+  check(var(x), 3333.4166708335415);
+  check(taper::std(x), 57.73574863837432);
+  check(taper::std(device::there(cast<float16>(arange<float>(2'000) % 2.f * 1000.f).eval())), 500.1250469);
+  sum(var(x)).backward();
+  check(x.grad(), -0.0099504975);
+  const auto h = device::there(full<float16>({50}, 100)).requires_grad_();
+  sum(norm(h, 3)).backward();
+  check(h.grad(), 0.07368062997280778, 0x1p-9);  // of a norm that was rounded
+}
+
 TEST_CASE("what a reduction cannot do is named") {
   const Tensor<double> x = zeros<double>({2, 0});
   CHECK_THROWS_WITH(sum(x, 2), StartsWith("[sum]"));

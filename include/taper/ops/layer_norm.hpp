@@ -2,6 +2,7 @@
 // Normalisation within a sample: layer_norm over the last axes, group_norm, rms_norm.
 #pragma once
 
+#include <taper/ops/cast.hpp>
 #include <taper/ops/norm.hpp>
 
 namespace taper::inline TAPER_CODE {
@@ -134,12 +135,13 @@ tensor_t<X> group_norm(X&& x, std::int64_t num_groups, const std::type_identity_
   return normal;
 }
 
-/// x / sqrt(mean x^2 + eps) weight over the last axes, whose sizes are normalized_shape. eps is T's epsilon where none is
-/// given. Shapes: as layer_norm.
+/// x / sqrt(mean x^2 + eps) weight over the last axes, whose sizes are normalized_shape. eps is the epsilon of the type that T
+/// computes in where none is given, as PyTorch's. Shapes: as layer_norm.
 template <TensorLike X>
   requires Floating<value_t<X>>
 tensor_t<X> rms_norm(X&& x, const Shape& normalized_shape, const std::type_identity_t<tensor_t<X>>& weight = {}, std::optional<double> eps = {}) {
   using T = value_t<X>;
+  using C = compute_t<T>;
   const tensor_t<X> input = eval(std::forward<X>(x));
   const int lead = input.dim() - normalized_shape.size();
   bool ends = lead >= 0 && !normalized_shape.empty();
@@ -151,10 +153,10 @@ tensor_t<X> rms_norm(X&& x, const Shape& normalized_shape, const std::type_ident
   if (!ends) detail::raise<ShapeError>("rms_norm", "x ", input.shape(), " must end in normalized_shape ", normalized_shape);
   if (weight.defined() && !(weight.shape() == normalized_shape))
     detail::raise<ShapeError>("rms_norm", "weight ", weight.shape(), " must have normalized_shape ", normalized_shape);
-  const double epsilon = eps ? *eps : static_cast<double>(std::numeric_limits<T>::epsilon());
-  const tensor_t<X> scale = rsqrt(mean(square(input), axes, true) + epsilon);
-  if (weight.defined()) return input * scale * weight;
-  return input * scale;
+  const double epsilon = eps ? *eps : static_cast<double>(std::numeric_limits<C>::epsilon());
+  const Tensor<C, device_t<X>> scale = rsqrt(mean(square(detail::computed(input)), axes, true) + epsilon);
+  if (weight.defined()) return detail::rounded<T>(input * scale * weight);
+  return detail::rounded<T>(input * scale);
 }
 
 TAPER_REFUSE_NOT_FLOATING(layer_norm)

@@ -333,8 +333,8 @@ tensor_t<X> norm(X&& x, double p = 2, const Axes& axes = {}, bool keepdim = fals
     if (p == 0) out = cast<T>(sum(t != T(0), axes, keepdim));
     else if (p == infinity) out = amax(abs(t), axes, keepdim);
     else if (p == -infinity) out = amin(abs(t), axes, keepdim);
-    else if (p == 2) out = sqrt(sum(square(t), axes, keepdim));
-    else out = pow(sum(pow(abs(t), p), axes, keepdim), 1 / p);
+    else if (p == 2) out = detail::rounded<T>(sqrt(sum(square(detail::computed(t)), axes, keepdim)));
+    else out = detail::rounded<T>(pow(sum(pow(abs(detail::computed(t)), p), axes, keepdim), 1 / p));
   }
   auto backward = [t = Saved<T, D>(t), reduced, axes, p](const autograd::BackwardContext& ctx) {
     if (p == 0) return;  // a count: nothing flows
@@ -369,7 +369,7 @@ tensor_t<X> logsumexp(X&& x, const Axes& axes = {}, bool keepdim = false) {
     } else {
       const Tensor<T, D> top = amax(t, axes, true);
       const Tensor<T, D> shift = where(isinf(top), T(0), top);
-      out = log(sum(exp(t - shift), axes, keepdim)) + reshape(shift, reduced.result);
+      out = detail::rounded<T>(log(sum(exp(detail::computed(t) - shift), axes, keepdim)) + reshape(shift, reduced.result));
     }
   }
   auto backward = [t = Saved<T, D>(t), reduced](const autograd::BackwardContext& ctx) {
