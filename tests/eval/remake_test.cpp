@@ -205,3 +205,16 @@ TEST_CASE("several threads may ask for a result again") {
   check_same(got[0], expected);
   check_same(got[1], expected);
 }
+
+TEST_CASE("several threads may go through what is made again for its own gradient") {
+  manual_seed(6);
+  const nn::Linear<float, D> trunk{64, 128}, head{128, 3};
+  const Tensor<float, D> y = relu(layer_norm(trunk(randn<float, D>({300, 64})), {128})), first = sum(head(y)), second = sum(square(head(y)));
+  const auto run = [&](const Tensor<float, D>& loss) { return grad(loss, Tensors{trunk.weight, head.weight}, {.retain_graph = true}); };
+  Tensors got[2];
+  std::thread other([&] { got[1] = run(second); });
+  got[0] = run(first);
+  other.join();
+  check_same(got[0], run(first));
+  check_same(got[1], run(second));
+}

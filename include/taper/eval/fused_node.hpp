@@ -19,8 +19,8 @@ namespace taper::inline TAPER_CODE::detail {
 /// How an expression is replayed op by op, each op recorded: for create_graph and for naming the op in anomaly mode.
 struct GraphOps {
   std::string_view (*name)();
-  void (*backward)(autograd::FusedNode& node, autograd::Pass& pass, const RecordPtr& gradient);
-  void (*explain_nan)(autograd::FusedNode& node, const RecordPtr& gradient);
+  void (*backward)(autograd::FusedNode& node, autograd::Pass& pass, const RecordPtr& gradient, const RecordPtr& output);
+  void (*explain_nan)(autograd::FusedNode& node, const RecordPtr& gradient, const RecordPtr& output);
 };
 
 }  // namespace taper::inline TAPER_CODE::detail
@@ -144,24 +144,23 @@ class FusedNode final : public Node {
   void backward(Pass& pass) override {
     TensorRecord* arrived = pass.arrived(*this);
     if (!arrived) return;
-    if (from_kept && reads_output) {
-      const std::lock_guard lock(remake_mutex());
-      output = remade_output(*this, true);
-      output_version = output->storage->version.load(std::memory_order_relaxed);
-    }
+    RecordPtr made;  // this pass's own: others may go through the node at the same time
+    if (from_kept && reads_output) made = remade_output(*this, true);
+    const RecordPtr& y = made ? made : output;
     check_saved();
-    if (info.device && !pass.create_graph()) return run_on_device(pass, *arrived);
-    if (!pass.create_graph() && run_small_kernel(pass, *arrived)) return;
-    if (factor == 1 && !pass.create_graph()) return run_kernel(pass, *arrived);
+    if (info.device && !pass.create_graph()) return run_on_device(pass, *arrived, y.get());
+    if (!pass.create_graph() && run_small_kernel(pass, *arrived, y.get())) return;
+    if (factor == 1 && !pass.create_graph()) return run_kernel(pass, *arrived, y.get());
     RecordPtr g = RecordPtr::share(arrived);
     if (factor != 1) g = this->Node::output(0)->ops->scale(g, factor);
-    if (pass.create_graph()) info.graph().backward(*this, pass, g);
-    else run_kernel(pass, *g);
+    if (pass.create_graph()) info.graph().backward(*this, pass, g, y);
+    else run_kernel(pass, *g, y.get());
   }
 
   void explain_nan(Pass& pass) override {
     if (!info.graph) return;
-    if (RecordPtr g = pass.gradient(*this)) info.graph().explain_nan(*this, factor == 1 ? g : this->Node::output(0)->ops->scale(g, factor));
+    const RecordPtr g = pass.gradient(*this), y = from_kept && reads_output ? remade_output(*this, true) : output;
+    if (g) info.graph().explain_nan(*this, factor == 1 ? g : this->Node::output(0)->ops->scale(g, factor), y);
   }
 
   /// The strides of the result's gradient at the iteration space: 0 along summed axes.
@@ -193,12 +192,12 @@ class FusedNode final : public Node {
 
   /// One kernel for the leaves that keep the shape, one for each that was broadcast: it sums what it computes, and nothing of
   /// the shape's size lies between.
-  void run_on_device(Pass& pass, const TensorRecord& g) {
+  void run_on_device(Pass& pass, const TensorRecord& g, const TensorRecord* y) {
     const int n = info.leaves;
     detail::DeviceOperands operands(info, n + 2, g);
     for (int i = 0; i < n; ++i)
       if (saved()[i]) operands.set(i, *saved()[i], shape);
-    if (output) operands.set(n, *output, shape);
+    if (y) operands.set(n, *y, shape);
     operands[n + 1] = {g.data, gradient_strides(g)};
     const detail::AxisOrder order = gradient_order();
     std::uint64_t adds = 0, broadcast = 0;
@@ -252,7 +251,7 @@ class FusedNode final : public Node {
   }
 
   /// The short way: everything dense or one element, nothing broadcast.
-  bool run_small_kernel(Pass& pass, const TensorRecord& g) {
+  bool run_small_kernel(Pass& pass, const TensorRecord& g, const TensorRecord* y) {
     const int n = info.leaves;
     const std::int64_t elements = shape.numel();
     if (elements == 0 || elements > detail::small_elements || 3 * n + 2 > detail::small_operands) return false;
@@ -267,7 +266,7 @@ class FusedNode final : public Node {
       if (saved()[i] && !detail::small_operand(operands[i], *saved()[i], size_of(type), shape)) return false;
     }
     nothing(operands[n], size_of(info.result));
-    if (output && !detail::small_operand(operands[n], *output, size_of(info.result), shape)) return false;
+    if (y && !detail::small_operand(operands[n], *y, size_of(info.result), shape)) return false;
     if (!detail::small_operand(operands[n + 1], g, size_of(info.result), shape)) return false;
     alignas(8) std::byte scaled[8];
     if (factor != 1) {
@@ -299,7 +298,7 @@ class FusedNode final : public Node {
     return 0;
   }
 
-  void run_kernel(Pass& pass, const TensorRecord& g) {
+  void run_kernel(Pass& pass, const TensorRecord& g, const TensorRecord* y) {
     const int n = info.leaves;
     detail::LazyArray<MapOperand, detail::max_inputs> in_memory;
     detail::LazyArray<MapOutput, 64> out_memory;
@@ -320,9 +319,9 @@ class FusedNode final : public Node {
       in[i].strides = r->shape == shape ? r->strides : detail::broadcast_strides(r->shape, r->strides, shape);
     }
     zero(in[n], size_of(info.result));
-    if (output) {
-      in[n].data = output->data;
-      in[n].strides = output->strides;
+    if (y) {
+      in[n].data = y->data;
+      in[n].strides = y->strides;
     }
     ::new (&in[n + 1]) MapOperand;
     in[n + 1].data = g.data;

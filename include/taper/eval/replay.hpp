@@ -81,7 +81,7 @@ struct EagerOp<D, Op, R, List<C...>, List<T...>> {
 inline thread_local bool explaining_nan = false;
 
 /// Runs a table: the gradients of a node's leaves go to `pass`, or nowhere where it is null.
-inline void replay(const ReplayTable& t, autograd::FusedNode& node, autograd::Pass* pass, const RecordPtr& gradient) {
+inline void replay(const ReplayTable& t, autograd::FusedNode& node, autograd::Pass* pass, const RecordPtr& gradient, const RecordPtr& output) {
   const int inputs = t.leaves + t.constants, registers = inputs + t.count;
   PoolVector<RecordPtr> r(static_cast<std::size_t>(registers)), adjoint(static_cast<std::size_t>(registers));
   PoolVector<char> wanted(static_cast<std::size_t>(registers), 0);
@@ -93,9 +93,9 @@ inline void replay(const ReplayTable& t, autograd::FusedNode& node, autograd::Pa
     at(wanted, i) = static_cast<bool>(node.input(i));
   }
   for (int i = 0; i < t.constants; ++i) at(r, t.leaves + i) = t.constant[i](data);
-  if (node.output) {
+  if (output) {
     RecordPtr& y = at(r, t.root);
-    y = make_alias(*node.output, geometry_of(*node.output));
+    y = make_alias(*output, geometry_of(*output));
     autograd::set_slot(*y, autograd::SlotPtr::share(node.autograd::Node::output(0)));
   }
   const bool* run = t.run[node.reduced ? 0 : 1];
@@ -214,16 +214,16 @@ struct Replay {
                                      Registers<std::make_integer_sequence<int, P::leaves + P::constants + P::count>>::ops};
 
   static std::string_view name() { return P::count > 0 ? Tables<std::make_integer_sequence<int, P::count>>::steps[P::count > 0 ? P::count - 1 : 0].name : "copy"; }
-  static void backward(autograd::FusedNode& node, autograd::Pass& pass, const RecordPtr& g) {
-    replay(table, node, &pass, spread_gradient(node, g, *table.ops[P::root]));
+  static void backward(autograd::FusedNode& node, autograd::Pass& pass, const RecordPtr& g, const RecordPtr& y) {
+    replay(table, node, &pass, spread_gradient(node, g, *table.ops[P::root]), y);
   }
-  static void explain_nan(autograd::FusedNode& node, const RecordPtr& g) {
+  static void explain_nan(autograd::FusedNode& node, const RecordPtr& g, const RecordPtr& y) {
     const NoGrad guard;
     explaining_nan = true;
     struct Reset {
       ~Reset() { explaining_nan = false; }
     } reset;
-    replay(table, node, nullptr, spread_gradient(node, g, *table.ops[P::root]));
+    replay(table, node, nullptr, spread_gradient(node, g, *table.ops[P::root]), y);
   }
   static const GraphOps& ops() {
     static constexpr GraphOps table{&name, &backward, &explain_nan};
