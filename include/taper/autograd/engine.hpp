@@ -165,7 +165,9 @@ class Pass {
   /// Output i of a node that is in the pass. Of several only those that a gradient has reached, which the pass's roots keep alive: null
   /// in place of the others.
   Slot* output(const Node& node, int i) const {
-    if (node.output_count() == 1) [[likely]] return node.output(0);
+    return node.output_count() == 1 ? node.output(0) : output_of_several(node, i);
+  }
+  [[gnu::noinline]] Slot* output_of_several(const Node& node, int i) const {
     const std::lock_guard lock(outputs_mutex());
     Slot* s = node.output(i);
     return s && find(*s) ? s : nullptr;
@@ -176,7 +178,8 @@ class Pass {
     if (base::RecordPtr* there = find(*slot)) return *there;
     bool queued = false;
     if (Node* n = slot->producer) {
-      for (int i = 0; n->output_count() > 1 && i < n->output_count() && !queued; ++i) queued = output(*n, i) != nullptr;
+      if (n->output_count() > 1) [[unlikely]]
+        for (int i = 0; i < n->output_count() && !queued; ++i) queued = output_of_several(*n, i) != nullptr;
       if (!queued) {
         heap_.push_back(n);
         std::push_heap(heap_.begin(), heap_.end(), shallower);

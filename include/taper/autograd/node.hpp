@@ -78,6 +78,7 @@ class Node {
   friend SlotPtr make_output(Node* node, int index, const GradOps* ops, const Shape& shape);
   template <class N>
   friend SlotPtr make_only_output(NodePtr<N> node, const GradOps* ops, const Shape& shape);
+  friend bool drop_output(Node& producer, Slot& s) noexcept;
   friend void destroy_slot(base::SlotBase* base) noexcept;
 
   void destroy() noexcept {
@@ -136,17 +137,21 @@ inline std::mutex& outputs_mutex() {
   return *mutex;
 }
 
+/// False where share_output() has taken the slot meanwhile.
+[[gnu::noinline]] inline bool drop_output(Node& producer, Slot& s) noexcept {
+  const std::lock_guard lock(outputs_mutex());
+  if (s.refs.load(std::memory_order_acquire) > 1 && s.refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
+  for (int i = 0; i < producer.output_count_; ++i)
+    if (producer.outputs_[i] == &s) producer.outputs_[i] = nullptr;
+  return true;
+}
+
 inline void destroy_slot(base::SlotBase* base) noexcept {
   auto* s = static_cast<Slot*>(base);
   Node* producer = s->producer;
   if (producer) {
-    std::unique_lock<std::mutex> lock;
-    if (producer->output_count_ > 1) [[unlikely]] {
-      lock = std::unique_lock(outputs_mutex());
-      if (s->refs.load(std::memory_order_acquire) > 1 && s->refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;  // share_output took it
-    }
-    for (int i = 0; i < producer->output_count_; ++i)
-      if (producer->outputs_[i] == s) producer->outputs_[i] = nullptr;
+    if (producer->output_count_ == 1) producer->outputs_[0] = nullptr;
+    else if (!drop_output(*producer, *s)) return;
   }
   release_hooks(s->hooks);
   s->~Slot();

@@ -144,14 +144,15 @@ class FusedNode final : public Node {
   void backward(Pass& pass) override {
     TensorRecord* arrived = pass.arrived(*this);
     if (!arrived) return;
-    RecordPtr made;  // this pass's own: others may go through the node at the same time
-    if (from_kept && reads_output) made = remade_output(*this, true);
-    const RecordPtr& y = made ? made : output;
+    if (from_kept && reads_output) run(pass, *arrived, remade_output(*this, true));  // this pass's own: others may go through the node too
+    else run(pass, *arrived, output);
+  }
+  void run(Pass& pass, TensorRecord& arrived, const RecordPtr& y) {
     check_saved();
-    if (info.device && !pass.create_graph()) return run_on_device(pass, *arrived, y.get());
-    if (!pass.create_graph() && run_small_kernel(pass, *arrived, y.get())) return;
-    if (factor == 1 && !pass.create_graph()) return run_kernel(pass, *arrived, y.get());
-    RecordPtr g = RecordPtr::share(arrived);
+    if (info.device && !pass.create_graph()) return run_on_device(pass, arrived, y.get());
+    if (!pass.create_graph() && run_small_kernel(pass, arrived, y.get())) return;
+    if (factor == 1 && !pass.create_graph()) return run_kernel(pass, arrived, y.get());
+    RecordPtr g = RecordPtr::share(&arrived);
     if (factor != 1) g = this->Node::output(0)->ops->scale(g, factor);
     if (pass.create_graph()) info.graph().backward(*this, pass, g, y);
     else run_kernel(pass, *g, y.get());
