@@ -459,6 +459,21 @@ TEST_CASE("a checkpoint computes again with the same random numbers") {
   CHECK(equal(gw, w.grad()));
 }
 
+TEST_CASE("a checkpoint that throws in backward leaves the generator where it was") {
+  auto w = counted({2}).requires_grad_();
+  int calls = 0;
+  manual_seed(1);
+  const auto f = [&](const Tensor<double, D>& x) -> Tensor<double, D> {
+    if (calls++) throw ValueError("again");
+    return dropout(x, 0.5, true);
+  };
+  const Tensor<double, D> y = checkpoint(f, w);
+  rand<float>({1});
+  const GeneratorState before = default_generator().state();
+  CHECK_THROWS_AS(sum(y).backward(), ValueError);
+  CHECK(default_generator().state() == before);
+}
+
 TEST_CASE("anomaly mode names the op inside a fused expression") {
   const DetectAnomaly guard;
   auto x = zeros<double, D>({2}).requires_grad_();

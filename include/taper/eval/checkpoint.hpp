@@ -8,6 +8,22 @@
 
 namespace taper::inline TAPER_CODE {
 
+namespace detail {
+
+/// The default generator as it was before, in its scope.
+class [[nodiscard]] RewoundGenerator {
+ public:
+  explicit RewoundGenerator(const GeneratorState& before) : now_(default_generator().state()) { default_generator().set_state(before); }
+  RewoundGenerator(const RewoundGenerator&) = delete;
+  RewoundGenerator& operator=(const RewoundGenerator&) = delete;
+  ~RewoundGenerator() { default_generator().set_state(now_); }
+
+ private:
+  GeneratorState now_;
+};
+
+}  // namespace detail
+
 /// f(inputs...) without keeping what happens inside; backward computes it again, with the default generator as it was.
 /// Trades one more forward for memory. Gradients also reach the parameters that f uses.
 /// Throws: AutogradError in backward under create_graph, and from grad(), which it cannot serve.
@@ -30,9 +46,6 @@ auto checkpoint(F f, const X&... inputs) {
                         const autograd::BackwardContext& ctx) {
       if (ctx.create_graph() || ctx.pass().selective())
         detail::raise<AutogradError>("checkpoint", "a checkpointed part serves backward() only: not grad(), and not create_graph");
-      Generator& generator = default_generator();
-      const GeneratorState now = generator.state();
-      generator.set_state(before);
       const EnableGrad guard;
       [&]<std::size_t... I>(std::index_sequence<I...>) {
         std::tuple<tensor_t<X>...> again{detail::detached(std::get<I>(saved).get())...};
@@ -42,8 +55,10 @@ auto checkpoint(F f, const X&... inputs) {
                 if (ctx.wants(static_cast<int>(I))) std::get<I>(again).requires_grad_();
             }(),
             ...);
-        const Out y = std::apply(f, again);
-        generator.set_state(now);
+        const Out y = [&] {
+          const detail::RewoundGenerator rewound(before);  // also where f throws
+          return std::apply(f, again);
+        }();
         if (y.requires_grad()) taper::backward(y, ctx.template grad<T, D>());
         (
             [&] {
