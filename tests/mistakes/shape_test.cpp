@@ -91,6 +91,10 @@ TEST_CASE("another shape of the same elements") {
       "(2, 3)", "(4, 3)", "1 in the tensor");
   mistake<ShapeError>(
       "expand", [] { z(2, 3).expand({3}); }, "(2, 3)", "(3,)", "new in front");
+  mistake<ShapeError>(
+      "expand", [] { z(1, 1).expand({std::int64_t{1} << 32, std::int64_t{1} << 32}); }, "(4294967296, 4294967296)", "too many elements");
+  mistake<ShapeError>(
+      "expand", [] { z(1, 1).expand({std::int64_t{3} << 61, 3}); }, "too many elements");
 }
 
 TEST_CASE("axes") {
