@@ -260,6 +260,16 @@ TEST_CASE("a graph is walked once unless it is kept") {
   CHECK_THROWS_AS((x * 2).backward(), ShapeError);
 }
 
+TEST_CASE("views are walked by several backward passes") {
+  auto w = counted({2, 3}).requires_grad_();
+  const Tensor<double, D> wt = w.t(), row = w[0];
+  sum(wt * 2).backward();
+  (sum(wt * 3) + sum(row)).eval().backward();
+  sum(row).backward();
+  CHECK(at(w.grad(), 0) == 7);
+  CHECK(at(w.grad(), 5) == 5);
+}
+
 TEST_CASE("grad gives values, runs what it needs, and names what is not reached") {
   auto x = counted({3}).requires_grad_(), w = counted({3}).requires_grad_(), other = counted({3}).requires_grad_();
   const Tensor<double, D> y = sum(x * w);

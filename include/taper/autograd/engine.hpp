@@ -241,7 +241,7 @@ class Pass {
     if (anomaly_mode) inspect(node);
     if (!options_.retain_graph && !options_.create_graph) {
       if (node.remake_users.load(std::memory_order_acquire) > 0) remade_output(node, true);
-      node.freed = true;
+      node.freed = node.saves;
       node.release_saved();
     }
     // This node's outputs have passed their gradient on: free it before the next one allocates.

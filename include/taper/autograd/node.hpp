@@ -47,6 +47,7 @@ class Node {
     inputs_[i] = std::move(slot);
   }
 
+  bool saves = true;  // something for backward, so that a second pass must be announced
   bool freed = false;
   bool reads_output = false;             // backward needs output 0, made again
   base::Atomic<std::int32_t> remake_users{0};  // who will ask for output 0 again

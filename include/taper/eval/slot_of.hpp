@@ -42,7 +42,7 @@ inline void set_frozen(TensorRecord& r, bool frozen) noexcept {
 class ViewNode final : public Node {
  public:
   ViewOp op;
-  explicit ViewNode(const ViewOp& o) : op(o) {}
+  explicit ViewNode(const ViewOp& o) : op(o) { saves = false; }
   std::string_view name() const noexcept override { return "view"; }
   void release_saved() noexcept override {}
   inline void backward(Pass& pass) override;
@@ -107,7 +107,7 @@ inline ViewOp inverse(const ViewOp& op, const Shape& input) {
 class EmbedNode final : public Node {
  public:
   ViewOp op;
-  explicit EmbedNode(const ViewOp& o) : op(o) {}
+  explicit EmbedNode(const ViewOp& o) : op(o) { saves = false; }
   std::string_view name() const noexcept override { return "view backward"; }
   void release_saved() noexcept override {}
   void backward(Pass& pass) override {
@@ -174,7 +174,7 @@ inline void ViewNode::backward(Pass& pass) {
 class RegionNode final : public Node {
  public:
   ViewOp op;
-  explicit RegionNode(const ViewOp& o) : op(o) {}
+  explicit RegionNode(const ViewOp& o) : op(o) { saves = false; }
   std::string_view name() const noexcept override { return "in-place change of a view"; }
   void release_saved() noexcept override {}
   /// input 0: the parent before; input 1: the new value of the region.
@@ -193,6 +193,7 @@ class RegionNode final : public Node {
 /// The source of values that no gradient flows through: what a tensor with history becomes when a constant overwrites it.
 class ConstantNode final : public Node {
  public:
+  ConstantNode() { saves = false; }
   std::string_view name() const noexcept override { return "in-place constant"; }
   void release_saved() noexcept override {}
   void backward(Pass&) override {}
