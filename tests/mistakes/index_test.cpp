@@ -128,3 +128,20 @@ TEST_CASE("values out of range") {
   mistake<ValueError>(
       "split", [] { split(table(), 0); }, "positive", "0");
 }
+
+TEST_CASE("numbers that do not fit the elements they are assigned to") {
+  Tensor<std::int8_t> x = zeros<std::int8_t>({3});
+  mistake<ValueError>(
+      "assign", [&] { x[0] = 300; }, "300", "out of range", "int8", "wider dtype");
+  mistake<ValueError>(
+      "assign", [&] { x(index({0, 2})) = -129; }, "-129", "int8");
+  mistake<ValueError>(
+      "assign", [&] { index_put_(x, {index({1})}, 1e30); }, "int8");
+  Tensor<std::int64_t> y = zeros<std::int64_t>({2});
+  mistake<ValueError>(
+      "assign", [&] { y[0] = 1e30; }, "int64");
+  CHECK(sum(x).item() + sum(y).item() == 0);
+  x[0] = -128, y[1] = 2.7;  // truncated, as in PyTorch
+  CHECK(x[0].item() == -128);
+  CHECK(y[1].item() == 2);
+}

@@ -2,6 +2,7 @@
 // Tensor's members that compute or touch the tape.
 #pragma once
 
+#include <taper/core/checked_cast.hpp>
 #include <taper/eval/grad_ops.hpp>
 
 namespace taper::inline TAPER_CODE {
@@ -175,7 +176,7 @@ namespace taper::inline TAPER_ABI {
 template <Scalar T, Device D>
 template <class X>
 void Tensor<T, D>::assign(X&& value) {
-  if constexpr (ScalarLike<std::remove_cvref_t<X>>) fill_(detail::convert_scalar<T>(value));
+  if constexpr (ScalarLike<std::remove_cvref_t<X>>) fill_(base::checked_cast<T>("assign", value));
   else copy_(std::forward<X>(value));
 }
 

@@ -2,6 +2,7 @@
 // Reading, replacing and adding to the places of an index plan: three recorded operations.
 #pragma once
 
+#include <taper/core/checked_cast.hpp>
 #include <taper/ops/record_in_place.hpp>
 #include <taper/ops/index_plan.hpp>
 #include <taper/ops/selection.hpp>
@@ -55,7 +56,7 @@ Tensor<T, D> zero_tensor(const Shape& shape) {
 template <Scalar T, Device D, ScalarLike S>
 Tensor<T, D> value_tensor(S value) {
   Tensor<T, D> out = empty_tensor<T, D>({});
-  const T converted = static_cast<T>(convert_scalar<T>(value));
+  const T converted = base::checked_cast<T>("assign", value);
   if constexpr (on_host<D>) *out.data_ptr() = converted;
   else Accelerator<D>::template fill<T>(out.record(), converted);
   return out;
