@@ -79,7 +79,8 @@ class RemakeUse {
 
 /// In its scope backward keeps every result that it needs. Outside, a batch or layer norm's result and what one pass makes of it
 /// or of a kept value (relu(norm(x)), gelu(h)) is not kept where it is large and a convolution or linear layer reads it: backward
-/// makes it again, by one pass over memory. Values and gradients are the same bits.
+/// makes it again, by one pass over memory. Values and gradients are the same bits, but where such a result is written to unseen (through
+/// data_ptr(), as_span, eigen_map, DLPack) before a layer reads it: backward makes it as it was. Guard such code.
 class [[nodiscard]] KeepActivations {
  public:
   KeepActivations() noexcept : before_(tape::keep_results) { tape::keep_results = true; }
