@@ -39,11 +39,11 @@ struct Hook {
   virtual ~Hook() = default;
 };
 inline void retain(Hook* h) noexcept { h->refs.fetch_add(1, std::memory_order_relaxed); }
-inline void release(Hook* h) noexcept {
+[[gnu::noinline]] inline void release(Hook* h) noexcept {
   if (h->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) delete h;
 }
 /// Takes all hooks off a list.
-inline void release_hooks(Hook*& list) noexcept {
+TAPER_INLINE void release_hooks(Hook*& list) noexcept {
   while (list) release(std::exchange(list, list->next));
 }
 

@@ -15,7 +15,7 @@ using detail::ViewOp;
 inline Slot* slot_of(const TensorRecord& r) noexcept { return static_cast<Slot*>(r.slot); }
 
 /// Tells a record's views that their slots are stale.
-inline void next_epoch(TensorRecord& r) noexcept {
+TAPER_INLINE void next_epoch(TensorRecord& r) noexcept {
   const std::atomic_ref epoch(r.epoch);
   if (r.refs.load(std::memory_order_relaxed) == 1) epoch.store(r.epoch + 1, std::memory_order_relaxed);  // it has no view
   else epoch.fetch_add(1, std::memory_order_release);
