@@ -37,7 +37,7 @@ TAPER_KERNEL wide_t<T> sum_run(const T* p, std::int64_t n) {
       for (int k = 0; k < pack_lanes; ++k) total += lanes[k];
     }
   }
-  for (; i < n; ++i) total += p[i];
+  for (; i < n; ++i) total += static_cast<wide_t<T>>(p[i]);
   return total;
 }
 
@@ -56,7 +56,7 @@ struct ProdReducer {
   TAPER_HD static constexpr Acc identity() { return Acc(1); }
   template <class A>
   static void fold(Acc& acc, const T* p, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) acc *= p[i];
+    for (std::int64_t i = 0; i < n; ++i) acc *= static_cast<Acc>(p[i]);
   }
   TAPER_HD static void combine(Acc& acc, Acc other) { acc = acc * other; }
 };
