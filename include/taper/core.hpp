@@ -21,6 +21,7 @@
 #include <taper/core/grad_mode.hpp>
 #include <taper/core/half.hpp>
 #include <taper/core/index.hpp>
+#include <taper/core/is_tuple.hpp>
 #include <taper/core/literal.hpp>
 #include <taper/core/memory_format.hpp>
 #include <taper/core/methods.hpp>

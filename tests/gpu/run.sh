@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin
 build=${1:-build/gpu} minutes=${2:-10}
 report=$build/report.txt
-failed=() unfinished=() tested=0
+failed=() unfinished=() names=() missing=()
 
 command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1 || { echo "there is no GPU here, or no driver for it: nothing was run"; exit 77; }
 mkdir -p "$build"
@@ -43,7 +43,7 @@ verdict() {
   printf '\n== verdict (%d s)\n' "$SECONDS"
   [ ${#unfinished[@]} -eq 0 ] || printf 'not reached, or not finished: %s\n' "${unfinished[@]}"
   if [ ${#failed[@]} -gt 0 ]; then printf 'FAILED: %s\n' "${failed[@]}"; exit 1; fi
-  if ((tested)); then echo "all that ran passed"; else echo "no test ran"; exit 1; fi
+  if [ ${#names[@]} -gt 0 ]; then echo "all that ran passed"; else echo "no test ran"; exit 1; fi
 }
 
 run "the machine" 1 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader
@@ -55,13 +55,11 @@ log=$build/build.log run "build" 4 cmake --build "$build" --target gpu -j "$(npr
 log=$build/build_slow.log run "build of further tests" 2 cmake --build "$build" --target gpu_slow -j "$(nproc)" -- -k 0
 
 # What was compiled within the time is tested.
-names=() missing=()
 while read -r name; do
   if [ -x "$build/tests/devices/test.${name/\//.}" ]; then names+=("$name"); else missing+=("$name"); fi
 done < <(ctest --test-dir "$build" -N -L '^gpu$' | sed -n 's/^ *Test *#[0-9]*: *//p')
 [ ${#missing[@]} -eq 0 ] || unfinished+=("tests that were not built: ${missing[*]}")
-[ ${#names[@]} -eq 0 ] || tested=1
-((!tested)) || run "tests on the GPU" 2 ctest --test-dir "$build" -R "^($(IFS='|'; echo "${names[*]}"))\$" -j 4 --output-on-failure --no-tests=error
+[ ${#names[@]} -eq 0 ] || run "tests on the GPU" 2 ctest --test-dir "$build" -R "^($(IFS='|'; echo "${names[*]}"))\$" -j 4 --output-on-failure --no-tests=error
 
 if [ -x "$build"/bench/gpu/bench_gpu ]; then
   run "benchmark" 1 "$build"/bench/gpu/bench_gpu

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <taper/core/function_ref.hpp>
+#include <taper/core/is_tuple.hpp>
 #include <taper/core/pool_vector.hpp>
 #include <taper/nn/reflect.hpp>
 #include <taper/ops/view.hpp>
@@ -21,13 +22,6 @@ template <class List>
 auto collate(List&& samples);
 
 namespace internal {
-
-template <class X>
-inline constexpr bool is_tuple_like = false;
-template <class... X>
-inline constexpr bool is_tuple_like<std::tuple<X...>> = true;
-template <class A, class B>
-inline constexpr bool is_tuple_like<std::pair<A, B>> = true;
 
 /// Samples like `first` along a new first axis: `count` of them, one after another from next(). Compiled once for all dtypes.
 inline detail::RecordPtr stack_samples(const detail::TensorRecord& first, std::size_t count, detail::FunctionRef<const detail::TensorRecord&()> next) {
@@ -77,7 +71,7 @@ auto collate(List&& samples) {
     S* p = out.data_ptr();
     for (const S s : samples) *p++ = s;
     return out;
-  } else if constexpr (internal::is_tuple_like<S>) {
+  } else if constexpr (detail::is_tuple<S>) {
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
       return std::tuple(internal::collate_field<I>(samples)...);
     }(std::make_index_sequence<std::tuple_size_v<S>>{});

@@ -2,6 +2,7 @@
 // on_device<D>(loader): its batches on device D, the next one copied while the present one is worked on.
 #pragma once
 
+#include <taper/core/is_tuple.hpp>
 #include <taper/ops/to.hpp>
 
 #include <exception>
@@ -29,19 +30,12 @@ template <class D>
   requires requires { typename D::System::Beside; }
 struct BesideOf<D> { using type = typename D::System::Beside; };
 
-template <class X>
-inline constexpr bool is_pair_or_tuple = false;
-template <class... X>
-inline constexpr bool is_pair_or_tuple<std::tuple<X...>> = true;
-template <class A, class B>
-inline constexpr bool is_pair_or_tuple<std::pair<A, B>> = true;
-
 /// A batch with its tensors on D; what is no tensor stays as it is.
 template <Device D, class X>
 auto batch_on(const X& x) {
   if constexpr (TensorHandle<X>) {
     return to<D>(x);
-  } else if constexpr (is_pair_or_tuple<X>) {
+  } else if constexpr (is_tuple<X>) {
     return std::apply([](const auto&... parts) { return std::tuple(batch_on<D>(parts)...); }, x);
   } else {
     static_assert(!std::ranges::range<X> || std::same_as<X, std::string> || !TensorHandle<std::ranges::range_value_t<X>>,

@@ -2,6 +2,7 @@
 // What a module may be made of: parameters, buffers, modes, containers and classes, and whether one of them holds state.
 #pragma once
 
+#include <taper/core/is_tuple.hpp>
 #include <taper/nn/in_place.hpp>
 #include <taper/nn/parameter.hpp>
 #include <taper/nn/reflect.hpp>
@@ -67,12 +68,6 @@ template <class T>
 inline constexpr bool is_string_map<NamedList<T>> = true;
 template <class C>
 inline constexpr bool is_string_map<InPlace<C>> = is_string_map<C>;
-template <class X>
-inline constexpr bool is_tuple = false;
-template <class... T>
-inline constexpr bool is_tuple<std::tuple<T...>> = true;
-template <class A, class B>
-inline constexpr bool is_tuple<std::pair<A, B>> = true;
 
 struct CallFallback {
   void operator()();
