@@ -4,6 +4,8 @@
 #include <taper/ops/einsum.hpp>
 #include <taper/ops/power.hpp>
 
+#include <algorithm>
+
 #include "tests/ops/golden_case.hpp"
 
 using namespace taper;
@@ -18,7 +20,7 @@ TEST_CASE("einsum of two operands equals PyTorch's") {
     ++cases;
     std::string equation = name.substr(7);
     for (std::size_t at; (at = equation.find("_to_")) != std::string::npos;) equation.replace(at, 4, "->");
-    for (std::size_t at; (at = equation.find('_')) != std::string::npos;) equation.replace(at, 1, ",");
+    std::replace(equation.begin(), equation.end(), '_', ',');
     for (std::size_t at; (at = equation.find('E')) != std::string::npos;) equation.replace(at, 1, "...");
     check_both(file, name, {"a", "b"}, [&](const auto& x) { return einsum(equation, x[0], x[1]); });
   }
