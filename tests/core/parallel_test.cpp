@@ -4,6 +4,7 @@
 
 #include "tests/support/catch.hpp"
 
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -187,6 +188,31 @@ TEST_CASE("several user threads share the pool") {
     });
   for (std::thread& u : users) u.join();
   REQUIRE(total == 4 * 500 * 100);
+}
+
+TEST_CASE("a worker woken on its waker's processor goes to another and keeps its affinity") {
+  cpu_set_t allowed;
+  REQUIRE(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
+  if (CPU_COUNT(&allowed) < 2) return;
+  const Threads guard(2);
+  int together = 0, apart = 0;
+  for (int round = 0; round < 100; ++round) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the worker sleeps as well
+    std::atomic<int> inside{0}, cpus[2] = {-1, -1};
+    std::atomic<bool> kept{true};
+    std::thread::id threads[2];
+    parallel_for(2, 1, [&](std::int64_t k, std::int64_t) {
+      threads[k] = std::this_thread::get_id(), cpus[k] = sched_getcpu();
+      cpu_set_t own;
+      if (sched_getaffinity(0, sizeof own, &own) != 0 || !CPU_EQUAL(&own, &allowed)) kept = false;
+      ++inside;
+      const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+      while (inside < 2 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    });
+    CHECK(kept);
+    if (threads[0] != threads[1]) ++(cpus[0] == cpus[1] ? together : apart);
+  }
+  CHECK(together <= apart);
 }
 
 TEST_CASE("a forked child starts anew") {
