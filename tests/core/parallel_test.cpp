@@ -4,7 +4,6 @@
 
 #include "tests/support/catch.hpp"
 
-#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -190,6 +189,7 @@ TEST_CASE("several user threads share the pool") {
   REQUIRE(total == 4 * 500 * 100);
 }
 
+#if defined(__linux__)
 TEST_CASE("a worker woken on its waker's processor goes to another and keeps its affinity") {
   cpu_set_t allowed;
   REQUIRE(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
@@ -214,6 +214,7 @@ TEST_CASE("a worker woken on its waker's processor goes to another and keeps its
   }
   CHECK(together <= apart);
 }
+#endif
 
 TEST_CASE("a forked child starts anew") {
   const Threads guard(3);

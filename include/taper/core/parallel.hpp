@@ -155,11 +155,9 @@ inline void* worker_main(void*) {
     } else {
       const std::uint32_t seen = pool.wake.load();
       pool.sleepers.fetch_add(1);
-      if (!wants_helper(pool.gate.load(), last_epoch)) {
-        pool.wake.wait(seen);
-        leave_waker();
-      }
+      if (!wants_helper(pool.gate.load(), last_epoch)) pool.wake.wait(seen);
       pool.sleepers.fetch_sub(1);
+      leave_waker();
       spin = 0;
     }
   }
