@@ -74,14 +74,13 @@ TAPER_INLINE std::int64_t row_average(const Pool2dShape& s, const T* plane, cons
   return x;
 }
 
-/// The same with the widest vectors that fit the row.
 template <class T, class A, int Stride>
-TAPER_INLINE std::int64_t row_average_widest(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin,
-                                             std::int64_t end, T divisor, T* out) {
-  if constexpr (A::vector_bytes > 16)
-    if (end - begin < static_cast<std::int64_t>(A::vector_bytes / sizeof(T)))
-      return row_average<T, 16, Stride>(s, plane, y, begin, end, divisor, out);
-  return row_average<T, A::vector_bytes, Stride>(s, plane, y, begin, end, divisor, out);
+TAPER_INLINE std::int64_t row_average_by_vectors(const Pool2dShape& s, const T* plane, const Taps& y,
+                                                 std::int64_t begin, std::int64_t end, std::int64_t results, T divisor,
+                                                 T* out) {
+  const auto some = [&]<int Bytes>(std::integral_constant<int, Bytes>, std::int64_t first, std::int64_t last)
+      TAPER_INLINE_LAMBDA { return row_average<T, Bytes, Stride>(s, plane, y, first, last, divisor, out); };
+  return by_vectors<T, A::vector_bytes, Stride>(s, y.last, begin, end, results, some);
 }
 
 // How windows follow one another in a plane.
@@ -100,8 +99,9 @@ struct Plain {
     const std::int64_t end = last_inside(s, ow);
     if (taps.first >= taps.last || end <= x) return x;
     const T divisor = static_cast<T>(at.divisor);
-    return s.sw == 1 ? row_average_widest<T, A, 1>(s, plane, taps, x, end, divisor, out)
-                     : row_average_widest<T, A, 2>(s, plane, taps, x, end, divisor, out);
+    const std::int64_t results = (oh - y) * ow;
+    return s.sw == 1 ? row_average_by_vectors<T, A, 1>(s, plane, taps, x, end, results, divisor, out)
+                     : row_average_by_vectors<T, A, 2>(s, plane, taps, x, end, results, divisor, out);
   }
 
  private:

@@ -74,7 +74,7 @@ TAPER_INLINE std::int64_t row_max(const Pool2dShape& s, const T* plane, const Ta
     I at = corner + static_cast<Lane>(y.first * s.w);
     for (std::int64_t iy = y.first; iy < y.last; iy += y.step) {
       const T* row = plane + iy * s.w + x * Stride - s.pw;
-      for (std::int64_t kx = 0; kx < s.kw; ++kx) {
+      for (std::int64_t kx = iy == y.first; kx < s.kw; ++kx) {
         const V v = tiles::load_strided_within<Stride, V>(row + kx);
         const I here = corner + static_cast<Lane>(iy * s.w + kx);
         I bits;
@@ -99,14 +99,12 @@ TAPER_INLINE std::int64_t row_max(const Pool2dShape& s, const T* plane, const Ta
   return x;
 }
 
-/// The same with the widest vectors that fit the row.
 template <class T, class A, int Stride, class Index>
-TAPER_INLINE std::int64_t row_max_widest(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin,
-                                         std::int64_t end, T* out, Index* indices) {
-  if constexpr (A::vector_bytes > 16)
-    if (end - begin < static_cast<std::int64_t>(A::vector_bytes / sizeof(T)))
-      return row_max<T, 16, Stride>(s, plane, y, begin, end, out, indices);
-  return row_max<T, A::vector_bytes, Stride>(s, plane, y, begin, end, out, indices);
+TAPER_INLINE std::int64_t row_max_by_vectors(const Pool2dShape& s, const T* plane, const Taps& y, std::int64_t begin,
+                                             std::int64_t end, std::int64_t results, T* out, Index* indices) {
+  const auto some = [&]<int Bytes>(std::integral_constant<int, Bytes>, std::int64_t first, std::int64_t last)
+      TAPER_INLINE_LAMBDA { return row_max<T, Bytes, Stride>(s, plane, y, first, last, out, indices); };
+  return by_vectors<T, A::vector_bytes, Stride>(s, y.last, begin, end, results, some);
 }
 
 template <class T, class A, class Index>
@@ -121,8 +119,9 @@ TAPER_KERNEL void max_plane(const Pool2dShape& s, std::int64_t oh, std::int64_t 
     for (std::int64_t x = 0; x < ow; ++x) {
       if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>)
         if (x == begin && y.first < y.last) {
-          x = s.sw == 1 ? row_max_widest<T, A, 1>(s, plane, y, x, end, out, indices)
-                        : row_max_widest<T, A, 2>(s, plane, y, x, end, out, indices);
+          const std::int64_t results = (oh - oy) * ow;
+          x = s.sw == 1 ? row_max_by_vectors<T, A, 1>(s, plane, y, x, end, results, out, indices)
+                        : row_max_by_vectors<T, A, 2>(s, plane, y, x, end, results, out, indices);
           if (x == ow) break;
         }
       Index index;

@@ -5,6 +5,7 @@
 #include <taper/config.hpp>
 
 #include <cstdint>
+#include <type_traits>
 
 namespace taper::inline TAPER_CODE::detail {
 
@@ -70,6 +71,25 @@ inline bool next_vector(std::int64_t& x, std::int64_t begin, std::int64_t end, s
   if (x >= end) return false;
   if (x + lanes > end && end - lanes >= begin) x = end - lanes;
   return x + lanes <= end;
+}
+
+/// Windows [begin, end) of a row, whose columns all lie in the plane and whose taps lie above its row `bottom`: f takes
+/// them, told the bytes of the vectors that suit the row, Bytes at most. A short row is one vector where what that
+/// reads and writes behind the row still lies in the plane: the `results` from the row's first on are not final yet.
+/// Returns where f stopped.
+template <class T, int Bytes, int Stride, class F>
+TAPER_INLINE std::int64_t by_vectors(const Pool2dShape& s, std::int64_t bottom, std::int64_t begin, std::int64_t end,
+                                     std::int64_t results, const F& f) {
+  constexpr std::int64_t lanes = Bytes / sizeof(T);
+  if (end - begin < lanes) {
+    const std::int64_t last_tap = (begin + lanes - 1) * Stride - s.pw + s.kw - 1;
+    if (end - begin > lanes / 2 && begin + lanes <= results && last_tap < (s.h - bottom + 1) * s.w) {
+      f(std::integral_constant<int, Bytes>{}, begin, begin + lanes);
+      return end;
+    }
+    if constexpr (Bytes > 16) return by_vectors<T, Bytes / 2, Stride>(s, bottom, begin, end, results, f);
+  }
+  return f(std::integral_constant<int, Bytes>{}, begin, end);
 }
 
 /// Planes that make a task worth handing to a thread.
