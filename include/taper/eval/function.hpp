@@ -129,29 +129,40 @@ void record_function(F f, std::tuple<Out...>& outputs, const X&... x) {
 template <class F, class... X>
 concept CustomFunction = requires(F f, X... x) { f.forward(x...); };
 
+namespace detail {
+
+// A function of its own: nvcc loses the arguments in a lambda within a lambda.
+template <class F, class... X>
+auto forward_unrecorded(F& f, X&&... x) {
+  const NoGrad guard;
+  return f.forward(x...);
+}
+
+template <class F, class... X>
+auto apply_to_tensors(F f, X&&... x) {
+  static_assert(CustomFunction<F, X...>, "forward does not take these arguments");
+  auto result = forward_unrecorded(f, x...);
+  using R = decltype(result);
+  if constexpr (TensorLike<R>) {
+    std::tuple<tensor_t<R>> outputs{eval(std::move(result))};
+    record_function(std::move(f), outputs, x...);
+    return std::get<0>(outputs);
+  } else {
+    static_assert(is_tensor_tuple<R>, "forward must return a Tensor or a std::tuple of Tensors");
+    record_function(std::move(f), result, x...);
+    return result;
+  }
+}
+
+}  // namespace detail
+
 /// f.forward(x...) as one recorded operation. Nothing inside forward is recorded. backward is called with the gradient of
 /// each output (zeros where none arrived), and, where it takes one argument more, with the first output; it may return
 /// undefined tensors for inputs without gradient. For higher-order gradients backward must use differentiable functions.
 /// Where forward returns an argument, the result shares its elements and the argument keeps its own history.
 template <class F, class... X>
 auto apply_function(F f, X&&... x) {
-  return [&](auto&&... argument) {
-    static_assert(CustomFunction<F, decltype(argument)...>, "forward does not take these arguments");
-    auto result = [&] {
-      const NoGrad guard;
-      return f.forward(argument...);
-    }();
-    using R = decltype(result);
-    if constexpr (TensorLike<R>) {
-      std::tuple<tensor_t<R>> outputs{eval(std::move(result))};
-      detail::record_function(std::move(f), outputs, argument...);
-      return std::get<0>(outputs);
-    } else {
-      static_assert(detail::is_tensor_tuple<R>, "forward must return a Tensor or a std::tuple of Tensors");
-      detail::record_function(std::move(f), result, argument...);
-      return result;
-    }
-  }(detail::function_argument(std::forward<X>(x))...);
+  return detail::apply_to_tensors(std::move(f), detail::function_argument(std::forward<X>(x))...);
 }
 
 }  // namespace taper::inline TAPER_CODE
