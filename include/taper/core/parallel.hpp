@@ -5,6 +5,7 @@
 #include <taper/config.hpp>
 #include <taper/core/cpu_count.hpp>
 #include <taper/core/error.hpp>
+#include <taper/core/keep_apart.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -13,9 +14,6 @@
 #include <type_traits>
 
 #include <pthread.h>
-#if defined(__linux__)
-#include <sched.h>
-#endif
 #include <signal.h>
 
 namespace taper::inline TAPER_ABI {
@@ -91,10 +89,10 @@ struct Pool {
   std::atomic<Job*> job{nullptr};
   alignas(64) std::atomic<std::uint32_t> wake{0};  // what sleeping workers wait on
   std::atomic<int> sleepers{0};
-  std::atomic<int> waker{-1};  // the processor of who woke them
   alignas(64) std::atomic<bool> busy{false};
   std::atomic<int> threads{0};  // 0: not yet decided
   std::atomic<int> workers{0};
+  KeepApart apart;
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // for starting workers
   bool prepared = false;
 };
@@ -112,30 +110,10 @@ inline bool wants_helper(std::uint32_t gate, std::uint32_t last_epoch) noexcept 
   return (gate & gate_open) && gate / gate_epoch != last_epoch && (gate & gate_inside) < (gate & gate_helpers) >> 10;
 }
 
-inline int current_cpu() noexcept {
-#if defined(__linux__)
-  return sched_getcpu();
-#else
-  return -1;
-#endif
-}
-
-// The system may run a woken worker on its waker's processor while others are idle, and leave it there for as long as the
-// two sleep now and then: together they then take longer than one thread. Such a worker moves to another processor.
-inline void leave_waker() noexcept {
-#if defined(__linux__)
-  const int waker = pool.waker.load(std::memory_order_relaxed);
-  if (waker < 0 || waker != current_cpu()) return;
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-  cpu_set_t others = allowed;
-  CPU_CLR(waker, &others);
-  if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
-#endif
-}
-
 inline void* worker_main(void*) {
   serial_depth = 1;
+  KeepApart::Worker self;
+  pool.apart.add(self);
   std::uint32_t last_epoch = ~0u;  // no epoch has 32 bits
   for (int spin = 0;;) {
     std::uint32_t gate = pool.gate.load();
@@ -157,7 +135,7 @@ inline void* worker_main(void*) {
       pool.sleepers.fetch_add(1);
       if (!wants_helper(pool.gate.load(), last_epoch)) pool.wake.wait(seen);
       pool.sleepers.fetch_sub(1);
-      leave_waker();
+      pool.apart.woken();
       spin = 0;
     }
   }
@@ -169,6 +147,7 @@ inline void restart_after_fork() noexcept {
   pool.gate = 0;
   pool.sleepers = 0;
   pool.workers = 0;
+  pool.apart.forget_workers();
   pool.busy = false;
   pthread_mutex_unlock(&pool.mutex);
 }
@@ -213,11 +192,12 @@ inline int thread_count() noexcept {
 [[gnu::noinline]] inline bool run_job(Job& job, int helpers) {
   if (pool.busy.exchange(true, std::memory_order_acquire)) return false;
   if (pool.workers < helpers) start_workers(helpers);
+  pool.apart.before_loop();
   pool.job.store(&job);
   const std::uint32_t epoch = (pool.gate.load() & ~(gate_epoch - 1)) + gate_epoch;
   pool.gate.store(epoch | gate_open | static_cast<std::uint32_t>(helpers) << 10);
   if (const int sleepers = pool.sleepers.load(); sleepers > 0) {
-    pool.waker.store(current_cpu(), std::memory_order_relaxed);
+    pool.apart.waking();
     pool.wake.fetch_add(1);
     if (helpers >= sleepers) {
       pool.wake.notify_all();
