@@ -40,7 +40,10 @@ class KeepApart {
     worker.next = workers_.load();
     while (!workers_.compare_exchange_weak(worker.next, &worker)) {}
   }
-  void forget_workers() noexcept { workers_ = nullptr, barred_ = unneeded; }
+  void forget_workers() noexcept {
+    workers_ = nullptr;
+    barred_ = unneeded;
+  }
 
   // By who is about to wake workers, and by one that has just woken up.
   void waking() noexcept { waker_.store(current_cpu(), std::memory_order_relaxed); }
