@@ -203,7 +203,7 @@ TEST_CASE("what does not fit is named") {
 }
 
 template <class X>
-concept Resizes = requires(const X& x) {
-  interpolate(x, {.size = 2});
+concept Resizes = requires(const X& x, const InterpolateFuncOptions& options) {
+  interpolate(x, options);
 };
 static_assert(Resizes<Tensor<float>> && !Resizes<Tensor<std::int64_t>>);

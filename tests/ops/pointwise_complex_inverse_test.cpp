@@ -6,7 +6,9 @@
 
 using namespace complex_cases;
 
-TEST_CASE("complex inverse functions") {
+// A template, as nvcc needs where a lambda is a template's argument.
+template <class = void>
+void check_inverse_functions() {
   const golden::File file("complex");
   UNARY("rsqrt", rsqrt(x))
   UNARY("log2", log2(x))
@@ -20,3 +22,4 @@ TEST_CASE("complex inverse functions") {
   UNARY("acosh", acosh(x))
   UNARY("atanh", atanh(x))
 }
+TEST_CASE("complex inverse functions") { check_inverse_functions(); }

@@ -52,7 +52,7 @@ TAPER_HD TAPER_COLD double polygamma_one(int n, double x) {
   return (n % 2 == 1 ? factorial : -factorial) * (sum + tail);
 }
 
-template <class V>
+TAPER_HOST_CALLS template <class V>
 TAPER_HD TAPER_INLINE V polygamma_value(int n, V x) {
   if constexpr (EagerValue<V>) {
     return V(tensor_t<decltype(x.tensor)>(polygamma(n, x.tensor)));

@@ -4,6 +4,8 @@
 
 #include <taper/ops/operands.hpp>
 
+#include <type_traits>
+
 namespace taper::inline TAPER_CODE {
 
 /// x x. Gradient: 2 x.
@@ -73,16 +75,21 @@ struct IntegerPow : PromotingOp {
   static constexpr std::string_view name = "pow";
   template <class V>
   TAPER_HD TAPER_INLINE V operator()(V x, V y) const {
-    V result = V(1), factor = x;
-    V left = select(y < V(0), V(0), y);
+    constexpr bool has_sign = !std::is_unsigned_v<scalar_of<V>>;
+    V result = V(1), factor = x, left = y;
+    if constexpr (has_sign) left = select(y < V(0), V(0), y);
     while (any(left != V(0))) {
       result = select((left & V(1)) != V(0), Mul()(result, factor), result);
       factor = Mul()(factor, factor);
       left = static_cast<V>(left >> V(1));
     }
-    const V odd = select((y & V(1)) != V(0), x, V(1));
-    const V inverse = select(x == V(1), V(1), select(Add()(x, V(1)) == V(0), odd, V(0)));
-    return select(y < V(0), inverse, result);
+    if constexpr (has_sign) {
+      const V odd = select((y & V(1)) != V(0), x, V(1));
+      const V inverse = select(x == V(1), V(1), select(Add()(x, V(1)) == V(0), odd, V(0)));
+      return select(y < V(0), inverse, result);
+    } else {
+      return result;
+    }
   }
 };
 

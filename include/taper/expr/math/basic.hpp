@@ -128,6 +128,12 @@ template <class T>
 TAPER_HD auto scalar_bits(T x) {
   return __builtin_bit_cast(typename IntOf<sizeof(T)>::type, x);
 }
+// Nothing unsigned is compared with 0, which nvcc warns of.
+template <class T>
+TAPER_HD bool below_zero(T x) {
+  if constexpr (std::is_unsigned_v<T>) return false;
+  else return x < T(0);
+}
 template <class T>
 inline constexpr auto infinity_bits =
     std::bit_cast<typename IntOf<sizeof(T)>::type>(std::numeric_limits<T>::infinity());
@@ -147,9 +153,9 @@ TAPER_MATH_BINARY(fmax, ::fmax(x, y))
 TAPER_MATH_BINARY(fmin, ::fmin(x, y))
 TAPER_MATH_BINARY(copysign, ::copysign(x, y))
 TAPER_MATH_BINARY(nextafter, ::nextafter(x, y))
-TAPER_MATH_UNARY_OF(detail::RealScalar, abs, x < T(0) ? T(-x) : x)
+TAPER_MATH_UNARY_OF(detail::RealScalar, abs, detail::simd::below_zero(x) ? T(-x) : x)
 /// -1, 0 or 1; of NaN 0.
-TAPER_MATH_UNARY_OF(detail::RealScalar, sign, T((x > T(0)) - (x < T(0))))
+TAPER_MATH_UNARY_OF(detail::RealScalar, sign, T((x > T(0)) - detail::simd::below_zero(x)))
 TAPER_MATH_BINARY_OF(detail::RealScalar, max, x != x || x > y ? x : y)
 TAPER_MATH_BINARY_OF(detail::RealScalar, min, x != x || x < y ? x : y)
 

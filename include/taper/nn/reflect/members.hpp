@@ -54,7 +54,7 @@ inline constexpr bool drops_fields<T, Owner> =
 
 template <std::size_t Size>
 consteval bool distinct(const std::array<std::string_view, Size>& names) {
-  for (std::size_t i = 0; i < Size; ++i)
+  for (std::size_t i = 0; i < names.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (names[i] == names[j]) return false;
   return true;
