@@ -6,12 +6,12 @@
 
 #if defined(__linux__)
 #include <sched.h>
-#include <unistd.h>
 
 #include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace taper;
